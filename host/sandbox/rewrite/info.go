@@ -1,0 +1,104 @@
+package rewrite
+
+// Info describes a module.
+type Info struct {
+	Size      int    // bytes
+	Name      string // from the name section, cleaned; often empty
+	Types     int
+	Imports   []Import
+	Exports   []Export
+	Functions int // defined, without imports
+	Globals   int // defined, without imports
+	Memory    *Limits
+	Tables    []Table
+	Start     bool // has a start function
+
+	CodeBytes    int // of the code section
+	DataBytes    int // in data segments
+	Data         int // data segments
+	Elements     int // element segments
+	Custom       []Section
+	Producers    []Producer
+	GoVersion    string // "go1.26.0", where a Go linker left build information
+	GoBuild      string // the lines of `go version -m`, cleaned
+	GoBuildID    string
+	Instructions int
+
+	LongestBody int // bytes of one function's body
+	MaxLocals   int // locals of one function, parameters not counted
+	MaxNesting  int // blocks within blocks
+	MaxParams   int // parameters of one type
+	MaxResults  int // results of one type
+	LongestName int // bytes
+}
+
+// Kind is what is imported or exported.
+type Kind byte
+
+// The kinds, with the codes of the binary format.
+const (
+	Func Kind = iota
+	TableKind
+	MemoryKind
+	GlobalKind
+)
+
+// ValType is the type of a value, with the code of the binary format.
+type ValType byte
+
+// The value types.
+const (
+	I32       ValType = 0x7f
+	I64       ValType = 0x7e
+	F32       ValType = 0x7d
+	F64       ValType = 0x7c
+	V128      ValType = 0x7b
+	FuncRef   ValType = 0x70
+	ExternRef ValType = 0x6f
+)
+
+// FuncType is the signature of a function.
+type FuncType struct {
+	Params, Results []ValType
+}
+
+// Import is one import.
+type Import struct {
+	Module, Name string
+	Kind         Kind
+	Type         FuncType // of a function
+}
+
+// Export is one export.
+type Export struct {
+	Name string
+	Kind Kind
+	Type FuncType // of a function
+}
+
+// Limits is the size of a memory, in pages of 64 KiB, or of a table, in
+// entries.
+type Limits struct {
+	Min    uint32
+	Max    uint32
+	HasMax bool
+}
+
+// Table is one table, imported or defined.
+type Table struct {
+	Limits
+	Elem     ValType // FuncRef or ExternRef
+	Imported bool
+}
+
+// Section is one custom section.
+type Section struct {
+	Name string
+	Size int
+}
+
+// Producer is one entry of the producers section, such as
+// language, "Rust", "1.90.0".
+type Producer struct {
+	Field, Name, Version string
+}

@@ -1,0 +1,78 @@
+// Package rewrite reads WebAssembly modules with a decoder of its own, refuses
+// what the sandbox does not want, and adds what the sandbox needs.
+//
+// It knows WebAssembly 2.0 with fixed-width SIMD, instruction by instruction,
+// and nothing of the engine that will run the module:
+//
+//	info, err := rewrite.Check(wasm, rewrite.Caps{})   // refused by name, or described
+//	m, err := rewrite.Rewrite(wasm, rewrite.Options{Yield: true, Fuel: true})
+//	// compile m.Wasm; provide the imports of HostModule; set the global FuelGlobal
+//
+// # Notes
+//
+// The bytes are hostile: no count is believed before the bytes that it speaks
+// of are there, and memory stays within a small multiple of the input.
+//
+// Types on the operand stack are not checked here: that is the engine's
+// validation, which sees the rewritten module. Every index is checked here,
+// against the module as it came, so nothing that is added can be named by the
+// guest, and a module that was invalid stays invalid.
+package rewrite
+
+// HostModule is the import module of the functions that rewritten modules
+// call. A guest that imports from it by itself is refused.
+const HostModule = "rechost_host"
+
+// Functions of HostModule, both of type () -> ().
+const (
+	// FnYield is called about every 2^16 counts of loop heads, function
+	// entries and work done by bulk instructions. It may end the guest by
+	// panicking.
+	FnYield = "yield"
+	// FnOutOfFuel is called when fuel is negative. It must not return; if it
+	// does, the guest traps with "unreachable".
+	FnOutOfFuel = "out_of_fuel"
+)
+
+// Reserved is the prefix of export names that only the rewriter may use.
+const Reserved = "rechost:"
+
+// FuelGlobal is the name under which a metered module exports its fuel, a
+// mutable i64. A new instance has StartFuel, so that its start function is
+// metered too; after instantiating, the host sets it to
+//
+//	limit - (StartFuel - value)
+//
+// and after a call reads back what is left. Below zero means spent.
+const FuelGlobal = Reserved + "fuel"
+
+// StartFuel is the fuel of a new instance, in instructions.
+const StartFuel = 1 << 34
+
+// YieldEvery is the number of counts between two calls of FnYield. One count
+// stands for at most 64 instructions or 64 KiB of a bulk operation.
+const YieldEvery = 1 << 16
+
+// Options say what Rewrite adds.
+type Options struct {
+	Yield    bool   // count loop heads and function entries, and call FnYield
+	Fuel     bool   // meter instructions in FuelGlobal
+	TableMax uint32 // largest number of entries of a table; 0 is DefaultTableMax
+	DWARF    bool   // keep .debug sections; only where the code is not changed, whose offsets they hold
+}
+
+// DefaultTableMax is the number of entries that a table may grow to.
+const DefaultTableMax = 1_000_000
+
+// Module is a rewritten module.
+type Module struct {
+	Wasm    []byte  // a module of its own, sharing nothing with the input
+	Offsets Offsets // from Wasm to the original
+	Changed bool    // code bytes differ from the original's
+}
+
+// Offsets maps offsets of a rewritten module's code back to the original's.
+// The zero value maps every offset to itself.
+type Offsets struct {
+	delta []byte // pairs of varints: step in rewritten code, step in original code
+}
