@@ -1,0 +1,57 @@
+// Package journal remembers what tasks gave: task identity -> outputs, in the
+// store. A task is a pure function, so the entry of an identity never changes;
+// that is resume after a crash, reuse between runs and spot checks in one.
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/store"
+)
+
+// Entry is what a task, or a joined stage, gave.
+type Entry struct {
+	Outputs []array.Meta   `json:"outputs"`
+	Engine  string         `json:"engine"` // what ran it; not part of the identity, so that engines can be compared
+	Stats   executor.Stats `json:"stats"`
+}
+
+// Journal reads and writes entries in a store.
+type Journal struct {
+	Store  *store.Store
+	Engine string
+}
+
+// Get returns the entry of id if there is one and all its outputs are in the
+// store, whole.
+func (j Journal) Get(id digest.Digest) (Entry, bool) {
+	var e Entry
+	b := j.Store.Blob(id)
+	if b == nil {
+		return e, false
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if d.Decode(&e) != nil {
+		return Entry{}, false
+	}
+	for _, m := range e.Outputs {
+		if j.Store.Check(m) != nil {
+			return Entry{}, false
+		}
+	}
+	return e, true
+}
+
+// Put records the entry of id, whose outputs are in the store already.
+func (j Journal) Put(id digest.Digest, outputs []array.Meta, s executor.Stats) error {
+	b, err := json.Marshal(Entry{outputs, j.Engine, s})
+	if err != nil {
+		return err
+	}
+	return j.Store.PutBlob(id, b)
+}

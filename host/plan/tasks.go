@@ -1,0 +1,319 @@
+package plan
+
+import (
+	"encoding/json"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/fault"
+)
+
+// Source is what the tasks of a run have in common.
+type Source struct {
+	Module digest.Digest
+	Config abi.Config // Task unset
+	Salt   string     // set to disown journal entries, of a bad engine say
+	// Offsets returns the data of a frame's offsets, to cut entries by.
+	Offsets func(array.Meta) ([]uint64, error)
+}
+
+// Turn is one stage at one turn of its repeat, cut into tasks.
+type Turn struct {
+	Stage     *abi.Stage
+	Index     int
+	Iteration int
+	Tasks     []executor.Task
+	Makes     []Bound // one for each output, without digests
+	outputs   []place // for each of a task's outputs, where it belongs
+	rotated   []bool  // by output frame
+}
+
+// place says which output frame and array a task's output is a part of.
+type place struct {
+	output int
+	array  string
+}
+
+// identity is what a task's outputs depend on, and nothing else.
+type identity struct {
+	Module  digest.Digest    `json:"module"`
+	Stage   *abi.Stage       `json:"stage"`
+	Config  json.RawMessage  `json:"config"`
+	Inputs  []executor.Input `json:"inputs"`
+	ABI     int              `json:"abi"`
+	Kernels int              `json:"kernels"`
+	Salt    string           `json:"salt,omitempty"`
+}
+
+// Unroll cuts stage number index into tasks, with the frames of e as inputs.
+func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Turn, error) {
+	s := p.Stages[index]
+	extent, rows, err := e.over(s)
+	if err != nil {
+		return nil, err
+	}
+	cut := []int{0, 1}
+	if s.Over != abi.OverOnce {
+		cut = shape.Cut(extent, rows)
+	}
+	t := &Turn{Stage: s, Index: index, Iteration: iteration}
+	for _, o := range s.Outputs {
+		b, err := e.after(s, o, extent, rows)
+		if err != nil {
+			return nil, err
+		}
+		t.Makes = append(t.Makes, b)
+		t.rotated = append(t.rotated, o.Bind == abi.Rotated)
+		for _, n := range b.Names() {
+			t.outputs = append(t.outputs, place{len(t.Makes) - 1, n})
+		}
+	}
+	shards := len(cut) - 1
+	offsets := map[string][]uint64{}
+	for shard := range shards {
+		first, n := cut[shard], cut[shard+1]-cut[shard]
+		task := executor.Task{Stage: s.Name, Index: index, Iteration: iteration, Shard: shard, Shards: shards}
+		c := src.Config
+		c.Task = &abi.Task{Stage: s.Name, Index: index, Iteration: iteration, Shard: shard, Shards: shards, First: first, Rows: n}
+		if task.Config, err = json.Marshal(c); err != nil {
+			return nil, err
+		}
+		for _, in := range s.Inputs {
+			f := e[in.Frame]
+			lo, hi := 0, f.Rows
+			switch in.Bind {
+			case abi.Aligned:
+				lo, hi = first, first+n
+			case abi.Rotated:
+				b := shape.Cut(f.Extent, f.Rows)
+				part := (shard + iteration) % shards
+				lo, hi = b[part], b[part+1]
+			}
+			ins, err := inputs(in, f, lo, hi, offsets, src.Offsets)
+			if err != nil {
+				return nil, err
+			}
+			task.Inputs = append(task.Inputs, ins...)
+		}
+		for _, pl := range t.outputs {
+			task.Outputs = append(task.Outputs, t.output(pl, shard, n, shape))
+		}
+		task.ID = digest.OfJSON(identity{src.Module, s, task.Config, task.Inputs, abi.Version, abi.KernelVersion, src.Salt})
+		t.Tasks = append(t.Tasks, task)
+	}
+	return t, nil
+}
+
+// inputs lists the arrays of frame f that input in asks for, cut to the rows
+// lo to hi: per-row arrays to those rows, offsets to the bounds around them,
+// entries to what lies between.
+func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read func(array.Meta) ([]uint64, error)) ([]executor.Input, error) {
+	names, entries := in.Arrays, false
+	if len(names) == 0 {
+		names = f.Names()
+	}
+	want := map[string]bool{}
+	for _, n := range names {
+		want[n] = true
+		entries = entries || f.Arrays[n].PerEntry
+	}
+	want[abi.Offsets] = want[abi.Offsets] || entries
+	var from, to int
+	if entries && (lo != 0 || hi != f.Rows) {
+		off, ok := cache[in.Frame]
+		if !ok {
+			var err error
+			if off, err = read(f.Arrays[abi.Offsets].Meta); err != nil {
+				return nil, err
+			}
+			cache[in.Frame] = off
+		}
+		from, to = int(off[lo]), int(off[hi])
+	}
+	var list []executor.Input
+	for _, n := range f.Names() {
+		if !want[n] {
+			continue
+		}
+		a := f.Arrays[n]
+		x := executor.Input{Name: in.Frame + "." + n, Array: a.Meta, First: lo, Rows: hi - lo}
+		switch {
+		case n == abi.Offsets:
+			x.Rows++
+		case a.PerEntry && lo == 0 && hi == f.Rows:
+			x.First, x.Rows = 0, a.Rows
+		case a.PerEntry:
+			x.First, x.Rows = from, to-from
+		}
+		list = append(list, x)
+	}
+	return list, nil
+}
+
+func (t *Turn) output(pl place, shard, rows int, shape Shape) executor.Output {
+	o, b := t.Stage.Outputs[pl.output], t.Makes[pl.output]
+	a := b.Arrays[pl.array]
+	switch {
+	case o.Rows != 0:
+		rows = o.Rows
+	case t.rotated[pl.output]:
+		part := t.part(shard)
+		cut := shape.Cut(b.Extent, b.Rows)
+		rows = cut[part+1] - cut[part]
+	}
+	x := executor.Output{Name: o.Frame + "." + pl.array, DType: a.DType, Width: a.Width, Rows: rows}
+	switch {
+	case pl.array == abi.Offsets:
+		x.Rows++
+	case a.PerEntry:
+		x.Rows = -1
+	}
+	return x
+}
+
+// part is the partition that a shard's rotated rows belong to.
+func (t *Turn) part(shard int) int { return (shard + t.Iteration) % max(1, t.shards()) }
+
+func (t *Turn) shards() int {
+	if len(t.Tasks) > 0 {
+		return t.Tasks[0].Shards
+	}
+	return 1
+}
+
+// Parts are the outputs of one task: an array for each executor.Output.
+type Parts []array.Meta
+
+// Store is what Join needs of a store.
+type Store interface {
+	Put(m array.Meta, parts ...[]byte) (array.Meta, error)
+	Read(m array.Meta) (data []byte, release func(), err error)
+}
+
+// Join makes the turn's frames from the outputs of its tasks, in shard order:
+// concatenated, offsets shifted so that they go on, or summed.
+func (t *Turn) Join(parts []Parts, st Store) ([]Bound, error) {
+	order := make([][]int, len(t.Makes)) // shards in the order of their rows, by output
+	for o := range order {
+		order[o] = make([]int, len(parts))
+		for shard := range parts {
+			at := shard
+			if t.rotated[o] {
+				at = t.part(shard)
+			}
+			order[o][at] = shard
+		}
+	}
+	frames := make([]Bound, len(t.Makes))
+	for i, b := range t.Makes {
+		frames[i] = Bound{Extent: b.Extent, Frame: array.Frame{Rows: b.Rows, Arrays: map[string]array.Column{}}}
+	}
+	for k, pl := range t.outputs {
+		list := make([]array.Meta, len(parts))
+		for at, shard := range order[pl.output] {
+			list[at] = parts[shard][k]
+		}
+		col := t.Makes[pl.output].Arrays[pl.array]
+		m, err := join(list, t.Stage.Outputs[pl.output].Combine, pl.array == abi.Offsets, st)
+		if err != nil {
+			return nil, err
+		}
+		col.Meta = m
+		frames[pl.output].Arrays[pl.array] = col
+	}
+	return frames, nil
+}
+
+func join(list []array.Meta, combine string, offsets bool, st Store) (array.Meta, error) {
+	if len(list) == 1 {
+		return list[0], nil
+	}
+	data := make([][]byte, len(list))
+	for i, m := range list {
+		b, release, err := st.Read(m)
+		if err != nil {
+			return array.Meta{}, err
+		}
+		defer release()
+		data[i] = b
+	}
+	m := list[0]
+	switch {
+	case combine == abi.Sum && m.DType == array.F32:
+		return st.Put(m, array.BytesOf(sum[float32](data)))
+	case combine == abi.Sum:
+		return st.Put(m, array.BytesOf(sum[float64](data)))
+	case offsets:
+		all := []uint64{0}
+		for _, b := range data {
+			base := all[len(all)-1]
+			for _, x := range array.View[uint64](b)[1:] {
+				all = append(all, base+x)
+			}
+		}
+		m.Rows = len(all)
+		return st.Put(m, array.BytesOf(all))
+	}
+	m.Rows = 0
+	for _, x := range list {
+		m.Rows += x.Rows
+	}
+	return st.Put(m, data...)
+}
+
+// sum adds the parts element by element, in the order given.
+func sum[T float32 | float64](parts [][]byte) []T {
+	total := append([]T(nil), array.View[T](parts[0])...)
+	for _, p := range parts[1:] {
+		for i, x := range array.View[T](p) {
+			total[i] += x
+		}
+	}
+	return total
+}
+
+// CheckParts checks what a task gave back against its outputs: shapes as asked
+// for, offsets that rise from 0 to the number of entries. What the numbers
+// mean is checked where it matters: recommendations before they are written.
+func (t *Turn) CheckParts(task executor.Task, data [][]byte) ([]array.Meta, error) {
+	bad := func(k int, format string, a ...any) error {
+		return fault.Mod("stage %s, shard %d of %d: output "+task.Outputs[k].Name+": "+format,
+			append([]any{task.Stage, task.Shard, task.Shards}, a...)...)
+	}
+	if len(data) != len(task.Outputs) {
+		return nil, fault.New(fault.Failed, "stage %s, shard %d of %d: %d outputs came back where %d were asked for", task.Stage, task.Shard, task.Shards, len(data), len(task.Outputs))
+	}
+	metas := make([]array.Meta, len(data))
+	entries := map[int]int{} // output frame -> entries, by its offsets
+	for k, pl := range t.outputs {
+		o := task.Outputs[k]
+		m := array.Meta{DType: o.DType, Width: o.Width}
+		if len(data[k])%m.RowBytes() != 0 {
+			return nil, bad(k, "%d bytes are not whole rows of %d bytes", len(data[k]), m.RowBytes())
+		}
+		m.Rows = len(data[k]) / m.RowBytes()
+		if o.Rows >= 0 && m.Rows != o.Rows {
+			return nil, bad(k, "%d rows were written, %d were asked for", m.Rows, o.Rows)
+		}
+		if pl.array == abi.Offsets {
+			off := array.View[uint64](data[k])
+			last := uint64(0)
+			for i, x := range off {
+				if x < last || i == 0 && x != 0 || x > array.MaxElements {
+					return nil, bad(k, "offset %d is %d after %d: offsets rise from 0", i, x, last)
+				}
+				last = x
+			}
+			entries[pl.output] = int(last)
+		}
+		metas[k] = m
+	}
+	for k, pl := range t.outputs {
+		if t.Makes[pl.output].Arrays[pl.array].PerEntry && metas[k].Rows != entries[pl.output] {
+			return nil, bad(k, "%d entries were written, the offsets end at %d", metas[k].Rows, entries[pl.output])
+		}
+	}
+	return metas, nil
+}

@@ -1,0 +1,268 @@
+// Package store keeps arrays and small records by the SHA-256 of their
+// content, in a folder:
+//
+//	arrays/ab/ab12….npy   arrays, mode 0400
+//	blobs/ab/ab12…        records, named by any digest their writer chooses (journal, plans)
+//	modules/ab12…/        compiled code, one folder a module
+//	tmp/                  what is being written
+//
+// Everything is written to a temporary name and then linked; nothing is ever
+// overwritten. The folder has mode 0700: what is mapped into a guest must not
+// be truncated by others.
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/fault"
+)
+
+// Store is a folder of content. Its methods may be called concurrently, also
+// by several processes on one folder.
+type Store struct {
+	dir       string
+	temporary bool
+
+	mu      sync.Mutex
+	checked map[digest.Digest]array.Meta // arrays whose bytes this process wrote or hashed
+}
+
+// Open opens or makes the store in dir.
+func Open(dir string) (*Store, error) {
+	for _, d := range []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "blobs"), filepath.Join(dir, "modules"), filepath.Join(dir, "tmp")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fault.New(fault.Failed, "cannot make the store: %v", err).
+				WithHint("choose another place with --store DIR, or run without one: --no-cache")
+		}
+	}
+	for _, d := range []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "modules")} {
+		if err := ownedByMe(d); err != nil {
+			return nil, err
+		}
+	}
+	return &Store{dir: dir, checked: map[digest.Digest]array.Meta{}}, nil
+}
+
+// Temporary makes a store that Close removes.
+func Temporary() (*Store, error) {
+	dir, err := os.MkdirTemp("", "rechost-store-")
+	if err != nil {
+		return nil, fault.New(fault.Failed, "cannot make a temporary store: %v", err).
+			WithHint("set TMPDIR to a folder with room")
+	}
+	s, err := Open(dir)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	s.temporary = true
+	return s, nil
+}
+
+// Dir is the store's folder.
+func (s *Store) Dir() string { return s.dir }
+
+// Close removes a temporary store.
+func (s *Store) Close() error {
+	if s.temporary {
+		return os.RemoveAll(s.dir)
+	}
+	return nil
+}
+
+// Path is where the array named d lies, if it is there.
+func (s *Store) Path(d digest.Digest) string {
+	x := d.String()
+	return filepath.Join(s.dir, "arrays", x[:2], x+".npy")
+}
+
+// ModuleCache is the folder for compiled code of the module named d.
+func (s *Store) ModuleCache(d digest.Digest) string {
+	return filepath.Join(s.dir, "modules", d.String())
+}
+
+// Put stores an array whose data is parts, one after the other. The digest in
+// m is ignored; the returned Meta has the right one.
+func (s *Store) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
+	var n int64
+	h := sha256.New()
+	head := m.Header()
+	h.Write(head)
+	for _, p := range parts {
+		h.Write(p)
+		n += int64(len(p))
+	}
+	if n != m.Bytes() {
+		return m, fmt.Errorf("store: %d bytes for an array of %d", n, m.Bytes())
+	}
+	m.Digest = digest.Digest(h.Sum(nil))
+	if s.has(m) {
+		s.touch(s.Path(m.Digest))
+		return m, nil
+	}
+	err := s.write(s.Path(m.Digest), func(w io.Writer) error {
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		for _, p := range parts {
+			if _, err := w.Write(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.remember(m)
+	}
+	return m, err
+}
+
+func (s *Store) remember(m array.Meta) {
+	s.mu.Lock()
+	s.checked[m.Digest] = m
+	s.mu.Unlock()
+}
+
+// has reports whether m's file is there with the right size and content.
+func (s *Store) has(m array.Meta) bool {
+	s.mu.Lock()
+	_, ok := s.checked[m.Digest]
+	s.mu.Unlock()
+	if ok {
+		_, err := os.Stat(s.Path(m.Digest))
+		return err == nil
+	}
+	return s.Check(m) == nil
+}
+
+// Check makes sure that the array m is in the store: right size, header and
+// digest. An array is hashed once a process. A file that is not what its name
+// says is removed, so that it is made again.
+func (s *Store) Check(m array.Meta) error {
+	s.mu.Lock()
+	known, ok := s.checked[m.Digest]
+	s.mu.Unlock()
+	path := s.Path(m.Digest)
+	if ok {
+		if known.DType != m.DType || known.Rows != m.Rows || known.Width != m.Width {
+			return fmt.Errorf("array %s is %v %dx%d, not %v %dx%d", m.Digest.Short(), known.DType, known.Rows, known.Width, m.DType, m.Rows, m.Width)
+		}
+		if fi, err := os.Stat(path); err != nil || fi.Size() != array.HeaderSize+m.Bytes() {
+			return fmt.Errorf("array %s went away", m.Digest.Short())
+		}
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	got, err := array.ReadHeader(io.TeeReader(f, h), fi.Size())
+	if err == nil {
+		_, err = io.CopyBuffer(h, f, make([]byte, 1<<20))
+	}
+	got.Digest = digest.Digest(h.Sum(nil))
+	if err != nil || got != m {
+		os.Remove(path)
+		return fmt.Errorf("array %s in the store was damaged: removed", m.Digest.Short())
+	}
+	s.remember(m)
+	s.touch(path)
+	return nil
+}
+
+// Read returns the data of the array m: mapped where that can be had, read
+// otherwise. It is valid until release is called, and must not be written.
+func (s *Store) Read(m array.Meta) (data []byte, release func(), err error) {
+	if err := s.Check(m); err != nil {
+		return nil, nil, err
+	}
+	return mapFile(s.Path(m.Digest), m.Bytes())
+}
+
+// PutBlob stores a small record under a name its writer derives. Where one is
+// there already it stays.
+func (s *Store) PutBlob(name digest.Digest, b []byte) error {
+	sum := digest.Of(b)
+	return s.write(s.blobPath(name), func(w io.Writer) error {
+		// The content's own digest stands first, so that a damaged record is seen.
+		_, err := w.Write(append([]byte(sum.String()+"\n"), b...))
+		return err
+	})
+}
+
+// Blob returns the record under name, or nil where there is none.
+func (s *Store) Blob(name digest.Digest) []byte {
+	b, err := os.ReadFile(s.blobPath(name))
+	if err != nil || len(b) < 65 {
+		return nil
+	}
+	if sum, err := digest.Parse(string(b[:64])); err != nil || digest.Of(b[65:]) != sum {
+		os.Remove(s.blobPath(name))
+		return nil
+	}
+	s.touch(s.blobPath(name))
+	return b[65:]
+}
+
+func (s *Store) blobPath(d digest.Digest) string {
+	x := d.String()
+	return filepath.Join(s.dir, "blobs", x[:2], x)
+}
+
+// write makes path with the content that fill writes, whole or not at all.
+func (s *Store) write(path string, fill func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return s.failed(err)
+	}
+	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "put-")
+	if err != nil {
+		return s.failed(err)
+	}
+	defer os.Remove(f.Name())
+	err = fill(f)
+	if err == nil {
+		err = f.Chmod(0o400)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Link(f.Name(), path)
+		if errors.Is(err, fs.ErrExist) {
+			err = nil // somebody else wrote the same content
+		} else if err != nil {
+			err = os.Rename(f.Name(), path) // a file system without hard links
+		}
+	}
+	if err != nil {
+		return s.failed(err)
+	}
+	return nil
+}
+
+func (s *Store) failed(err error) error {
+	return fault.New(fault.Failed, "cannot write to the store: %v", err).
+		WithHint("make room: rechost store prune --max-size 1GB, or choose another place with --store DIR")
+}
+
+// touch marks a file as used now, for Prune.
+func (s *Store) touch(path string) {
+	now := time.Now()
+	_ = os.Chtimes(path, now, now) // a read-only store still works
+}
