@@ -1,0 +1,230 @@
+// Package host runs recommender modules that it does not trust on data that
+// must not leak:
+//
+//	s, err := host.Run(ctx, host.Job{
+//		Module: "cf.wasm",
+//		Paths:  []string{"ratings.parquet"},
+//		Out:    "recommendations.parquet",
+//	})
+//
+// It is the only place that knows the whole way of the data: read, index, cut,
+// plan, run the tasks, join, check, write, record. The packages below it each
+// know one step and none looks back up the line.
+//
+// # Notes
+//
+// What a Job gives depends on its module, parameters, data, seed, top, filters
+// and shards, and on nothing else: not on workers, executor, machine, or what
+// the journal remembers. A program that uses the processes executor calls
+// executor.WorkerMain first in its main, or names the rechost binary in
+// Job.Worker.
+package host
+
+import (
+	"time"
+
+	"rechost/guest/abi"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/interactions"
+	"rechost/host/matrix"
+	"rechost/host/recs"
+)
+
+// Job is what to run. The zero value of every field but Module and Paths is a
+// sensible choice.
+type Job struct {
+	Module string            // path of a .wasm file
+	Params map[string]string // by name, as text; checked against the module's declarations
+
+	Paths      []string // files, folders, globs
+	Data       interactions.Options
+	Duplicates matrix.Duplicates
+
+	Seed     int64
+	Top      int    // longest list; 0 is DefaultTop
+	KeepSeen bool   // lists may hold a user's own items
+	ForUsers string // file that limits whom to recommend for
+	Shards   int    // 0: from the data alone
+
+	Out      string // "" is recommendations.parquet
+	Manifest string // "" is Out with .manifest.json in place of its ending
+
+	Executor    string // Processes or Goroutines; "" is the safest that the system has
+	Worker      string // binary that runs as a worker; "" is this program's own
+	Workers     int    // tasks at a time; 0 is the number of cores
+	Limits      executor.Limits
+	Interpreter bool   // wazero's interpreter instead of its compiler
+	Store       string // folder; "" is in the user's cache folder
+	NoCache     bool   // use a temporary store and remember nothing
+	Salt        string // part of every task's identity: set it to disown what a store remembers
+
+	Progress func(Event) // called from one goroutine at a time; may be nil
+}
+
+// Names of the executors.
+const (
+	Processes  = "processes"
+	Goroutines = "goroutines"
+)
+
+// DefaultTop is the length of lists when Job.Top is 0.
+const DefaultTop = 20
+
+// Event tells how far a run is.
+type Event struct {
+	Phase string // read, index, stage, write
+	Stage string // of a stage: "users"
+	Turn  string // of a stage in a repeat: "3/15", else ""
+	Done  int    // tasks done, or row groups read
+	Total int    // 0 where it is not known
+	Kept  int    // of Done, tasks that the journal had
+	End   bool   // the phase is over
+	Note  string // something to tell a person, in an event of its own
+}
+
+// Summary is what a run did.
+type Summary struct {
+	Module     Module              `json:"module"`
+	Parameters map[string]any      `json:"parameters"`
+	Input      interactions.Report `json:"input"`
+	Combined   int64               `json:"combined"` // rows that were repeats of a pair
+	Users      int                 `json:"users"`
+	Items      int                 `json:"items"`
+	Entries    int                 `json:"interactions"`
+	Targets    int                 `json:"targets"`
+	Unknown    int                 `json:"unknown_users,omitempty"` // of ForUsers, not in the data
+	Shards     int                 `json:"shards"`
+	Seed       int64               `json:"seed"`
+	Top        int                 `json:"top"`
+	Tasks      int                 `json:"tasks"`
+	Reused     int                 `json:"reused"` // tasks that the journal had
+	Stages     []StageTime         `json:"stages"`
+	Times      Times               `json:"seconds"`
+	PeakMemory int64               `json:"peak_memory_bytes"` // of this process and the largest worker, each
+	Output     recs.Written        `json:"output"`
+	Manifest   string              `json:"manifest"`
+	Executor   string              `json:"executor"`
+	Engine     string              `json:"engine"`
+	Workers    int                 `json:"workers"`
+	Walls      []string            `json:"walls"`
+	Notes      []string            `json:"notes,omitempty"`
+	Log        []string            `json:"log,omitempty"` // the guests' messages, the first of them
+	Root       digest.Digest       `json:"tasks_root"`
+}
+
+// Module is a module as a run saw it.
+type Module struct {
+	Path    string        `json:"path"`
+	Name    string        `json:"name"`
+	Version string        `json:"version"`
+	Digest  digest.Digest `json:"sha256"`
+	Size    int64         `json:"bytes"`
+}
+
+// StageTime is what a stage took, over all its turns.
+type StageTime struct {
+	Stage  string         `json:"stage"`
+	Turns  int            `json:"turns"`
+	Tasks  int            `json:"tasks"`
+	Reused int            `json:"reused"`
+	Wall   float64        `json:"seconds"`
+	Sum    executor.Stats `json:"sum"` // over the tasks that ran
+}
+
+// Times are the wall-clock seconds of the phases.
+type Times struct {
+	Read   float64 `json:"read"`
+	Index  float64 `json:"index"`
+	Plan   float64 `json:"plan"` // starting workers, compiling, planning; overlaps with read
+	Stages float64 `json:"stages"`
+	Reduce float64 `json:"reduce"` // joining outputs and checking lists
+	Write  float64 `json:"write"`
+	Total  float64 `json:"total"`
+	Guest  float64 `json:"guest"` // summed over tasks
+	Kernel float64 `json:"kernel"`
+	Host   float64 `json:"host"`
+}
+
+// seconds rounds a duration for people and JSON.
+func seconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e6 }
+
+// Explanation is a plan before it is run.
+type Explanation struct {
+	Module     Module              `json:"module"`
+	Parameters map[string]any      `json:"parameters"`
+	Input      interactions.Report `json:"input"`
+	Users      int                 `json:"users"`
+	Items      int                 `json:"items"`
+	Entries    int                 `json:"interactions"`
+	Targets    int                 `json:"targets"`
+	Shards     int                 `json:"shards"`
+	Plan       abi.Plan            `json:"plan"`
+	Stages     []ExplainedStage    `json:"stages"`
+	Tasks      int                 `json:"tasks"`   // all turns
+	Known      int                 `json:"journal"` // of them, in the journal already
+}
+
+// ExplainedStage is one stage of the plan, over all its turns.
+type ExplainedStage struct {
+	abi.Stage
+	Index   int   `json:"index"`
+	Turns   int   `json:"turns"`
+	Rows    int   `json:"rows"`    // that it runs over
+	Shards  int   `json:"shards"`  // tasks a turn
+	Bytes   int64 `json:"bytes"`   // fed to the tasks of one turn; arrays of unknown length left out
+	Journal int   `json:"journal"` // tasks of all turns that the journal has
+	Unknown bool  `json:"unknown"` // whether the journal has the rest can only be told after earlier stages have run
+}
+
+// ModuleInfo is what can be known of a module without data.
+type ModuleInfo struct {
+	Module
+	ABI         int             `json:"abi"`
+	Description abi.Description `json:"description"`
+	Imports     []string        `json:"imports"` // "rechost.log(i32, i32, i32)"
+	Exports     []string        `json:"exports"`
+	Functions   int             `json:"functions"`
+	Code        int64           `json:"code_bytes"`
+	MinMemory   int64           `json:"min_memory_bytes"`
+	Build       []string        `json:"build,omitempty"` // producers, build information
+}
+
+// Check is a run to verify.
+type Check struct {
+	Manifest    string   // path
+	Module      string   // path of the module; "" is where the manifest says
+	Paths       []string // of the inputs; none: where the manifest says
+	Sample      float64  // share of the tasks to run again, 0 < Sample < 1; 0 runs the whole job again
+	Interpreter bool
+	Executor    string
+	Worker      string
+	Workers     int
+	Limits      executor.Limits
+	Store       string // that of the run, for Sample and to show values that differ
+	Progress    func(Event)
+}
+
+// Verification is what a Check found.
+type Verification struct {
+	Manifest   string      `json:"manifest"`
+	Output     string      `json:"output"`
+	Checked    []string    `json:"checked"` // what was compared and is equal
+	Tasks      int         `json:"tasks"`   // of the run
+	Rerun      int         `json:"rerun"`
+	Caught     float64     `json:"caught"` // probability with which one forged task in a hundred would have been seen
+	Difference *Difference `json:"difference,omitempty"`
+	Notes      []string    `json:"notes,omitempty"`
+}
+
+// Difference is the first place where a run and its repetition differ.
+type Difference struct {
+	What    string `json:"what"` // output, stage users turn 3, …
+	Stage   string `json:"stage,omitempty"`
+	Turn    int    `json:"turn,omitempty"`
+	Shard   int    `json:"shard,omitempty"`
+	Array   string `json:"array,omitempty"`
+	Element int    `json:"element,omitempty"` // -1 where the original's data is gone
+	Was     string `json:"was"`
+	Is      string `json:"is"`
+}
