@@ -1,0 +1,82 @@
+package naive
+
+import (
+	"math"
+	"sort"
+)
+
+// Gram sets dst, of Cols*Cols elements, to MᵀM: starting from 0, for each row
+// m in order,
+//
+//	dst[i*Cols+j] += m[i] * m[j]
+func Gram(dst []float32, m Matrix) {
+	k := m.Cols
+	dst = dst[:k*k]
+	clear(dst)
+	for r := range m.Rows {
+		row := m.Row(r)
+		for i, v := range row {
+			axpy(v, row, dst[i*k:][:k])
+		}
+	}
+	canonical(dst)
+}
+
+// Gather copies row rows[t] of m to row t of dst.
+func Gather(dst []float32, m Matrix, rows []uint32) {
+	for t, r := range rows {
+		copy(dst[t*m.Cols:][:m.Cols], m.Row(int(r)))
+	}
+}
+
+// ScoreTopK writes the best k items of each listed user to dst, as ProductTopK
+// does. Entry t is for row rows[t] of users (every row in order where rows is
+// nil); the score of item j is
+//
+//	s = 0; for f in 0..Cols: s += users[f] * items[j][f]
+//
+// Items in row t of seen, which are in ascending order, are left out, where
+// seen has rows. Scores of -Inf and those that are not a number are never listed.
+func ScoreTopK(dst Sparse, users Matrix, rows []uint32, items Matrix, seen Sparse, k int) int {
+	count := users.Rows
+	if rows != nil {
+		count = len(rows)
+	}
+	n := 0
+	dst.Offsets[0] = 0
+	found := make([]Pair, 0, items.Rows)
+	for t := range count {
+		u := t
+		if rows != nil {
+			u = int(rows[t])
+		}
+		var without []uint32
+		if seen.Rows > 0 {
+			without = seen.Row(t)
+		}
+		found = found[:0]
+		x := users.Row(u)
+		for j := range items.Rows {
+			for len(without) > 0 && int(without[0]) < j {
+				without = without[1:]
+			}
+			if len(without) > 0 && int(without[0]) == j {
+				continue
+			}
+			var s float32
+			for f, v := range items.Row(j) {
+				s += float32(x[f] * v)
+			}
+			if s > float32(math.Inf(-1)) {
+				found = append(found, Pair{s, uint32(j)})
+			}
+		}
+		sort.Slice(found, func(a, b int) bool { return Before(found[a], found[b]) })
+		for _, f := range found[:min(k, len(found))] {
+			dst.Index[n], dst.Value[n] = f.Index, f.Score
+			n++
+		}
+		dst.Offsets[t+1] = uint64(n)
+	}
+	return n
+}
