@@ -1,0 +1,310 @@
+// Package manifest records a run so that anybody can check it: an in-toto
+// Statement v1 (https://in-toto.io/Statement/v1) whose predicate is SLSA
+// provenance v1 (https://slsa.dev/provenance/v1). manifest.schema.json beside
+// this file describes its form.
+//
+// What can change a byte of the output stands in externalParameters and
+// resolvedDependencies; what cannot (workers, executor, limits) stands in
+// internalParameters. The byproduct "tasks" lists every task with the digests
+// of its outputs under one Merkle root, so that a third party can run some of
+// them again.
+package manifest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/fault"
+)
+
+// The types that the fields of these names have.
+const (
+	StatementType = "https://in-toto.io/Statement/v1"
+	PredicateType = "https://slsa.dev/provenance/v1"
+	BuildType     = "urn:rechost:run:v1"
+)
+
+// MaxBytes bounds a manifest that is read.
+const MaxBytes = 256 << 20
+
+// Statement is a manifest.
+type Statement struct {
+	Type          string     `json:"_type"`
+	Subject       []Resource `json:"subject"`
+	PredicateType string     `json:"predicateType"`
+	Predicate     Predicate  `json:"predicate"`
+}
+
+// Resource is in-toto's ResourceDescriptor. URI is the path relative to the
+// manifest's folder, with slashes.
+type Resource struct {
+	Name   string `json:"name,omitempty"`
+	URI    string `json:"uri,omitempty"`
+	Digest Sum    `json:"digest"`
+}
+
+// Sum is in-toto's DigestSet with the one algorithm used here.
+type Sum struct {
+	SHA256 digest.Digest `json:"sha256"`
+}
+
+// Predicate is SLSA provenance.
+type Predicate struct {
+	BuildDefinition BuildDefinition `json:"buildDefinition"`
+	RunDetails      RunDetails      `json:"runDetails"`
+}
+
+// BuildDefinition is all that went into the run.
+type BuildDefinition struct {
+	BuildType            string     `json:"buildType"`
+	ExternalParameters   External   `json:"externalParameters"`
+	InternalParameters   Internal   `json:"internalParameters"`
+	ResolvedDependencies []Resource `json:"resolvedDependencies"`
+}
+
+// External is what the user chose that can change a byte.
+type External struct {
+	Module     string         `json:"module"` // name it gives itself
+	Parameters map[string]any `json:"parameters"`
+	Seed       int64          `json:"seed"`
+	Top        int            `json:"top"`
+	KeepSeen   bool           `json:"keep_seen"`
+	Shards     int            `json:"shards"`
+	Duplicates string         `json:"duplicates"`
+	User       string         `json:"user_column"`
+	Item       string         `json:"item_column"`
+	Value      string         `json:"value_column,omitempty"`
+	Time       string         `json:"time_column,omitempty"`
+	NoValue    bool           `json:"no_value,omitempty"`
+	NoTime     bool           `json:"no_time,omitempty"`
+	MinValue   *float64       `json:"min_value,omitempty"`
+	TimeUnit   string         `json:"time_unit,omitempty"`
+	ForUsers   bool           `json:"for_users"` // a file among the dependencies, role for-users, limits the targets
+	Salt       string         `json:"salt,omitempty"`
+}
+
+// Internal is what cannot change a byte.
+type Internal struct {
+	Executor string          `json:"executor"`
+	Engine   string          `json:"engine"`
+	Workers  int             `json:"workers"`
+	Limits   executor.Limits `json:"limits"`
+	Walls    []string        `json:"walls"`
+}
+
+// Names of the dependencies that are not input files.
+const (
+	ModuleName   = "module"
+	ForUsersName = "for-users"
+	InputName    = "input"
+	IndexName    = "index"
+	PlanName     = "plan"
+)
+
+// RunDetails is who ran it, when, and what else came of it.
+type RunDetails struct {
+	Builder    Builder  `json:"builder"`
+	Metadata   Metadata `json:"metadata"`
+	Byproducts []Tasks  `json:"byproducts"`
+}
+
+// Builder is this program. Its ID differs by executor, since the two promise
+// different things about the module.
+type Builder struct {
+	ID      string            `json:"id"`
+	Version map[string]string `json:"version"`
+}
+
+// Metadata is when.
+type Metadata struct {
+	StartedOn  string `json:"startedOn"` // RFC 3339, UTC
+	FinishedOn string `json:"finishedOn"`
+}
+
+// Tasks is the byproduct "tasks": the record of each task, and their root.
+type Tasks struct {
+	Name        string `json:"name"`
+	Digest      Sum    `json:"digest"`
+	Annotations struct {
+		Tasks []Task `json:"tasks"`
+	} `json:"annotations"`
+}
+
+// Task is what one task gave.
+type Task struct {
+	ID        digest.Digest `json:"id"`
+	Stage     string        `json:"stage"`
+	Index     int           `json:"index"`
+	Iteration int           `json:"iteration"`
+	Shard     int           `json:"shard"`
+	Shards    int           `json:"shards"`
+	Outputs   []Output      `json:"outputs"`
+}
+
+// Output is one array of a task.
+type Output struct {
+	Name string `json:"name"`
+	array.Meta
+}
+
+// NewTasks makes the byproduct of a run's tasks, in the plan's order.
+func NewTasks(tasks []Task) Tasks {
+	t := Tasks{Name: "tasks", Digest: Sum{Root(tasks)}}
+	t.Annotations.Tasks = tasks
+	return t
+}
+
+// Root is the Merkle tree hash of the tasks (RFC 6962, section 2.1), whose
+// leaves are the canonical JSON of each.
+func Root(tasks []Task) digest.Digest {
+	switch n := len(tasks); n {
+	case 0:
+		return digest.Of(nil)
+	case 1:
+		b, err := json.Marshal(tasks[0])
+		if err != nil {
+			panic("manifest: a task does not marshal: " + err.Error()) // plain data always does
+		}
+		return sha256.Sum256(append([]byte{0}, b...))
+	default:
+		k := 1
+		for k*2 < n {
+			k *= 2
+		}
+		l, r := Root(tasks[:k]), Root(tasks[k:])
+		return sha256.Sum256(append(append([]byte{1}, l[:]...), r[:]...))
+	}
+}
+
+// Versions are those of all that could change a byte.
+func Versions(rechost, engine, language string) map[string]string {
+	return map[string]string{
+		"rechost": rechost,
+		"wazero":  engine,
+		"go":      language,
+		"abi":     itoa(abi.Version),
+		"kernels": itoa(abi.KernelVersion),
+	}
+}
+
+func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+// Write writes the statement to the named file, whole or not at all.
+func Write(name string, s *Statement) error {
+	b, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".rechost-*")
+	if err != nil {
+		return fault.New(fault.Failed, "cannot write the manifest: %v", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(append(b, '\n'))
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fault.New(fault.Failed, "cannot write the manifest: %v", err)
+	}
+	return nil
+}
+
+// Read reads and checks a manifest, which may be anybody's. Unknown fields in
+// externalParameters are refused: what is not understood could change a byte.
+func Read(name string) (*Statement, error) {
+	fi, err := os.Stat(name)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "cannot read the manifest: %v", err)
+	}
+	if fi.Size() > MaxBytes {
+		return nil, fault.Data("%s: %d bytes are too many for a manifest", name, fi.Size())
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "cannot read the manifest: %v", err)
+	}
+	s, err := Parse(b)
+	if err != nil {
+		return nil, fault.Data("%s: %v", name, err)
+	}
+	return s, nil
+}
+
+// Parse is Read for bytes.
+func Parse(b []byte) (*Statement, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	var s Statement
+	if err := d.Decode(&s); err != nil {
+		return nil, fault.Data("not a manifest of rechost: %s", fault.Clean(err.Error(), 200))
+	}
+	def := s.Predicate.BuildDefinition
+	switch {
+	case s.Type != StatementType || s.PredicateType != PredicateType || def.BuildType != BuildType:
+		return nil, fault.Data("not a manifest of rechost: its types are %s, %s, %s", fault.Clean(s.Type, 80), fault.Clean(s.PredicateType, 80), fault.Clean(def.BuildType, 80))
+	case len(s.Subject) != 1:
+		return nil, fault.Data("the manifest has %d subjects, not one", len(s.Subject))
+	case len(s.Predicate.RunDetails.Byproducts) != 1:
+		return nil, fault.Data("the manifest has %d byproducts, not one", len(s.Predicate.RunDetails.Byproducts))
+	}
+	t := s.Predicate.RunDetails.Byproducts[0]
+	if Root(t.Annotations.Tasks) != t.Digest.SHA256 {
+		return nil, fault.Data("the manifest was changed: its list of tasks does not have the root that it states")
+	}
+	return &s, nil
+}
+
+// Dependencies returns the resolved dependencies of a name.
+func (s *Statement) Dependencies(name string) []Resource {
+	var r []Resource
+	for _, d := range s.Predicate.BuildDefinition.ResolvedDependencies {
+		if d.Name == name {
+			r = append(r, d)
+		}
+	}
+	return r
+}
+
+// Tasks returns the records of the tasks.
+func (s *Statement) Tasks() []Task { return s.Predicate.RunDetails.Byproducts[0].Annotations.Tasks }
+
+// URI is how a manifest in the folder dir names the file path: relative to
+// the folder where that can be done, with slashes.
+func URI(dir, path string) string {
+	a, err1 := filepath.Abs(dir)
+	b, err2 := filepath.Abs(path)
+	if err1 == nil && err2 == nil {
+		if r, err := filepath.Rel(a, b); err == nil {
+			return filepath.ToSlash(r)
+		}
+		return filepath.ToSlash(b)
+	}
+	return filepath.ToSlash(path)
+}
+
+// Path is the inverse of URI.
+func Path(dir, uri string) string {
+	p := filepath.FromSlash(uri)
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(dir, p)
+}
