@@ -1,0 +1,92 @@
+package guest
+
+import (
+	"rechost/guest/abi"
+	"rechost/guest/num"
+)
+
+// Lists writes a frame that has entries: row after row, any number of entries
+// each.
+type Lists struct {
+	t       *Task
+	frame   string
+	ids     string // full names of the arrays
+	values  string
+	offsets []uint64
+	idBuf   []uint32
+	valBuf  []float32
+	end     uint64
+}
+
+// flushAt is the number of entries that are gathered before a host call.
+const flushAt = 1 << 14
+
+// Recommendations opens the lists of a stage that [Stage.Recommends]: one row
+// a target, best first, ties by smaller item.
+func (t *Task) Recommendations() *Lists {
+	return t.Lists(abi.Recommendations, "item", "score")
+}
+
+// Lists opens a frame of the stage's outputs whose entries are ids and values,
+// such as "item" and "score". With values empty there are only ids. A second
+// call gives the same lists.
+func (t *Task) Lists(frame, ids, values string) *Lists {
+	for _, l := range t.lists {
+		if l.frame == frame {
+			return l
+		}
+	}
+	l := &Lists{t: t, frame: frame, ids: frame + "." + ids, offsets: make([]uint64, 1, t.Rows+1)}
+	if values != "" {
+		l.values = frame + "." + values
+	}
+	t.lists = append(t.lists, l)
+	return l
+}
+
+// Add appends a row. values must be as long as ids.
+func (l *Lists) Add(ids []uint32, values []float32) {
+	if l.values != "" && len(ids) != len(values) {
+		mistake[int]("row " + text(len(l.offsets)-1) + " of " + l.frame + " has " + text(len(ids)) +
+			" ids and " + text(len(values)) + " values")
+	}
+	l.end += uint64(len(ids))
+	l.offsets = append(l.offsets, l.end)
+	l.idBuf = append(l.idBuf, ids...)
+	if l.values != "" {
+		l.valBuf = append(l.valBuf, values...)
+	}
+	if len(l.idBuf) >= flushAt {
+		l.flush()
+	}
+}
+
+// AddAll appends the rows of lists as package num returns them.
+func (l *Lists) AddAll(rows num.Lists) {
+	l.flush()
+	for _, o := range rows.Offsets[1:] {
+		l.offsets = append(l.offsets, l.end+o)
+	}
+	l.end = l.offsets[len(l.offsets)-1]
+	l.t.WriteU32(l.ids, rows.Index)
+	if l.values != "" {
+		l.t.WriteF32(l.values, rows.Score)
+	}
+}
+
+func (l *Lists) flush() {
+	l.t.WriteU32(l.ids, l.idBuf)
+	l.idBuf = l.idBuf[:0]
+	if l.values != "" {
+		l.t.WriteF32(l.values, l.valBuf)
+		l.valBuf = l.valBuf[:0]
+	}
+}
+
+// flush writes what the task's lists still hold, when its function has ended.
+func (t *Task) flush() {
+	for _, l := range t.lists {
+		l.flush()
+		t.WriteU64(l.frame+"."+abi.Offsets, l.offsets)
+	}
+}
