@@ -129,7 +129,9 @@ func decodeConfig(s string) (c abi.Config, err error) {
 		return c, err
 	}
 	o := object(v)
-	c.ABI = o.int("abi")
+	if c.ABI = o.int("abi"); c.ABI != abi.Version {
+		mistake[int]("the host speaks version " + text(c.ABI) + " of the interface, this module " + text(abi.Version))
+	}
 	c.Parameters = object(o["parameters"])
 	c.Seed = int64(o.int("seed"))
 	if n, ok := o["seed"].(int64); ok {

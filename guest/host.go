@@ -33,22 +33,40 @@ const (
 	warnLevel
 )
 
-// PlanFor returns the plan for a configuration.
-func (m *Module) PlanFor(c abi.Config) (plan abi.Plan, err error) {
+// DescribeJSON returns what the host learns of the module.
+func (m *Module) DescribeJSON() (b []byte, err error) {
 	defer caught(&err)
-	return abi.Plan{Steps: m.build(&Config{c}).steps}, nil
+	d := abi.Description{Name: m.Name, Version: m.Version, Summary: m.Summary, Source: m.Source}
+	for _, p := range m.Params {
+		d.Parameters = append(d.Parameters, p.p)
+	}
+	return encodeDescription(d), nil
 }
 
-// RunTask runs the task c.Task on a host. A [Failure] comes back as the
-// error, any other panic goes through.
-func (m *Module) RunTask(c abi.Config, h Host) (err error) {
+// PlanJSON returns the plan for a configuration.
+func (m *Module) PlanJSON(config []byte) (b []byte, err error) {
 	defer caught(&err)
-	if c.Task == nil {
-		return Failure("the configuration has no task")
+	c, err := decodeConfig(string(config))
+	if err != nil {
+		return nil, err
+	}
+	return encodePlan(abi.Plan{Steps: m.build(&Config{c}).steps}), nil
+}
+
+// RunJSON runs the task of a configuration, whose stage must have the given
+// place in the plan, on a host. A [Failure] comes back as the error, any other
+// panic goes through.
+func (m *Module) RunJSON(config []byte, i int, h Host) (err error) {
+	defer caught(&err)
+	c, err := decodeConfig(string(config))
+	if err != nil {
+		return err
+	}
+	if c.Task == nil || c.Task.Index != i {
+		return Failure("stage " + text(i) + " was called, which is not the configuration's task")
 	}
 	conf := &Config{c}
 	stages := *m.build(conf).stages
-	i := c.Task.Index
 	if i < 0 || i >= len(stages) {
 		return Failure("the plan has no stage " + text(i))
 	}
@@ -56,6 +74,9 @@ func (m *Module) RunTask(c abi.Config, h Host) (err error) {
 	if s.s.Name != c.Task.Stage {
 		return Failure("stage " + text(i) + " of the plan is " + s.s.Name + ", not " + c.Task.Stage +
 			": Plan depends on something beside its configuration")
+	}
+	if s.run == nil {
+		return Failure("stage " + s.s.Name + " has no function")
 	}
 	t := &Task{Config: conf, Stage: c.Task.Stage, Iteration: c.Task.Iteration, Shard: c.Task.Shard,
 		Shards: c.Task.Shards, First: c.Task.First, Rows: c.Task.Rows, stage: s, host: h}

@@ -47,18 +47,19 @@ func exportABI() int32 { return abi.Version }
 //go:wasmexport rechost_describe
 func exportDescribe() int32 {
 	return export(func(m *Module) error {
-		b := encodeDescription(m.Describe())
-		importDescribe(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
-		return nil
+		b, err := m.DescribeJSON()
+		if err == nil {
+			importDescribe(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
+		}
+		return err
 	})
 }
 
 //go:wasmexport rechost_plan
 func exportPlan() int32 {
 	return export(func(m *Module) error {
-		p, err := m.PlanFor(config())
+		b, err := m.PlanJSON(config())
 		if err == nil {
-			b := encodePlan(p)
 			importPlan(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
 		}
 		return err
@@ -67,27 +68,16 @@ func exportPlan() int32 {
 
 //go:wasmexport rechost_run
 func exportRun(stage int32) int32 {
-	return export(func(m *Module) error {
-		c := config()
-		if c.Task == nil || c.Task.Index != int(stage) {
-			return Failure("rechost_run(" + text(stage) + ") is not the configuration's task")
-		}
-		return m.RunTask(c, sandbox{})
-	})
+	return export(func(m *Module) error { return m.RunJSON(config(), int(stage), sandbox{}) })
 }
 
-// export runs an export's body. A Failure becomes a call of fail; the trace of
-// any other panic goes to stderr, where the host finds file and line.
+// export runs an export's body. An error becomes a call of fail; the trace of
+// a panic goes to stderr, where the host finds file and line.
 func export(body func(m *Module) error) int32 {
-	var err error
-	func() {
-		defer caught(&err)
-		if registered == nil {
-			err = Failure("the program registers no module: call guest.Register in init")
-			return
-		}
+	err := error(Failure("the program registers no module: call guest.Register in init"))
+	if registered != nil {
 		err = body(registered)
-	}()
+	}
 	if err == nil {
 		return 0
 	}
@@ -96,19 +86,12 @@ func export(body func(m *Module) error) int32 {
 	return 1
 }
 
-func config() abi.Config {
+func config() []byte {
 	b := make([]byte, configSize())
 	if len(b) > 0 {
 		configRead(unsafe.Pointer(unsafe.SliceData(b)))
 	}
-	c, err := decodeConfig(string(b))
-	if err != nil {
-		panic(err)
-	}
-	if c.ABI != abi.Version {
-		mistake[int]("the host speaks version " + text(c.ABI) + " of the interface, this module " + text(abi.Version))
-	}
-	return c
+	return b
 }
 
 // sandbox is the Host behind the imports.

@@ -1,10 +1,6 @@
 package guest
 
-import (
-	"math"
-
-	"rechost/guest/abi"
-)
+import "rechost/guest/abi"
 
 // Module is a recommender algorithm.
 type Module struct {
@@ -72,16 +68,6 @@ func (p Param) AtLeast(lo float64) Param { p.p.Min = &lo; return p }
 // AtMost sets the largest allowed value of a number.
 func (p Param) AtMost(hi float64) Param { p.p.Max = &hi; return p }
 
-// Describe returns what the host learns of the module.
-func (m *Module) Describe() abi.Description {
-	d := abi.Description{Name: m.Name, Version: m.Version, Summary: m.Summary, Source: m.Source,
-		Parameters: make([]abi.Parameter, len(m.Params))}
-	for i, p := range m.Params {
-		d.Parameters[i] = p.p
-	}
-	return d
-}
-
 // Config is what a run asks for: the parameters, the size of the matrix, and
 // how the lists are wanted.
 type Config struct{ c abi.Config }
@@ -119,10 +105,6 @@ func (c *Config) Int(name string) int {
 	switch v := c.param(name).(type) {
 	case int64:
 		return int(v)
-	case float64: // a driver's JSON
-		if v == math.Trunc(v) {
-			return int(v)
-		}
 	}
 	return mistake[int]("parameter " + name + " is not a whole number")
 }
