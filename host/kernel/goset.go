@@ -1,0 +1,76 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"rechost/guest/num/naive"
+)
+
+// plain is the form in Go. Its loops have bounds checks, so it is the safest.
+var plain = set{
+	name: "go",
+	dot:  func(x, y *float32, n int) float32 { return naive.Dot(unsafe.Slice(x, n), unsafe.Slice(y, n)) },
+	axpy: goAxpy,
+	gemv: func(q, x, g *float32, rows, cols, stride int) {
+		for j, v := range unsafe.Slice(x, rows) {
+			goAxpy(v, at(g, j*stride), q, cols)
+		}
+	},
+	fit: func(q, p, y *float32, index *uint32, w, c *float32, n, k int) {
+		ws, cs := unsafe.Slice(w, n), unsafe.Slice(c, n)
+		for e, i := range unsafe.Slice(index, n) {
+			row := at(y, int(i)*k)
+			t := cs[e]
+			if ws[e] != 0 {
+				t += float32(ws[e] * naive.Dot(unsafe.Slice(row, k), unsafe.Slice(p, k)))
+			}
+			goAxpy(t, row, q, k)
+		}
+	},
+	tall: 4, wide: 8,
+	tile:  goTile,
+	score: goScore,
+}
+
+// at is the address of element i counted from p.
+func at(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+
+func goAxpy(a float32, x, y *float32, n int) {
+	xs, ys := unsafe.Slice(x, n), unsafe.Slice(y, n)
+	for i, v := range xs {
+		ys[i] += float32(a * v)
+	}
+}
+
+func goTile(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int) {
+	for i := range 4 {
+		row := (*[8]float32)(unsafe.Pointer(at(dst, i*ldc)))
+		s := *row
+		for p := range n {
+			v, w := *at(a, p*lda+i), (*[8]float32)(unsafe.Pointer(at(b, p*ldb)))
+			for j := range s {
+				s[j] += float32(v * w[j])
+			}
+		}
+		*row = s
+	}
+}
+
+func goScore(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32 {
+	var any uint32
+	for i := range 4 {
+		clear(unsafe.Slice(at(dst, i*32), 8))
+	}
+	goTile(dst, 32, a, 4, b, 8, n)
+	h := unsafe.Slice(hits, 4)
+	for i, f := range unsafe.Slice(floor, 4) {
+		h[i] = 0
+		for j, s := range unsafe.Slice(at(dst, i*32), 8) {
+			if s > f {
+				h[i] |= 1 << j
+			}
+		}
+		any |= h[i]
+	}
+	return any
+}

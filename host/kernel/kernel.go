@@ -1,0 +1,93 @@
+// Package kernel is the fast form of the numeric kernels: the functions of
+// package naive, which say what is computed, with the same bits.
+//
+//	kernel.RidgeCG(x, p, 3, pause)   // naive.RidgeCG(x, p, 3)
+//
+// # Notes
+//
+// Arguments are trusted, and assembly reads what they say: lengths, offsets
+// and indices have to be checked before (package sandbox does it), and results
+// may not overlap arguments.
+//
+// A call works in pieces of at most about a millisecond and calls pause
+// between them, which may panic to give up. nil is no pause.
+//
+// The form is chosen when the program starts: AVX-512, AVX2 or plain Go, by
+// what the processor has, or by the environment variable RECHOST_KERNELS
+// (avx512, avx2, go). The build tag purego leaves assembly out. Calls use one
+// thread and may run at the same time.
+//
+// See RATIONALE.md for what was measured.
+package kernel
+
+//go:generate go run -C gen . -out ../
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// set is one form of the inner loops. Pointers are to the first element; none
+// of them looks at, or makes, canonical NaNs.
+type set struct {
+	name string
+
+	// dot is naive.Dot of n elements.
+	dot func(x, y *float32, n int) float32
+	// axpy adds a*x to y, n elements.
+	axpy func(a float32, x, y *float32, n int)
+	// gemv adds x[j]*g[j*stride+i] to q[i] for i < cols, for j < rows in order.
+	gemv func(q, x, g *float32, rows, cols, stride int)
+	// fit does, for each of n entries in order, with y its row of k elements,
+	// q += (c + w*dot(y, p)) * y; where w is 0, q += c*y.
+	fit func(q, p, y *float32, index *uint32, w, c *float32, n, k int)
+
+	// tile adds to the tall x wide block of dst (rows ldc apart), for step p
+	// < n in order, a[p*lda+i] * b[p*ldb+j].
+	tall, wide int
+	tile       func(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)
+	// score is tile into a block of tall rows of 32 elements (dst, of which it
+	// may leave any part as it was if it returns 0), from 0 and with lda = tall,
+	// ldb = wide. Bit j of hits[i] tells whether element (i, j) is above
+	// floor[i]; returned is the or of all hits.
+	score func(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32
+}
+
+// Names of the forms, best first, for RECHOST_KERNELS.
+const variable = "RECHOST_KERNELS"
+
+var (
+	active    *set
+	activeErr error
+)
+
+func init() { active, activeErr = choose(os.Getenv(variable)) }
+
+// choose picks the form that want names, or the best one for an empty want.
+// It fails, and gives the best one, where want cannot be had.
+func choose(want string) (*set, error) {
+	all := available()
+	for _, s := range all {
+		if s.name == want {
+			return s, nil
+		}
+	}
+	if want == "" {
+		return all[0], nil
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, s.name)
+	}
+	if !slices.Contains([]string{"avx512", "avx2", "go"}, want) {
+		return all[0], fmt.Errorf("%s: no kernels are called %q: they are avx512, avx2 and go", variable, want)
+	}
+	return all[0], fmt.Errorf("%s: this program on this processor has no %s kernels: it has %s",
+		variable, want, strings.Join(names, ", "))
+}
+
+// Name tells which form is used: avx512, avx2 or go. The error says why it is
+// not the one that RECHOST_KERNELS asks for.
+func Name() (string, error) { return active.name, activeErr }

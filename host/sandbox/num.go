@@ -1,0 +1,276 @@
+package sandbox
+
+import (
+	"math"
+
+	"rechost/guest/abi"
+	"rechost/guest/num/naive"
+	"rechost/host/fault"
+	"rechost/host/kernel"
+)
+
+// The kernels trust what they are given, so this file looks at every number
+// first: ranges, offsets, indices, and that no result overlaps an argument,
+// which a kernel could otherwise change after it was looked at.
+
+func init() {
+	function := func(name, params, result string, fn func(a *args) uint64) {
+		kernels[name] = hostFunc{valueTypes(params), valueTypes(result), func(c *call, stack []uint64) {
+			r := fn(&args{c: c, name: name, stack: stack})
+			if result != "" {
+				stack[0] = r
+			}
+		}}
+	}
+	// Parameters: p an address, i an i32, l an i64, f an f32.
+	function(abi.FnDot, "lpp", "f", numDot)
+	function(abi.FnSum, "lp", "f", numSum)
+	function(abi.FnAxpy, "lfpp", "", numAxpy)
+	function(abi.FnScale, "lfp", "", numScale)
+	function(abi.FnRowSums, "ppi", "", numRowSums)
+	function(abi.FnColSums, "ppi", "", numColSums)
+	function(abi.FnTranspose, "pppp", "", numTranspose)
+	function(abi.FnGram, "pp", "", numGram)
+	function(abi.FnGather, "pplp", "", numGather)
+	function(abi.FnProductRows, "ppp", "", numProductRows)
+	function(abi.FnProductTopK, "ppplpppflppp", "l", numProductTopK)
+	function(abi.FnScoreTopK, "plppplppp", "l", numScoreTopK)
+	function(abi.FnRidgeCG, "pppppffffi", "", numRidgeCG)
+	function(abi.FnRidgeCholesky, "pppppffff", "l", numRidgeCholesky)
+	function(abi.FnUniform, "lplll", "", numUniform)
+	function(abi.FnNormal, "lplll", "", numNormal)
+}
+
+func valueTypes(s string) (t []valueType) {
+	for _, r := range s {
+		t = append(t, map[rune]valueType{'p': i32, 'i': i32, 'l': i64, 'f': f32}[r])
+	}
+	return t
+}
+
+func numDot(a *args) uint64 {
+	n := a.count("length")
+	return f32bits(kernel.Dot(a.reads("x", n), a.reads("y", n)))
+}
+
+func numSum(a *args) uint64 {
+	n := a.count("length")
+	return f32bits(kernel.Sum(a.reads("x", n)))
+}
+
+func numAxpy(a *args) uint64 {
+	n, f := a.count("length"), a.f32()
+	x, y := a.reads("x", n), a.writes("y", n)
+	a.apart()
+	for len(x) > piece {
+		kernel.Axpy(f, x[:piece], y[:piece])
+		x, y = x[piece:], y[piece:]
+		a.c.pause()
+	}
+	kernel.Axpy(f, x, y)
+	return 0
+}
+
+// piece is how many numbers the simplest kernels take between pauses.
+const piece = 1 << 17
+
+func numScale(a *args) uint64 {
+	n, f := a.count("length"), a.f32()
+	x := a.writes("x", n)
+	for len(x) > piece {
+		kernel.Scale(f, x[:piece])
+		x = x[piece:]
+		a.c.pause()
+	}
+	kernel.Scale(f, x)
+	return 0
+}
+
+func (a *args) power() int {
+	p := int32(a.next())
+	if p < 0 || p > 2 {
+		a.c.fail("%s: power %d is not 0, 1 or 2", a.name, p)
+	}
+	return int(p)
+}
+
+func numRowSums(a *args) uint64 {
+	dst := a.u32()
+	m := a.sparse("m")
+	power := a.power()
+	out := a.writesAt("dst", dst, uint64(m.Rows))
+	a.apart()
+	kernel.RowSums(out, m, power, a.c.pause)
+	return 0
+}
+
+func numColSums(a *args) uint64 {
+	dst := a.u32()
+	m := a.sparse("m")
+	power := a.power()
+	out := a.writesAt("dst", dst, uint64(m.Cols))
+	a.apart()
+	kernel.ColSums(out, m, power, a.c.pause)
+	return 0
+}
+
+func numTranspose(a *args) uint64 {
+	m := a.sparse("m")
+	t := naive.Sparse{Offsets: a.writesU64("offsets", uint64(m.Cols)+1)}
+	n := uint64(len(m.Index))
+	t.Index = a.writesU32("index", n)
+	if value := a.u32(); len(m.Value) > 0 {
+		t.Value = a.writesAt("value", value, n)
+	}
+	a.apart()
+	kernel.Transpose(t, m, a.c.pause)
+	return 0
+}
+
+func numGram(a *args) uint64 {
+	dst := a.u32()
+	m := a.matrix("m")
+	out := a.writesAt("dst", dst, uint64(m.Cols)*uint64(m.Cols))
+	a.apart()
+	kernel.Gram(out, m, a.c.pause)
+	return 0
+}
+
+func numGather(a *args) uint64 {
+	dst := a.u32()
+	m := a.matrix("m")
+	n := a.count("rows")
+	rows := a.rows(a.u32(), n, m.Rows)
+	out := a.writesAt("dst", dst, n*uint64(m.Cols))
+	a.apart()
+	kernel.Gather(out, m, rows, a.c.pause)
+	return 0
+}
+
+func numProductRows(a *args) uint64 {
+	dst := a.u32()
+	x, y := a.sparse("a"), a.sparse("b")
+	a.chain(x, y)
+	out := a.writesAt("dst", dst, uint64(x.Rows)*uint64(y.Cols))
+	a.apart()
+	kernel.ProductRows(naive.Matrix{Rows: x.Rows, Cols: y.Cols, Data: out}, x, y, a.c.pause)
+	return 0
+}
+
+// chain checks that a's columns are b's rows.
+func (a *args) chain(x, y naive.Sparse) {
+	if x.Cols > y.Rows {
+		a.c.fail("%s: a has %d columns and b %d rows", a.name, x.Cols, y.Rows)
+	}
+}
+
+func numProductTopK(a *args) uint64 {
+	p := naive.Product{A: a.sparse("a"), B: a.sparse("b"), Without: a.optional("without")}
+	a.chain(p.A, p.B)
+	a.without(p.Without, p.A.Rows, p.B.Cols)
+	diagonal := int64(a.next())
+	if diagonal < -1 || diagonal > most {
+		a.c.fail("%s: diagonal %d", a.name, diagonal)
+	}
+	p.OffDiagonal, p.Diagonal = diagonal >= 0, int(max(diagonal, 0))
+	norms, alpha, beta := a.u32(), a.u32(), a.u32()
+	p.Gamma = a.f32()
+	if norms != 0 {
+		p.Norms = a.readsAt("norms", norms, uint64(p.B.Cols))
+		p.Alpha = a.readsAt("alpha", alpha, uint64(p.A.Rows))
+		p.Beta = a.readsAt("beta", beta, uint64(p.A.Rows))
+	}
+	a.scratch(uint64(p.B.Cols) * kernel.ProductScratch)
+	return a.lists(p.A.Rows, func(dst naive.Sparse, k int) int {
+		return kernel.ProductTopK(dst, p, k, a.c.pause)
+	})
+}
+
+func numScoreTopK(a *args) uint64 {
+	users := a.matrix("users")
+	n, at := a.count("rows"), a.u32()
+	var rows []uint32
+	if at != 0 {
+		rows = a.rows(at, n, users.Rows)
+	} else if n != uint64(users.Rows) {
+		a.c.fail("%s: %d rows of users without their numbers, which has %d", a.name, n, users.Rows)
+	}
+	items, seen := a.matrix("items"), a.optional("seen")
+	if users.Cols != items.Cols {
+		a.c.fail("%s: users have %d columns and items %d", a.name, users.Cols, items.Cols)
+	}
+	a.without(seen, int(n), items.Rows)
+	a.ascending("seen", seen)
+	return a.lists(int(n), func(dst naive.Sparse, k int) int {
+		return kernel.ScoreTopK(dst, users, rows, items, seen, k, a.c.pause)
+	})
+}
+
+// lists reads the arguments k, offsets, index and score and runs a kernel that
+// writes lists of rows rows.
+func (a *args) lists(rows int, run func(dst naive.Sparse, k int) int) uint64 {
+	k := a.count("k")
+	dst := naive.Sparse{Offsets: a.writesU64("offsets", uint64(rows)+1)}
+	dst.Index = a.writesU32("index", uint64(rows)*k)
+	dst.Value = a.writes("score", uint64(rows)*k)
+	a.apart()
+	if k == 0 {
+		clear(dst.Offsets)
+		return 0
+	}
+	return uint64(run(dst, int(k)))
+}
+
+func (a *args) ridge() ([]float32, naive.Ridge) {
+	x, rows, factors := a.u32(), a.sparse("rows"), a.matrix("factors")
+	k := uint64(factors.Cols)
+	if rows.Cols > factors.Rows {
+		a.c.fail("%s: rows have %d columns and factors %d rows", a.name, rows.Cols, factors.Rows)
+	}
+	p := naive.Ridge{Rows: rows, Factors: factors}
+	p.Gram = a.reads("gram", k*k)
+	p.Lambda = a.reads("lambda", uint64(rows.Rows))
+	p.Weight = [2]float32{a.f32(), a.f32()}
+	p.Target = [2]float32{a.f32(), a.f32()}
+	out := a.writesAt("x", x, uint64(rows.Rows)*k)
+	a.apart()
+	return out, p
+}
+
+func numRidgeCG(a *args) uint64 {
+	x, p := a.ridge()
+	steps := int32(a.next())
+	if steps < 0 || steps > 1<<16 {
+		a.c.fail("%s: %d steps", a.name, steps)
+	}
+	kernel.RidgeCG(x, p, int(steps), a.c.pause)
+	return 0
+}
+
+func numRidgeCholesky(a *args) uint64 {
+	x, p := a.ridge()
+	return uint64(int64(kernel.RidgeCholesky(x, p, a.c.pause)))
+}
+
+func numUniform(a *args) uint64 {
+	n := a.count("length")
+	kernel.Uniform(a.writes("dst", n), a.next(), a.next(), a.next(), a.c.pause)
+	return 0
+}
+
+func numNormal(a *args) uint64 {
+	n := a.count("length")
+	kernel.Normal(a.writes("dst", n), a.next(), a.next(), a.next(), a.c.pause)
+	return 0
+}
+
+func f32bits(x float32) uint64 { return uint64(math.Float32bits(x)) }
+
+// scratch refuses work that needs more space of the host's than the module may
+// have of its own.
+func (a *args) scratch(n uint64) {
+	if limit := a.c.limits.Memory; limit > 0 && n > uint64(limit) {
+		a.c.end(fault.Lim("%s: needs %d bytes to work in, more than the memory limit of %d", a.name, n, limit).
+			WithHint("raise it: --memory %d", n))
+	}
+}
