@@ -1,0 +1,131 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"rechost/host/fault"
+)
+
+// explain makes the error of a guest call that did not return: whose fault,
+// what, and where.
+func (c *call) explain(err error) error {
+	what, frames := splitTrace(err.Error())
+	if c.mem.denied > 0 && (c.failure == nil || c.exited) {
+		// Runtimes panic, exit or run into "unreachable" when they get no
+		// memory: the limit is why, whatever they say.
+		return fault.Lim("needs more than %s of memory (asked for %s)", size(c.limits.Memory), size(int64(c.mem.denied))).
+			WithHint("allow more with --memory, or cut the work finer with --shards")
+	}
+	if c.failure != nil {
+		var f *fault.Error
+		if errors.As(c.failure, &f) && f.Code == fault.Module && !c.said && !c.exited {
+			return fault.Mod("%s%s", f.Msg, in(frames))
+		}
+		return c.failure
+	}
+	if e := c.ctx.Err(); e != nil && (errors.Is(err, e) || errors.Is(err, context.Canceled)) {
+		return e
+	}
+	what = strings.TrimPrefix(what, "wasm error: ")
+	if what == "stack overflow" {
+		what = "stack overflow: recursion too deep"
+	}
+	return fault.Mod("%s%s%s", fault.Clean(what, 500), in(frames), c.guest.lastWords())
+}
+
+// splitTrace takes wazero's error apart: what happened, and the names of the
+// functions that were active, innermost first.
+func splitTrace(s string) (what string, frames []string) {
+	what, trace, _ := strings.Cut(s, "\nwasm stack trace:\n")
+	if n := strings.Index(what, "wasm error: "); n >= 0 {
+		what = what[n:] // without "module[…] function[…] failed: " before it
+	}
+	what = strings.TrimSuffix(what, " (recovered by wazero)")
+	for line := range strings.Lines(trace) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" {
+			break // a Go trace of the host follows
+		}
+		if strings.HasPrefix(line, "\t\t") {
+			// A source position, from DWARF: "0x1f: /home/me/als.c:88:3 (inlined)".
+			if n := len(frames); n > 0 && !strings.Contains(frames[n-1], " (") {
+				if m := position.FindStringSubmatch(line); m != nil {
+					frames[n-1] += " (" + path.Base(m[1]) + ":" + m[2] + ")"
+				}
+			}
+			continue
+		}
+		if n := strings.LastIndexByte(line, '('); n > 0 {
+			line = line[:n]
+		}
+		line = strings.TrimPrefix(strings.TrimSpace(line), ".")
+		if line != "" && !strings.HasPrefix(line, "...") {
+			frames = append(frames, line)
+		}
+	}
+	return what, frames
+}
+
+var position = regexp.MustCompile(`([^\s:]+):(\d+)(?::\d+)?`)
+
+// in says where: the innermost frames, without the host functions.
+func in(frames []string) string {
+	var s []string
+	for _, f := range frames {
+		if strings.HasPrefix(f, dataModule+".") || strings.HasPrefix(f, numModule+".") || strings.HasPrefix(f, wasiModule+".") {
+			continue
+		}
+		if s = append(s, fault.Clean(f, 120)); len(s) == maxFrames {
+			break
+		}
+	}
+	if len(s) == 0 {
+		return ""
+	}
+	return " in " + strings.Join(s, " < ")
+}
+
+const maxFrames = 4
+
+// A Go panic's trace on stderr, as the runtime writes it.
+var (
+	goPanic = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
+	goFrame = regexp.MustCompile(`(?m)^(\S+)\(.*\)\n\t(\S+\.go):(\d+)`)
+)
+
+// lastWords is what the guest wrote to stderr at the end: of a Go panic the
+// message and the line, of anything else its last lines.
+func (g *guestState) lastWords() string {
+	text := g.stderr
+	if len(text) > stderrKept {
+		text = text[len(text)-stderrKept:]
+	}
+	s := string(text)
+	if at := goPanic.FindStringIndex(s); at != nil {
+		words := strings.TrimSpace(s[at[0]:at[1]])
+		for _, m := range goFrame.FindAllStringSubmatch(s[at[1]:], 50) {
+			if m[1] == "panic" || strings.HasPrefix(m[1], "runtime.") || strings.Contains(m[2], "/src/runtime/") {
+				continue
+			}
+			words += fmt.Sprintf(" in %s (%s:%s)", m[1], path.Base(m[2]), m[3])
+			break
+		}
+		return ": " + fault.Clean(words, 1000)
+	}
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return ""
+	}
+	lines := strings.Split(s, "\n")
+	if len(lines) > maxLines {
+		lines = append([]string{"…"}, lines[len(lines)-maxLines:]...)
+	}
+	return "; stderr ends with:\n" + fault.Clean(strings.Join(lines, "\n"), 4000)
+}
+
+const maxLines = 20

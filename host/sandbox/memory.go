@@ -1,0 +1,102 @@
+package sandbox
+
+import (
+	"github.com/tetratelabs/wazero/experimental"
+
+	"rechost/host/array"
+)
+
+const (
+	wasmPage = 1 << 16
+	maxPages = 65535 // at 65,536 wazero's compiler takes the memory's length for 0
+
+	// reserve is the address space of one guest: whatever base a guest's 32-bit
+	// address and 32-bit offset add up to lies within it, so that even an
+	// access which escaped wazero's bounds check meets an inaccessible page.
+	reserve = 8<<30 + wasmPage
+)
+
+// memory is the linear memory of one instance after the other. Its address
+// space is reserved once and committed as a guest grows, so growing never
+// copies and files can be mapped over parts of it. Where that cannot be had it
+// is an ordinary slice, grown by copying.
+type memory struct {
+	bytes  []byte // what the guest has now
+	space  []byte // reserved address space, or nil
+	limit  uint64 // bytes that a guest may have
+	denied uint64 // size that the guest asked for in vain, or 0
+}
+
+func newMemory() *memory {
+	return &memory{space: reserveSpace(reserve)}
+}
+
+// Allocate makes m the memory of a new instance; wazero calls it.
+func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
+
+// Reallocate gives the guest size bytes, or returns nil.
+func (m *memory) Reallocate(size uint64) []byte {
+	if size > m.limit || size > maxPages*wasmPage {
+		m.denied = max(m.denied, size)
+		return nil
+	}
+	old := len(m.bytes)
+	switch {
+	case size <= uint64(old):
+		m.bytes = m.bytes[:size]
+	case m.space != nil:
+		if err := commit(m.space[old:size]); err != nil {
+			m.denied = max(m.denied, size)
+			return nil
+		}
+		m.bytes = m.space[:size:size]
+	default:
+		b := make([]byte, size)
+		copy(b, m.bytes)
+		m.bytes = b
+	}
+	return m.bytes
+}
+
+// Free does nothing: reset is called when the instance has ended, however it
+// ended.
+func (m *memory) Free() {}
+
+// reset makes m fit for the next instance: nothing that was in it is left.
+func (m *memory) reset(limit int64) error {
+	n := len(m.bytes)
+	m.bytes, m.denied, m.limit = nil, 0, uint64(limit)
+	if m.space != nil && n > 0 {
+		return discard(m.space[:n])
+	}
+	return nil
+}
+
+func (m *memory) close() {
+	if m.space != nil {
+		releaseSpace(m.space)
+	}
+	m.space, m.bytes = nil, nil
+}
+
+// mappable reports whether a file's bytes from off on can be mapped at ptr, as
+// far as whole pages go.
+func (m *memory) mappable(ptr uint32, off int64) bool {
+	return m.space != nil && (int64(ptr)-off-array.HeaderSize)%int64(pageSize) == 0
+}
+
+// mapsAt reports how a range of n bytes of a file at offset off, wanted at
+// ptr, can be mapped: [head, tail) of it are whole pages that lie right.
+func (m *memory) mapsAt(ptr uint32, off int64, n int) (head, tail int, ok bool) {
+	page := pageSize
+	if m.space == nil || (int64(ptr)-off)%int64(page) != 0 {
+		return 0, 0, false
+	}
+	head = (page - int(ptr)%page) % page
+	tail = n - (int(ptr)+n)%page
+	return head, tail, tail-head >= leastMapped
+}
+
+// leastMapped is the size from which mapping a file beats reading it: below,
+// the page faults cost more than the copy.
+const leastMapped = 64 << 10

@@ -1,0 +1,318 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"rechost/guest/abi"
+	"rechost/host/fault"
+	"rechost/host/sandbox/rewrite"
+)
+
+// features are what rewrite.Check lets pass: WebAssembly 2.0. Tail calls,
+// exceptions, threads and typed references stay off.
+const features = api.CoreFeaturesV2
+
+// Module is a compiled module. It may be used by several goroutines at a time;
+// each call has an instance of its own.
+type Module struct {
+	name        string
+	limits      Limits
+	cooperative bool
+	info        *rewrite.Info
+	offsets     rewrite.Offsets
+	provided    []provided
+	tables      int64 // bytes that the module's tables may come to
+
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+
+	mu   sync.Mutex
+	free []*memory // reserved address space of ended instances
+}
+
+// Load checks the module's shape, imports and exports, rewrites it as the
+// options ask, and compiles it. Nothing of the module runs. Compiling is not
+// bounded in time or memory: a caller that does not trust the module loads it
+// in a process of its own.
+func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
+	info, err := rewrite.Check(wasm, rewrite.Caps{})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkInterface(info); err != nil {
+		return nil, err
+	}
+	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info}
+	if err := m.checkMemory(); err != nil {
+		return nil, err
+	}
+	changed, err := rewrite.Rewrite(wasm, rewrite.Options{
+		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: tableMax, DWARF: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.offsets = changed.Offsets
+	config := wazero.NewRuntimeConfigCompiler()
+	if o.Interpreter {
+		config = wazero.NewRuntimeConfigInterpreter()
+	} else if o.CacheDir != "" {
+		if err := privateDir(o.CacheDir); err != nil {
+			return nil, err
+		}
+		if m.cache, err = wazero.NewCompilationCacheWithDir(o.CacheDir); err != nil {
+			return nil, fault.New(fault.Failed, "cannot use the folder for compiled code: %v", err)
+		}
+		config = config.WithCompilationCache(m.cache)
+	}
+	// The memory limit is kept by the allocator, which can say that it was hit.
+	config = config.WithCoreFeatures(features).WithMemoryLimitPages(maxPages).WithDebugInfoEnabled(true)
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if err := m.provide(ctx); err != nil {
+		m.Close()
+		return nil, err
+	}
+	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), changed.Wasm)
+	if err != nil {
+		m.Close()
+		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
+	}
+	return m, nil
+}
+
+// Close releases the compiled code. No call may be running.
+func (m *Module) Close() error {
+	err := m.runtime.Close(context.Background())
+	if m.cache != nil {
+		if e := m.cache.Close(context.Background()); err == nil {
+			err = e
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, x := range m.free {
+		x.close()
+	}
+	m.free = nil
+	return err
+}
+
+// Info describes the module.
+func (m *Module) Info() *rewrite.Info { return m.info }
+
+// privateDir makes dir, or makes sure that nobody else can put compiled code
+// into it.
+func privateDir(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
+	}
+	fi, err := os.Lstat(dir)
+	if err != nil {
+		return fault.New(fault.Failed, "cannot use the folder for compiled code: %v", err)
+	}
+	if !fi.IsDir() || !ownedByMe(fi) {
+		return fault.New(fault.Failed, "%s is not a folder of yours with mode 0700: code in it would not be trusted", dir).
+			WithHint("remove it: rm -r %s", dir)
+	}
+	return nil
+}
+
+// tableMax is the most entries of a table. A Go program has one a function.
+const tableMax = 1_000_000
+
+// checkMemory makes sure that an instance fits into the limit at all.
+func (m *Module) checkMemory() error {
+	for _, t := range m.info.Tables {
+		n := uint32(tableMax)
+		if t.HasMax {
+			n = min(n, t.Max)
+		}
+		m.tables += 8 * int64(n) // wazero keeps a pointer an entry
+	}
+	if len(m.info.Tables) > 0 {
+		m.tables = min(m.tables, m.limits.Memory/4)
+	}
+	if m.info.Memory == nil {
+		return fault.Mod("the module has no memory: a module exports one as %q", abi.ExportMemory)
+	}
+	least := int64(m.info.Memory.Min)*wasmPage + m.tables
+	if least > m.limits.Memory {
+		return fault.Lim("starts with %s of memory, more than its limit of %s", size(least), size(m.limits.Memory)).
+			WithHint("allow more with --memory %s", size(least))
+	}
+	return nil
+}
+
+func (m *Module) takeMemory() (*memory, error) {
+	m.mu.Lock()
+	var x *memory
+	if n := len(m.free); n > 0 {
+		x, m.free = m.free[n-1], m.free[:n-1]
+	}
+	m.mu.Unlock()
+	if x == nil {
+		x = newMemory()
+	}
+	return x, x.reset(m.limits.Memory - m.tables)
+}
+
+func (m *Module) giveMemory(x *memory) {
+	if x.reset(0) != nil {
+		x.close() // its pages are gone with it
+		return
+	}
+	m.mu.Lock()
+	m.free = append(m.free, x)
+	m.mu.Unlock()
+}
+
+// reply is a Reply with what "describe" or "plan" gave.
+type reply struct {
+	Reply
+	emitted []byte
+}
+
+// carrier is the context of a guest call: host functions find their call in
+// it without a search.
+type carrier struct {
+	context.Context
+	call *call
+}
+
+type callKey struct{}
+
+// Value lets the call be found behind contexts that wazero derives.
+func (c *carrier) Value(key any) any {
+	if _, ok := key.(callKey); ok {
+		return c.call
+	}
+	return c.Context.Value(key)
+}
+
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.(*carrier); ok {
+		return c.call
+	}
+	return ctx.Value(callKey{}).(*call)
+}
+
+// call runs one export in a fresh instance.
+func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error) {
+	start := time.Now()
+	c := &call{ctx: ctx, module: m, limits: m.limits, config: t.Config, inputs: t.Inputs, phase: p}
+	if err := c.prepare(t); err != nil {
+		return r, err
+	}
+	if m.cooperative && m.limits.Deadline > 0 {
+		c.deadline = start.Add(m.limits.Deadline)
+	}
+	if c.mem, err = m.takeMemory(); err != nil {
+		return r, fault.New(fault.Failed, "cannot get memory for a guest: %v", err)
+	}
+	defer m.giveMemory(c.mem)
+	defer func() { c.stats(&r.Stats, time.Since(start)) }()
+
+	gctx := &carrier{experimental.WithMemoryAllocator(ctx, c.mem), c}
+	if err := c.run(gctx, t.Index); err != nil {
+		return r, err
+	}
+	r.Log = c.guest.log
+	r.emitted = c.emitted
+	for i := range c.outputs {
+		o := &c.outputs[i]
+		if err := o.check(); err != nil {
+			return r, err
+		}
+		if err := o.flush(); err != nil {
+			return r, fault.New(fault.Failed, "output %s: %v", o.Name, err)
+		}
+		if o.sink == nil {
+			r.Data = append(r.Data, o.pending)
+		}
+	}
+	return r, nil
+}
+
+// run makes the instance and calls what the phase asks for.
+func (c *call) run(ctx context.Context, index int) (err error) {
+	var mod api.Module
+	defer func() {
+		// wazero recovers what happens in guest calls; an instance that cannot
+		// be made may panic elsewhere.
+		if x := recover(); x != nil {
+			err = c.explain(fmt.Errorf("%v", x))
+		}
+		if mod != nil {
+			mod.Close(context.Background())
+		}
+	}()
+	guest := time.Now()
+	mod, err = c.module.runtime.InstantiateModule(ctx, c.module.compiled,
+		wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return c.explain(err)
+	}
+	fuel, _ := mod.ExportedGlobal(rewrite.FuelGlobal).(api.MutableGlobal)
+	if fuel != nil {
+		spent := rewrite.StartFuel - int64(fuel.Get())
+		fuel.Set(uint64(c.limits.Fuel - spent))
+		defer func() { c.times.fuel = c.limits.Fuel - max(int64(fuel.Get()), 0) }()
+	}
+	c.times.instance = time.Since(guest)
+	guest = time.Now()
+	defer func() {
+		c.times.guest = time.Since(guest)
+		c.times.memory = int64(len(c.mem.bytes))
+	}()
+	if f := mod.ExportedFunction(abi.ExportInitialize); f != nil {
+		if _, err := f.Call(ctx); err != nil {
+			return c.explain(err)
+		}
+	}
+	version, err := mod.ExportedFunction(abi.ExportABI).Call(ctx)
+	if err != nil {
+		return c.explain(err)
+	}
+	if v := int32(version[0]); v != abi.Version {
+		return fault.Mod("the module speaks ABI version %d, this rechost %d", v, abi.Version).
+			WithHint("build the module with the SDK of this version of rechost")
+	}
+	export := abi.ExportRun
+	var args []uint64
+	switch c.phase {
+	case describing:
+		export = abi.ExportDescribe
+	case planning:
+		export = abi.ExportPlan
+	default:
+		if index < 0 || index > math.MaxInt32 {
+			return fault.New(fault.Failed, "stage index %d", index)
+		}
+		args = []uint64{uint64(index)}
+	}
+	result, err := mod.ExportedFunction(export).Call(ctx, args...)
+	if err != nil {
+		return c.explain(err)
+	}
+	if v := int32(result[0]); v != 0 {
+		return fault.Mod("%s returned %d without saying why%s", export, v, c.guest.lastWords())
+	}
+	if c.phase != running && c.emitted == nil {
+		return fault.Mod("%s returned without calling %q", export, map[phase]string{describing: abi.FnDescribe, planning: abi.FnPlan}[c.phase])
+	}
+	return nil
+}
