@@ -1,0 +1,126 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"rechost/guest/abi"
+	"rechost/host/sandbox"
+)
+
+// Goroutines runs a module's tasks in this process. Guests are stopped at
+// their deadline by code that the host adds to the module; what such a guest
+// could do if it broke out of wazero's code, nothing stops. It is for modules
+// whose author is trusted, and for systems without the other.
+type Goroutines struct {
+	options Options
+	files   files
+
+	once   sync.Once
+	module *sandbox.Module
+	err    error
+}
+
+// NewGoroutines returns an executor in this process. The module is compiled
+// when it is first needed.
+func NewGoroutines(o Options) (*Goroutines, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Goroutines{options: o, files: files{arrays: o.Arrays}}, nil
+}
+
+func (g *Goroutines) load(ctx context.Context) (*sandbox.Module, error) {
+	g.once.Do(func() {
+		o := g.options
+		// Not the caller's context: a compiled module outlives the call that
+		// was first to need it. The shape checks bound what compiling takes.
+		g.module, g.err = sandbox.Load(context.WithoutCancel(ctx), o.Module, sandbox.Options{
+			Name: o.Name, Limits: sandbox.Limits(o.Limits), CacheDir: o.Cache, Interpreter: o.Interpreter,
+			Cooperative: true, Compilers: runtime.GOMAXPROCS(0),
+		})
+	})
+	return g.module, at(g.options.Name, "", g.err)
+}
+
+// Describe returns what the module says of itself.
+func (g *Goroutines) Describe(ctx context.Context) (abi.Description, error) {
+	m, err := g.load(ctx)
+	if err != nil {
+		return abi.Description{}, err
+	}
+	b, err := m.Describe(ctx)
+	if err != nil {
+		return abi.Description{}, at(g.options.Name, "describe", err)
+	}
+	d, err := parseDescription(b)
+	return d, at(g.options.Name, "", err)
+}
+
+// Plan returns the plan's JSON for the configuration's.
+func (g *Goroutines) Plan(ctx context.Context, config []byte) ([]byte, error) {
+	m, err := g.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b, err := m.Plan(ctx, config)
+	return b, at(g.options.Name, "plan", err)
+}
+
+// Run runs the tasks, Options.Workers at a time.
+func (g *Goroutines) Run(ctx context.Context, tasks []Task, done func(int, Result) error) error {
+	m, err := g.load(ctx)
+	if err != nil {
+		return err
+	}
+	return each(ctx, g.options.Workers, len(tasks), func(ctx context.Context, _, i int) (Result, error) {
+		t := &tasks[i]
+		r, err := g.task(ctx, m, t)
+		return r, at(g.options.Name, t.place(), err)
+	}, done)
+}
+
+func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *Task) (Result, error) {
+	start := time.Now()
+	call := sandbox.Call{Index: t.Index, Config: t.Config, Seed: [32]byte(t.ID)}
+	for _, in := range t.Inputs {
+		a, err := g.files.get(in.Array)
+		if err != nil {
+			return Result{}, err
+		}
+		call.Inputs = append(call.Inputs, sandbox.Input{Name: in.Name, Array: a, First: in.First, Rows: in.Rows})
+	}
+	for _, o := range t.Outputs {
+		call.Outputs = append(call.Outputs, sandbox.Output(o))
+	}
+	opening := time.Since(start)
+	r, err := m.Run(ctx, call)
+	if err != nil {
+		return Result{}, err
+	}
+	s := Stats(r.Stats)
+	s.Host += opening
+	return Result{Data: r.Data, Log: r.Log, Stats: s}, nil
+}
+
+// Walls names what stands between the guest and the machine.
+func (g *Goroutines) Walls() []string {
+	if g.options.Interpreter {
+		return []string{"wazero's interpreter", "yield counter"}
+	}
+	return []string{"wazero's compiler", "yield counter"}
+}
+
+// Close releases the module and the inputs. No call may be running.
+func (g *Goroutines) Close() error {
+	g.once.Do(func() { g.err = errors.New("the executor is closed") })
+	g.files.close()
+	if g.module != nil {
+		return g.module.Close()
+	}
+	return nil
+}
