@@ -7,7 +7,9 @@
 package array
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"sort"
 
 	"rechost/guest/abi"
@@ -34,6 +36,29 @@ var sizes = [...]int{1, 4, 4, 8, 8, 4, 8}
 func (d DType) Size() int { return sizes[d] }
 
 func (d DType) String() string { return abi.DTypes[d] }
+
+// Format writes the element that b holds, with its bits where they say more
+// than the number.
+func (d DType) Format(b []byte) string {
+	switch d {
+	case U8:
+		return fmt.Sprint(b[0])
+	case U32:
+		return fmt.Sprint(binary.LittleEndian.Uint32(b))
+	case I32:
+		return fmt.Sprint(int32(binary.LittleEndian.Uint32(b)))
+	case U64:
+		return fmt.Sprint(binary.LittleEndian.Uint64(b))
+	case I64:
+		return fmt.Sprint(int64(binary.LittleEndian.Uint64(b)))
+	case F32:
+		x := binary.LittleEndian.Uint32(b)
+		return fmt.Sprintf("%v (bits %08x)", math.Float32frombits(x), x)
+	default:
+		x := binary.LittleEndian.Uint64(b)
+		return fmt.Sprintf("%v (bits %016x)", math.Float64frombits(x), x)
+	}
+}
 
 // ParseDType reads a name of abi.DTypes.
 func ParseDType(s string) (DType, error) {

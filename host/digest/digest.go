@@ -16,6 +16,15 @@ type Digest [sha256.Size]byte
 // Of returns the digest of b.
 func Of(b []byte) Digest { return sha256.Sum256(b) }
 
+// OfParts returns the digest of some bytes, one after the other.
+func OfParts(parts ...[]byte) Digest {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return Digest(h.Sum(nil))
+}
+
 // OfJSON returns the digest of v's encoding/json form: struct fields in
 // their order, map keys sorted, so that equal values have equal digests.
 func OfJSON(v any) Digest {

@@ -108,6 +108,7 @@ type Options struct {
 	Name        string // for messages: "cf.wasm"
 	Arrays      Arrays
 	Cache       string // folder for compiled code, one for this module digest and engine
+	Worker      string // binary that is started as a worker; "" is this program's own
 	Workers     int    // tasks run at a time
 	Limits      Limits
 	Interpreter bool // wazero's interpreter instead of its compiler

@@ -26,18 +26,28 @@ type Journal struct {
 	Engine string
 }
 
-// Get returns the entry of id if there is one and all its outputs are in the
-// store, whole.
-func (j Journal) Get(id digest.Digest) (Entry, bool) {
-	var e Entry
+// Peek returns the entry of id if there is one, whether or not its outputs are
+// still in the store.
+func (j Journal) Peek(id digest.Digest) (Entry, bool) {
 	b := j.Store.Blob(id)
 	if b == nil {
-		return e, false
+		return Entry{}, false
 	}
+	var e Entry
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if d.Decode(&e) != nil {
 		return Entry{}, false
+	}
+	return e, true
+}
+
+// Get returns the entry of id if there is one and all its outputs are in the
+// store, whole.
+func (j Journal) Get(id digest.Digest) (Entry, bool) {
+	e, ok := j.Peek(id)
+	if !ok {
+		return e, false
 	}
 	for _, m := range e.Outputs {
 		if j.Store.Check(m) != nil {

@@ -24,6 +24,7 @@ type Turn struct {
 	Stage     *abi.Stage
 	Index     int
 	Iteration int
+	Rows      int // that the stage runs over
 	Tasks     []executor.Task
 	Makes     []Bound // one for each output, without digests
 	outputs   []place // for each of a task's outputs, where it belongs
@@ -58,7 +59,7 @@ func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Tu
 	if s.Over != abi.OverOnce {
 		cut = shape.Cut(extent, rows)
 	}
-	t := &Turn{Stage: s, Index: index, Iteration: iteration}
+	t := &Turn{Stage: s, Index: index, Iteration: iteration, Rows: rows}
 	for _, o := range s.Outputs {
 		b, err := e.after(s, o, extent, rows)
 		if err != nil {
@@ -104,6 +105,15 @@ func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Tu
 		t.Tasks = append(t.Tasks, task)
 	}
 	return t, nil
+}
+
+// Sketch is Unroll for a look: with hidden set, some inputs have no content
+// yet, entries are not cut, and the tasks have no identity that means anything.
+func (p *Plan) Sketch(index, iteration int, e Env, shape Shape, src Source, hidden bool) (*Turn, error) {
+	if hidden {
+		src.Offsets = func(m array.Meta) ([]uint64, error) { return make([]uint64, m.Rows), nil }
+	}
+	return p.Unroll(index, iteration, e, shape, src)
 }
 
 // inputs lists the arrays of frame f that input in asks for, cut to the rows
@@ -316,4 +326,31 @@ func (t *Turn) CheckParts(task executor.Task, data [][]byte) ([]array.Meta, erro
 		}
 	}
 	return metas, nil
+}
+
+// Frames is Join for outputs that were joined before: their arrays in the
+// order of the outputs and, in each, of the names.
+func (t *Turn) Frames(metas []array.Meta) ([]Bound, error) {
+	var frames []Bound
+	for _, b := range t.Makes {
+		f := Bound{Extent: b.Extent, Frame: array.Frame{Rows: b.Rows, Arrays: map[string]array.Column{}}}
+		for _, n := range b.Names() {
+			if len(metas) == 0 {
+				return nil, fault.New(fault.Failed, "the journal's entry for stage %s has too few arrays", t.Stage.Name)
+			}
+			col := b.Arrays[n]
+			m := metas[0]
+			if m.DType != col.DType || m.Width != col.Width || !col.PerEntry && m.Rows != col.Rows {
+				return nil, fault.New(fault.Failed, "the journal's entry for stage %s has an array of another shape", t.Stage.Name)
+			}
+			col.Meta = m
+			f.Arrays[n] = col
+			metas = metas[1:]
+		}
+		frames = append(frames, f)
+	}
+	if len(metas) != 0 {
+		return nil, fault.New(fault.Failed, "the journal's entry for stage %s has too many arrays", t.Stage.Name)
+	}
+	return frames, nil
 }

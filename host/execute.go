@@ -1,0 +1,276 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/fault"
+	"rechost/host/manifest"
+	"rechost/host/plan"
+)
+
+// outcome is what the stages of a run gave.
+type outcome struct {
+	env    plan.Env
+	tasks  []manifest.Task // in the plan's order
+	stages []StageTime     // by index
+	reused int
+	log    []string
+}
+
+// maxLog bounds the guests' messages that a summary shows.
+const maxLog = 100
+
+// walk goes through a plan's stages in the order in which they run. again is
+// asked after each turn of a repeat that has a stop test.
+func walk(p *plan.Plan, visit func(index, iteration, times int) error, again func(until string) (bool, error)) error {
+	index := map[*abi.Stage]int{}
+	for i, s := range p.Stages {
+		index[s] = i
+	}
+	var steps func(list []abi.Step, iteration, times int) error
+	steps = func(list []abi.Step, iteration, times int) error {
+		for _, st := range list {
+			if st.Stage != nil {
+				if err := visit(index[st.Stage], iteration, times); err != nil {
+					return err
+				}
+				continue
+			}
+			for i := range st.Repeat.Times {
+				if err := steps(st.Repeat.Steps, i, st.Repeat.Times); err != nil {
+					return err
+				}
+				if st.Repeat.Until == "" {
+					continue
+				}
+				if more, err := again(st.Repeat.Until); err != nil || !more {
+					if err != nil {
+						return err
+					}
+					break
+				}
+			}
+		}
+		return nil
+	}
+	return steps(p.Steps, 0, 1)
+}
+
+// execute runs every stage of the plan.
+func (s *session) execute(ctx context.Context) (*outcome, error) {
+	o := &outcome{env: plan.Env{}, stages: make([]StageTime, len(s.plan.Stages))}
+	for n, b := range s.env {
+		o.env[n] = b
+	}
+	for i, st := range s.plan.Stages {
+		o.stages[i].Stage = st.Name
+	}
+	err := walk(s.plan,
+		func(index, iteration, times int) error { return s.stage(ctx, o, index, iteration, times) },
+		func(until string) (bool, error) { return s.more(o, until) })
+	return o, err
+}
+
+// more reads a stop test: the one element of a frame, zero to go on.
+func (s *session) more(o *outcome, until string) (bool, error) {
+	for _, c := range o.env[until].Arrays {
+		b, release, err := s.store.Read(c.Meta)
+		if err != nil {
+			return false, err
+		}
+		defer release()
+		for _, x := range b {
+			if x != 0 {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// stage runs the tasks of one turn of a stage that the journal does not have,
+// and joins their outputs to frames.
+func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times int) error {
+	start := time.Now()
+	turn, err := s.plan.Unroll(index, iteration, o.env, s.shape, s.source)
+	if err != nil {
+		return err
+	}
+	st := &o.stages[index]
+	ev := Event{Phase: "stage", Stage: turn.Stage.Name, Total: len(turn.Tasks)}
+	if times > 1 {
+		ev.Turn = fmt.Sprintf("%d/%d", iteration+1, times)
+	}
+	s.progress(ev)
+
+	parts := make([]plan.Parts, len(turn.Tasks))
+	joinID := joinIdentity(turn.Tasks)
+	frames, joined := s.joined(turn, joinID)
+	var todo []executor.Task
+	var at []int
+	for i, t := range turn.Tasks {
+		e, ok := s.journal.Peek(t.ID)
+		if ok && !joined {
+			e, ok = s.journal.Get(t.ID)
+		}
+		if ok && len(e.Outputs) == len(t.Outputs) {
+			parts[i] = e.Outputs
+			continue
+		}
+		todo, at = append(todo, t), append(at, i)
+	}
+	ev.Kept = len(turn.Tasks) - len(todo)
+	ev.Done = ev.Kept
+	if ev.Kept > 0 && len(todo) > 0 {
+		s.progress(ev)
+	}
+	if len(todo) > 0 {
+		if err := s.runTasks(ctx, turn, todo, at, parts, st, o, &ev); err != nil {
+			return err
+		}
+		joined = false
+	}
+	s.times.Stages += seconds(time.Since(start))
+	reduce := time.Now()
+	if !joined {
+		if frames, err = turn.Join(parts, s.store); err != nil {
+			return s.stored(err)
+		}
+		if err := s.journal.Put(joinID, frameMetas(frames), executor.Stats{}); err != nil {
+			return err
+		}
+	}
+	s.times.Reduce += seconds(time.Since(reduce))
+	for i, b := range frames {
+		o.env[turn.Stage.Outputs[i].Frame] = b
+	}
+	for i, t := range turn.Tasks {
+		rec := manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
+		for k, m := range parts[i] {
+			rec.Outputs = append(rec.Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
+		}
+		o.tasks = append(o.tasks, rec)
+	}
+	o.reused += ev.Kept
+	st.Turns++
+	st.Tasks += len(turn.Tasks)
+	st.Reused += ev.Kept
+	st.Wall += seconds(time.Since(start))
+	ev.End, ev.Done = true, len(turn.Tasks)
+	s.progress(ev)
+	return nil
+}
+
+// runTasks runs tasks and records what each gave as soon as it has, so that a
+// run that is killed loses only the tasks under way.
+func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []executor.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var (
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+		first error
+		slots = make(chan struct{}, s.job.Workers)
+	)
+	err := s.exec.Run(ctx, todo, func(i int, r executor.Result) error {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			defer r.Release()
+			metas, err := s.keep(turn, todo[i], r)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				if first == nil {
+					first = err
+				}
+				cancel()
+				return
+			}
+			parts[at[i]] = metas
+			addStats(&st.Sum, r.Stats)
+			for _, l := range r.Log {
+				if len(o.log) < maxLog {
+					o.log = append(o.log, fmt.Sprintf("%s %d/%d: %s", todo[i].Stage, todo[i].Shard+1, todo[i].Shards, l))
+				}
+			}
+			ev.Done++
+			s.progress(*ev)
+		})
+		return nil
+	})
+	wg.Wait()
+	if first != nil {
+		return first
+	}
+	return err
+}
+
+// keep checks a task's outputs, stores them and enters them in the journal.
+func (s *session) keep(turn *plan.Turn, t executor.Task, r executor.Result) ([]array.Meta, error) {
+	metas, err := turn.CheckParts(t, r.Data)
+	if err != nil {
+		return nil, s.blame(err)
+	}
+	for k := range metas {
+		if metas[k], err = s.store.Put(metas[k], r.Data[k]); err != nil {
+			return nil, err
+		}
+	}
+	return metas, s.journal.Put(t.ID, metas, r.Stats)
+}
+
+func addStats(sum *executor.Stats, t executor.Stats) {
+	sum.Guest += t.Guest
+	sum.Kernel += t.Kernel
+	sum.Host += t.Host
+	sum.Memory = max(sum.Memory, t.Memory)
+	sum.LogBytes += t.LogBytes
+	sum.Calls += t.Calls
+	sum.Fuel += t.Fuel
+}
+
+// joinIdentity names the frames that tasks give together.
+func joinIdentity(tasks []executor.Task) digest.Digest {
+	b := []byte("join")
+	for _, t := range tasks {
+		b = append(b, t.ID[:]...)
+	}
+	return digest.Of(b)
+}
+
+// joined returns the frames of a turn where the journal has them already.
+func (s *session) joined(turn *plan.Turn, id digest.Digest) ([]plan.Bound, bool) {
+	e, ok := s.journal.Get(id)
+	if !ok {
+		return nil, false
+	}
+	frames, err := turn.Frames(e.Outputs)
+	return frames, err == nil
+}
+
+func frameMetas(frames []plan.Bound) []array.Meta {
+	var list []array.Meta
+	for _, f := range frames {
+		for _, n := range f.Names() {
+			list = append(list, f.Arrays[n].Meta)
+		}
+	}
+	return list
+}
+
+// stored explains a failure to read back what was stored a moment ago.
+func (s *session) stored(err error) error {
+	if fault.CodeOf(err) != fault.Failed {
+		return err
+	}
+	return fault.New(fault.Failed, "the store changed during the run: %v", err).
+		WithHint("run the same command again: finished tasks are kept")
+}

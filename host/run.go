@@ -1,0 +1,335 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/fault"
+	"rechost/host/manifest"
+	"rechost/host/matrix"
+	"rechost/host/recs"
+)
+
+// DefaultOut is the output's name when Job.Out is "".
+const DefaultOut = "recommendations.parquet"
+
+// StoreCap is the size to which a run that used the default store shrinks it
+// afterwards, least recently used first.
+const StoreCap = 20 << 30
+
+// Run does the job and writes its output and manifest. When it fails, neither
+// is there, or both are as they were before.
+func Run(ctx context.Context, job Job) (*Summary, error) {
+	if job.Out == "" {
+		job.Out = DefaultOut
+	}
+	if job.Manifest == "" {
+		job.Manifest = strings.TrimSuffix(job.Out, filepath.Ext(job.Out)) + ".manifest.json"
+	}
+	if err := checkOutputs(job); err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, job)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	defer s.close()
+	sum, err := s.run(ctx)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	if job.Store == "" && !job.NoCache {
+		if _, err := s.store.Prune(StoreCap, 0); err != nil {
+			s.notes = append(s.notes, err.Error())
+		}
+	}
+	sum.Notes = s.notes
+	return sum, nil
+}
+
+// checkOutputs refuses, before any work, outputs that cannot be or must not be
+// written.
+func checkOutputs(job Job) error {
+	inputs := append(append([]string(nil), job.Paths...), job.Module)
+	if job.ForUsers != "" {
+		inputs = append(inputs, job.ForUsers)
+	}
+	if sameFile(job.Out, job.Manifest) {
+		return fault.Use("output and manifest have the same name, %s", job.Out).WithHint("name another: --manifest FILE")
+	}
+	for _, out := range []string{job.Out, job.Manifest} {
+		if err := recs.Refuse(out, inputs); err != nil {
+			return err
+		}
+		fi, err := os.Stat(filepath.Dir(out))
+		if err != nil || !fi.IsDir() {
+			return fault.New(fault.Failed, "%s: there is no folder %s", out, filepath.Dir(out)).WithHint("mkdir -p %s", filepath.Dir(out))
+		}
+		if fi, err := os.Stat(out); err == nil && !fi.Mode().IsRegular() {
+			return fault.New(fault.Failed, "%s is not a regular file: it would be replaced", out).WithHint("name a file: --out FILE")
+		}
+	}
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	x, err1 := filepath.Abs(a)
+	y, err2 := filepath.Abs(b)
+	return err1 == nil && err2 == nil && x == y
+}
+
+// interrupted gives a run that the user stopped its own error, whatever the
+// stop broke.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && context.Cause(ctx) == context.Canceled {
+		return fault.New(fault.Interrupted, "interrupted").
+			WithHint("finished tasks are kept: the same command goes on from there")
+	}
+	return err
+}
+
+// run is Run after the outputs were checked, in the order of the data.
+func (s *session) run(ctx context.Context) (*Summary, error) {
+	started := time.Now()
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	inputs := []string{s.job.Module}
+	for _, f := range s.matrix.Read.Files {
+		inputs = append(inputs, f.Path)
+	}
+	for _, out := range []string{s.job.Out, s.job.Manifest} {
+		if err := recs.Refuse(out, inputs); err != nil { // again: folders and globs are files now
+			return nil, err
+		}
+	}
+	o, err := s.execute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := time.Now()
+	lists, release, err := s.lists(o)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	s.times.Reduce += seconds(time.Since(t))
+
+	t = time.Now()
+	s.progress(Event{Phase: "write"})
+	written, err := recs.Write(ctx, s.job.Out, lists, s.matrix, inputs)
+	if err != nil {
+		return nil, err
+	}
+	st := s.statement(o, written, started)
+	if err := manifest.Write(s.job.Manifest, st); err != nil {
+		os.Remove(s.job.Out) // an output that nobody can check must not stand there
+		return nil, err
+	}
+	s.times.Write = seconds(time.Since(t))
+	s.progress(Event{Phase: "write", End: true})
+	return s.summary(o, written, st), nil
+}
+
+// lists reads the recommendations that the plan made and checks them: from
+// here on they are no longer hostile.
+func (s *session) lists(o *outcome) (recs.Lists, func(), error) {
+	l := s.masks
+	f := o.env[abi.Recommendations]
+	var releases []func()
+	release := func() {
+		for _, r := range releases {
+			r()
+		}
+	}
+	read := func(name string) ([]byte, error) {
+		b, r, err := s.store.Read(f.Arrays[name].Meta)
+		if err != nil {
+			return nil, s.stored(err)
+		}
+		releases = append(releases, r)
+		return b, nil
+	}
+	offsets, err1 := read(abi.Offsets)
+	items, err2 := read("item")
+	scores, err3 := read("score")
+	for _, err := range []error{err1, err2, err3} {
+		if err != nil {
+			release()
+			return l, nil, err
+		}
+	}
+	l.Offsets, l.Items, l.Scores = array.View[uint64](offsets), array.View[uint32](items), array.View[float32](scores)
+	if err := recs.Check(l, s.matrix, recs.Rules{Top: s.job.Top, KeepSeen: s.job.KeepSeen}); err != nil {
+		release()
+		return l, nil, s.blame(s.locate(err, o))
+	}
+	return l, release, nil
+}
+
+// locate adds the stage that made the recommendations to a complaint about
+// them.
+func (s *session) locate(err error, o *outcome) error {
+	stage := ""
+	for _, st := range s.plan.Stages {
+		for _, out := range st.Outputs {
+			if out.Frame == abi.Recommendations {
+				stage = st.Name
+			}
+		}
+	}
+	return fault.New(fault.CodeOf(err), "stage %s: %v", stage, err)
+}
+
+// statement is the run's manifest.
+func (s *session) statement(o *outcome, w recs.Written, started time.Time) *manifest.Statement {
+	dir := filepath.Dir(s.job.Manifest)
+	res := func(name, path string, d digest.Digest) manifest.Resource {
+		return manifest.Resource{Name: name, URI: manifest.URI(dir, path), Digest: manifest.Sum{SHA256: d}}
+	}
+	r := s.matrix.Read
+	deps := []manifest.Resource{res(manifest.ModuleName, s.job.Module, s.module.Digest)}
+	for _, f := range r.Files {
+		deps = append(deps, res(manifest.InputName, f.Path, f.Digest))
+	}
+	if s.job.ForUsers != "" {
+		d, _, err := digest.OfFile(s.job.ForUsers)
+		if err == nil {
+			deps = append(deps, res(manifest.ForUsersName, s.job.ForUsers, d))
+		}
+	}
+	deps = append(deps,
+		manifest.Resource{Name: manifest.IndexName, Digest: manifest.Sum{SHA256: s.matrix.Digest()}},
+		manifest.Resource{Name: manifest.PlanName, Digest: manifest.Sum{SHA256: digest.Of(s.planText)}})
+	ext := manifest.External{
+		Module: s.module.Name, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
+		Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
+		User: r.User.Name, Item: r.Item.Name, NoValue: s.job.Data.NoValue, NoTime: s.job.Data.NoTime,
+		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", Salt: s.job.Salt,
+	}
+	if r.Value != nil {
+		ext.Value = r.Value.Name
+	}
+	if r.Time != nil {
+		ext.Time = r.Time.Name
+	}
+	return &manifest.Statement{
+		Type:          manifest.StatementType,
+		Subject:       []manifest.Resource{res(filepath.Base(s.job.Out), s.job.Out, w.Digest)},
+		PredicateType: manifest.PredicateType,
+		Predicate: manifest.Predicate{
+			BuildDefinition: manifest.BuildDefinition{
+				BuildType: manifest.BuildType, ExternalParameters: ext, ResolvedDependencies: deps,
+				InternalParameters: manifest.Internal{
+					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits, Walls: s.exec.Walls(),
+				},
+			},
+			RunDetails: manifest.RunDetails{
+				Builder: manifest.Builder{
+					ID:      "urn:rechost:host:" + s.job.Executor,
+					Version: manifest.Versions(Version(), moduleVersion("github.com/tetratelabs/wazero"), runtime.Version()),
+				},
+				Metadata:   manifest.Metadata{StartedOn: started.UTC().Format(time.RFC3339), FinishedOn: time.Now().UTC().Format(time.RFC3339)},
+				Byproducts: []manifest.Tasks{manifest.NewTasks(o.tasks)},
+			},
+		},
+	}
+}
+
+func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *Summary {
+	m := s.matrix
+	for _, x := range o.stages {
+		s.times.Guest += seconds(x.Sum.Guest)
+		s.times.Kernel += seconds(x.Sum.Kernel)
+		s.times.Host += seconds(x.Sum.Host)
+	}
+	s.times.Total = seconds(time.Since(s.start))
+	return &Summary{
+		Module: s.module, Parameters: s.values, Input: m.Read, Combined: m.Combined,
+		Users: m.Users.Len(), Items: m.Items.Len(), Entries: m.ByUser.Entries(),
+		Targets: len(s.targets.Users), Unknown: s.targets.Unknown,
+		Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
+		Tasks: len(o.tasks), Reused: o.reused, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
+		Output: w, Manifest: s.job.Manifest, Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers,
+		Walls: s.exec.Walls(), Log: o.log, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
+	}
+}
+
+func countNote(t recs.Targets, file string) string {
+	return fmt.Sprintf("%s: %d of its users are not in the data and get no list (%s, for one)", file, t.Unknown, t.Sample)
+}
+
+// Version is rechost's own: the module version or commit that it was built
+// from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				v += "-" + s.Value[:12]
+			}
+		}
+	}
+	return v
+}
+
+func moduleVersion(path string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == path {
+				return d.Version
+			}
+		}
+	}
+	return "unknown"
+}
+
+func engineName(interpreter bool) string {
+	kind := "compiler"
+	if interpreter {
+		kind = "interpreter"
+	}
+	return "wazero " + moduleVersion("github.com/tetratelabs/wazero") + " " + kind + " " + runtime.GOARCH
+}
+
+// InspectModule tells what can be known of Job.Module without data. The module
+// is run, in the job's executor, to say what it is.
+func InspectModule(ctx context.Context, job Job) (*ModuleInfo, error) {
+	job.Workers = 1
+	s, err := open(ctx, job)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	defer s.close()
+	if err := s.describe(ctx); err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	return s.moduleInfo()
+}
+
+// Profile reads and indexes data without a module, for a look at it.
+func Profile(ctx context.Context, job Job) (*matrix.Matrix, error) {
+	s := &session{job: job, start: time.Now()}
+	if s.job.Workers <= 0 {
+		s.job.Workers = runtime.GOMAXPROCS(0)
+	}
+	defer s.close()
+	if err := s.index(ctx); err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	return s.matrix, nil
+}

@@ -1,0 +1,200 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/fault"
+	"rechost/host/manifest"
+	"rechost/host/plan"
+	"rechost/host/recs"
+)
+
+// sampled runs a random share of the recorded tasks again. Each needs its
+// inputs as they were, which only the run's store has; their digests are
+// checked against the manifest's. What joins and checks the tasks' outputs,
+// and writes them, is cheap and repeated in full.
+func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Verification) error {
+	job.Store = c.Store
+	s, err := open(ctx, job)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	if d := digest.Of(s.planText); d != st.Dependencies(manifest.PlanName)[0].Digest.SHA256 {
+		v.Difference = &Difference{What: "plan", Element: -1, Was: "sha256 " + st.Dependencies(manifest.PlanName)[0].Digest.SHA256.String(), Is: "sha256 " + d.String()}
+		return nil
+	}
+	pick := newChallenge(c.Sample)
+	o := &outcome{env: plan.Env{}}
+	for n, b := range s.env {
+		o.env[n] = b
+	}
+	left := st.Tasks()
+	errGone := fault.New(fault.Failed, "gone")
+	err = walk(s.plan, func(index, iteration, _ int) error {
+		turn, err := s.plan.Unroll(index, iteration, o.env, s.shape, s.source)
+		if err != nil {
+			return err
+		}
+		if len(left) < len(turn.Tasks) {
+			v.Difference = &Difference{What: "number of tasks", Element: -1, Was: fmt.Sprint(len(st.Tasks())), Is: "more"}
+			return errStop
+		}
+		recorded := left[:len(turn.Tasks)]
+		left = left[len(turn.Tasks):]
+		parts := make([]plan.Parts, len(recorded))
+		var todo []executor.Task
+		var at []int
+		for i, t := range turn.Tasks {
+			r := recorded[i]
+			if r.ID != t.ID || r.Stage != t.Stage || len(r.Outputs) != len(t.Outputs) {
+				v.Difference = &Difference{What: "task", Stage: t.Stage, Turn: iteration, Shard: t.Shard, Element: -1, Was: "task " + r.ID.String(), Is: "task " + t.ID.String()}
+				return errStop
+			}
+			for _, out := range r.Outputs {
+				parts[i] = append(parts[i], out.Meta)
+				if s.store.Check(out.Meta) != nil {
+					return errGone
+				}
+			}
+			if pick() {
+				todo, at = append(todo, t), append(at, i)
+			}
+		}
+		if err := s.repeat(ctx, turn, todo, at, recorded, v); err != nil {
+			return err
+		}
+		frames, err := turn.Join(parts, s.store)
+		if err != nil {
+			return err
+		}
+		for i, b := range frames {
+			o.env[turn.Stage.Outputs[i].Frame] = b
+		}
+		return nil
+	}, func(until string) (bool, error) { return s.more(o, until) })
+	switch {
+	case err == errGone:
+		v.Notes = append(v.Notes, "the store "+s.store.Dir()+" no longer has all arrays of the run, so single tasks cannot be run: the whole job was run again")
+		v.Rerun = 0
+		return whole(ctx, c, st, job, v)
+	case err == errStop:
+		return nil
+	case err != nil:
+		return err
+	}
+	v.Caught = 1 - math.Pow(1-0.01, float64(v.Rerun))
+	v.Checked = append(v.Checked, fmt.Sprintf("%d of %d tasks, drawn at random, were made again: the same bytes", v.Rerun, v.Tasks))
+	return s.rewriteOutput(ctx, o, st, v)
+}
+
+// errStop ends a walk at a difference.
+var errStop = fault.New(fault.Differs, "a difference")
+
+// repeat runs tasks again and compares what they give with the record.
+func (s *session) repeat(ctx context.Context, turn *plan.Turn, todo []executor.Task, at []int, recorded []manifest.Task, v *Verification) error {
+	if len(todo) == 0 {
+		return nil
+	}
+	var mu sync.Mutex
+	worst := len(recorded)
+	err := s.exec.Run(ctx, todo, func(i int, r executor.Result) error {
+		defer r.Release()
+		metas, err := turn.CheckParts(todo[i], r.Data)
+		if err != nil {
+			return s.blame(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		v.Rerun++
+		for k := range metas {
+			was := recorded[at[i]].Outputs[k]
+			m := metas[k]
+			m.Digest = digestOf(m, r.Data[k])
+			if m == was.Meta || at[i] >= worst {
+				continue
+			}
+			worst = at[i] // the first shard that differs, whichever ended first
+			d := &Difference{What: "task", Stage: turn.Stage.Name, Turn: turn.Iteration, Shard: todo[i].Shard, Array: was.Name, Element: -1}
+			d.Was, d.Is = describe(was), describe(manifest.Output{Name: was.Name, Meta: m})
+			if b, release, err := s.store.Read(was.Meta); err == nil {
+				d.Element, d.Was, d.Is = firstDifference(m.DType, b, r.Data[k])
+				release()
+			}
+			v.Difference = d
+		}
+		return nil
+	})
+	if err == nil && v.Difference != nil {
+		return errStop
+	}
+	return err
+}
+
+// rewriteOutput checks and writes the recommendations again, from the recorded
+// tasks, and compares the file's digest.
+func (s *session) rewriteOutput(ctx context.Context, o *outcome, st *manifest.Statement, v *Verification) error {
+	lists, release, err := s.lists(o)
+	if err != nil {
+		return err
+	}
+	defer release()
+	tmp, err := os.MkdirTemp("", "rechost-verify-")
+	if err != nil {
+		return fault.New(fault.Failed, "cannot make a temporary folder: %v", err)
+	}
+	defer os.RemoveAll(tmp)
+	w, err := recs.Write(ctx, filepath.Join(tmp, "out.parquet"), lists, s.matrix, nil)
+	if err != nil {
+		return err
+	}
+	if want := st.Subject[0].Digest.SHA256; w.Digest != want {
+		v.Difference = &Difference{What: "output", Element: -1, Was: "sha256 " + want.String(), Is: "sha256 " + w.Digest.String()}
+		return nil
+	}
+	v.Checked = append(v.Checked, "the output was joined, checked and written again from all recorded tasks: the same bytes")
+	return nil
+}
+
+// newChallenge returns a coin that falls on true with probability p. It is
+// drawn when the check is made, so that nobody who made the run could know
+// which tasks would be looked at.
+func newChallenge(p float64) func() bool {
+	return func() bool {
+		var b [8]byte
+		rand.Read(b[:]) // never fails: the program ends where the system has no randomness
+		return float64(binary.LittleEndian.Uint64(b[:])>>11)/(1<<53) < p
+	}
+}
+
+// digestOf is the digest that the store would give an array.
+func digestOf(m array.Meta, data []byte) digest.Digest {
+	return digest.OfParts(m.Header(), data)
+}
+
+// firstDifference finds the first element in which two arrays of one type
+// differ, and tells both values and their bits.
+func firstDifference(t array.DType, was, is []byte) (element int, a, b string) {
+	size := t.Size()
+	n := min(len(was), len(is)) / size
+	for i := range n {
+		x, y := was[i*size:(i+1)*size], is[i*size:(i+1)*size]
+		if string(x) != string(y) {
+			return i, t.Format(x), t.Format(y)
+		}
+	}
+	return n, fmt.Sprintf("%d elements", len(was)/size), fmt.Sprintf("%d elements", len(is)/size)
+}

@@ -1,0 +1,453 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/fault"
+	"rechost/host/interactions"
+	"rechost/host/journal"
+	"rechost/host/matrix"
+	"rechost/host/params"
+	"rechost/host/plan"
+	"rechost/host/recs"
+	"rechost/host/store"
+)
+
+// session is a job on its way: what is known after the data was read and the
+// module has planned.
+type session struct {
+	job     Job
+	store   *store.Store
+	journal journal.Journal
+
+	module Module
+	wasm   []byte
+	exec   executor.Executor
+	note   func(string)
+	notes  []string
+
+	desc   abi.Description
+	values map[string]any // parameters
+
+	set     *interactions.Set
+	matrix  *matrix.Matrix
+	targets recs.Targets
+	masks   recs.Lists // of the targets: their users, no lists yet
+
+	env      plan.Env
+	shape    plan.Shape
+	source   plan.Source
+	plan     *plan.Plan
+	planText []byte
+
+	times Times
+	start time.Time
+}
+
+// DefaultStore is the store's folder where a job names none.
+func DefaultStore() (string, error) {
+	if dir := os.Getenv("RECHOST_STORE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fault.New(fault.Failed, "there is no cache folder for this user: %v", err).
+			WithHint("name one: --store DIR, or run without: --no-cache")
+	}
+	return filepath.Join(dir, "rechost"), nil
+}
+
+// DefaultExecutor is the safest executor that this system has.
+func DefaultExecutor() string {
+	if executor.HasProcesses {
+		return Processes
+	}
+	return Goroutines
+}
+
+// open starts what needs time, the executor with the module, and checks all
+// that can be checked before data is read.
+func open(ctx context.Context, job Job) (s *session, err error) {
+	s = &session{job: job, start: time.Now()}
+	defer func() {
+		if err != nil {
+			s.close()
+			s = nil
+		}
+	}()
+	if s.job.Top == 0 {
+		s.job.Top = DefaultTop
+	}
+	if s.job.Workers <= 0 {
+		s.job.Workers = runtime.GOMAXPROCS(0)
+	}
+	if s.job.Duplicates == "" {
+		s.job.Duplicates = matrix.Sum
+	}
+	if s.job.Top < 1 || s.job.Top > 1e6 {
+		return s, fault.Use("lists of %d items cannot be asked for: 1 to 1,000,000", s.job.Top)
+	}
+	if s.job.Seed < 0 || s.job.Seed >= 1<<53 {
+		return s, fault.Use("the seed %d is out of range: 0 to 2^53-1", s.job.Seed)
+	}
+	if s.job.Shards < 0 || s.job.Shards > 4096 {
+		return s, fault.Use("%d shards cannot be had: 1 to 4,096", s.job.Shards)
+	}
+	if err = s.openModule(); err != nil {
+		return s, err
+	}
+	if s.store, err = openStore(s.job); err != nil {
+		return s, err
+	}
+	engine := engineName(s.job.Interpreter)
+	s.journal = journal.Journal{Store: s.store, Engine: engine}
+	if s.job.Executor == "" {
+		s.job.Executor = DefaultExecutor()
+		if s.job.Executor == Goroutines {
+			s.tell("this system has no worker processes for rechost: the module runs inside this process, behind one wall instead of two")
+		}
+	}
+	o := executor.Options{
+		Module:      s.wasm,
+		Name:        filepath.Base(s.job.Module),
+		Arrays:      s.store,
+		Cache:       filepath.Join(s.store.ModuleCache(s.module.Digest), engineFolder(s.job.Interpreter)),
+		Worker:      s.job.Worker,
+		Workers:     s.job.Workers,
+		Limits:      s.job.Limits,
+		Interpreter: s.job.Interpreter,
+	}
+	switch s.job.Executor {
+	case Processes:
+		s.exec, err = executor.NewProcesses(o)
+	case Goroutines:
+		s.exec, err = executor.NewGoroutines(o)
+	default:
+		err = fault.Use("there is no executor %q: the executors are %s and %s", s.job.Executor, Processes, Goroutines)
+	}
+	return s, err
+}
+
+func (s *session) close() {
+	if s.exec != nil {
+		s.exec.Close()
+	}
+	if s.set != nil {
+		s.set.Close()
+	}
+	if s.store != nil {
+		s.store.Close()
+	}
+}
+
+// tell hands a note on at once and keeps it for the summary.
+func (s *session) tell(note string) {
+	s.notes = append(s.notes, note)
+	s.progress(Event{Note: note})
+}
+
+func (s *session) progress(e Event) {
+	if s.job.Progress != nil {
+		s.job.Progress(e)
+	}
+}
+
+const maxModule = 64 << 20
+
+func (s *session) openModule() error {
+	name := s.job.Module
+	if name == "" {
+		return fault.Use("no module was named").WithHint("name one: --module cf.wasm")
+	}
+	fi, err := os.Stat(name)
+	switch {
+	case os.IsNotExist(err):
+		return fault.Use("%s: there is no such module", name).WithHint("build the modules: ./build.sh build; they are in bin/modules")
+	case err != nil:
+		return fault.New(fault.Failed, "%s: %v", name, err)
+	case fi.IsDir():
+		return fault.Use("%s is a folder, not a module", name)
+	case fi.Size() > maxModule:
+		return fault.Mod("%s has %d bytes; modules of at most %d are loaded", name, fi.Size(), maxModule)
+	}
+	if s.wasm, err = os.ReadFile(name); err != nil {
+		return fault.New(fault.Failed, "%s: %v", name, err)
+	}
+	s.module = Module{Path: name, Digest: digest.Of(s.wasm), Size: int64(len(s.wasm))}
+	return nil
+}
+
+func openStore(job Job) (*store.Store, error) {
+	if job.NoCache {
+		return store.Temporary()
+	}
+	dir := job.Store
+	if dir == "" {
+		var err error
+		if dir, err = DefaultStore(); err != nil {
+			return nil, err
+		}
+	}
+	return store.Open(dir)
+}
+
+func engineFolder(interpreter bool) string {
+	if interpreter {
+		return "interpreter"
+	}
+	return "compiler"
+}
+
+// prepare reads and indexes the data while the module is compiled, lets the
+// module plan, and checks the plan.
+func (s *session) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	described := make(chan error, 1)
+	go func() {
+		t := time.Now()
+		err := s.describe(ctx)
+		s.times.Plan = seconds(time.Since(t))
+		if err != nil {
+			cancel(err) // no need to read on
+		}
+		described <- err
+	}()
+	readErr := s.read(ctx)
+	if readErr != nil {
+		cancel(readErr)
+	}
+	if err := <-described; err != nil && (readErr == nil || context.Cause(ctx) == err) {
+		return err
+	}
+	if readErr != nil {
+		return readErr
+	}
+	return s.makePlan(ctx)
+}
+
+// describe asks the module what it is and resolves its parameters.
+func (s *session) describe(ctx context.Context) error {
+	var err error
+	if s.desc, err = s.exec.Describe(ctx); err != nil {
+		return err
+	}
+	if err := params.CheckDescription(&s.desc); err != nil {
+		return s.blame(err)
+	}
+	s.module.Name, s.module.Version = s.desc.Name, s.desc.Version
+	s.values, err = params.Resolve(s.desc, s.job.Params)
+	return err
+}
+
+// blame puts the module's file before a complaint about it.
+func (s *session) blame(err error) error {
+	if fault.CodeOf(err) != fault.Module {
+		return err
+	}
+	name := filepath.Base(s.job.Module)
+	if strings.HasPrefix(err.Error(), name) {
+		return err
+	}
+	return fault.New(fault.Module, "%s: %v", name, err)
+}
+
+// read reads, indexes, and puts the frames that the host provides into the
+// store.
+func (s *session) read(ctx context.Context) error {
+	if err := s.index(ctx); err != nil {
+		return err
+	}
+	t := time.Now()
+	s.progress(Event{Phase: "index"})
+	if err := s.chooseTargets(); err != nil {
+		return err
+	}
+	if err := s.putFrames(); err != nil {
+		return err
+	}
+	s.times.Index = seconds(time.Since(t))
+	s.progress(Event{Phase: "index", End: true})
+	return nil
+}
+
+// index reads the data into the matrix.
+func (s *session) index(ctx context.Context) error {
+	t := time.Now()
+	s.progress(Event{Phase: "read"})
+	o := s.job.Data
+	o.Workers = s.job.Workers
+	var err error
+	if s.set, err = interactions.Open(s.job.Paths, o); err != nil {
+		return err
+	}
+	s.matrix, err = matrix.Build(ctx, s.set, matrix.Options{Duplicates: s.job.Duplicates, Workers: s.job.Workers})
+	if err != nil {
+		return err
+	}
+	s.times.Read = seconds(time.Since(t))
+	s.progress(Event{Phase: "read", Done: s.set.Parts(), Total: s.set.Parts(), End: true})
+	return nil
+}
+
+func (s *session) chooseTargets() error {
+	if s.job.ForUsers == "" {
+		s.targets.Users = make([]uint32, s.matrix.Users.Len())
+		for i := range s.targets.Users {
+			s.targets.Users[i] = uint32(i)
+		}
+		return nil
+	}
+	var err error
+	if s.targets, err = recs.ReadIDs(s.job.ForUsers, &s.matrix.Users); err != nil {
+		return err
+	}
+	if len(s.targets.Users) == 0 {
+		return fault.Data("%s: none of its %d users is in the data", s.job.ForUsers, s.targets.Unknown)
+	}
+	if s.targets.Unknown > 0 {
+		s.tell(fault.Clean(countNote(s.targets, s.job.ForUsers), 300))
+	}
+	return nil
+}
+
+// putFrames stores by_user, by_item and targets and cuts them into shards.
+func (s *session) putFrames() error {
+	m := s.matrix
+	t := m.ByUser
+	all := len(s.targets.Users) == m.ByUser.Rows()
+	if !all {
+		t = subset(&m.ByUser, s.targets.Users)
+	}
+	s.masks = recs.Lists{Users: s.targets.Users}
+	var (
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+		first error
+	)
+	s.env = plan.Env{
+		abi.ByUser:  {Extent: abi.OverUsers, Frame: array.Frame{Rows: m.ByUser.Rows(), Arrays: map[string]array.Column{}}},
+		abi.ByItem:  {Extent: abi.OverItems, Frame: array.Frame{Rows: m.ByItem.Rows(), Arrays: map[string]array.Column{}}},
+		abi.Targets: {Extent: abi.OverTargets, Frame: array.Frame{Rows: t.Rows(), Arrays: map[string]array.Column{}}},
+	}
+	put := func(typ array.DType, rows int, data []byte, entry bool, where ...[2]string) {
+		wg.Go(func() {
+			meta, err := s.store.Put(array.Meta{DType: typ, Rows: rows}, data)
+			mu.Lock()
+			defer mu.Unlock()
+			if first == nil {
+				first = err
+			}
+			for _, w := range where {
+				s.env[w[0]].Arrays[w[1]] = array.Column{Meta: meta, PerEntry: entry}
+			}
+		})
+	}
+	csr := func(c *matrix.CSR, index string, frames ...string) {
+		at := func(name string) (w [][2]string) {
+			for _, f := range frames {
+				w = append(w, [2]string{f, name})
+			}
+			return w
+		}
+		put(array.U64, len(c.Offsets), array.BytesOf(c.Offsets), false, at(abi.Offsets)...)
+		put(array.U32, len(c.Index), array.BytesOf(c.Index), true, at(index)...)
+		put(array.F32, len(c.Value), array.BytesOf(c.Value), true, at("value")...)
+	}
+	if all {
+		csr(&m.ByUser, "item", abi.ByUser, abi.Targets)
+	} else {
+		csr(&m.ByUser, "item", abi.ByUser)
+		csr(&t, "item", abi.Targets)
+	}
+	csr(&m.ByItem, "user", abi.ByItem)
+	if m.Times {
+		put(array.I64, len(m.ByUser.Time), array.BytesOf(m.ByUser.Time), true, [2]string{abi.ByUser, "time"})
+	}
+	put(array.U32, len(s.targets.Users), array.BytesOf(s.targets.Users), false, [2]string{abi.Targets, "user"})
+	wg.Wait()
+	if first != nil {
+		return first
+	}
+	shards := s.job.Shards
+	if shards == 0 {
+		shards = matrix.DefaultShards(m.ByUser.Entries())
+	}
+	s.shape = plan.Shape{Shards: shards, Cuts: map[string][]int{
+		abi.OverUsers:   bounds(m.ByUser.Cut(shards)),
+		abi.OverItems:   bounds(m.ByItem.Cut(shards)),
+		abi.OverTargets: bounds(t.Cut(shards)),
+	}}
+	return nil
+}
+
+func bounds(shards []matrix.Shard) []int {
+	b := []int{0}
+	for _, s := range shards {
+		b = append(b, s.First+s.Rows)
+	}
+	return b
+}
+
+// subset is the matrix of some rows of c, in their order.
+func subset(c *matrix.CSR, rows []uint32) matrix.CSR {
+	t := matrix.CSR{Offsets: make([]uint64, 1, len(rows)+1)}
+	for _, r := range rows {
+		index, value := c.Row(int(r))
+		t.Index = append(t.Index, index...)
+		t.Value = append(t.Value, value...)
+		t.Offsets = append(t.Offsets, uint64(len(t.Index)))
+	}
+	return t
+}
+
+// makePlan lets the module plan for this data and checks what it planned.
+func (s *session) makePlan(ctx context.Context) error {
+	t := time.Now()
+	m := s.matrix
+	s.source = plan.Source{
+		Module: s.module.Digest,
+		Salt:   s.job.Salt,
+		Config: abi.Config{
+			ABI: abi.Version, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
+			Data: abi.Data{
+				Users: m.Users.Len(), Items: m.Items.Len(), Interactions: m.ByUser.Entries(),
+				Targets: len(s.targets.Users), Values: m.Values, Times: m.Times,
+			},
+		},
+		Offsets: func(a array.Meta) ([]uint64, error) {
+			b, release, err := s.store.Read(a)
+			if err != nil {
+				return nil, err
+			}
+			defer release()
+			return append([]uint64(nil), array.View[uint64](b)...), nil
+		},
+	}
+	config, err := json.Marshal(s.source.Config)
+	if err != nil {
+		return err
+	}
+	if s.planText, err = s.exec.Plan(ctx, config); err != nil {
+		return err
+	}
+	if s.plan, err = plan.Parse(s.planText); err != nil {
+		return s.blame(err)
+	}
+	if err := s.plan.Check(s.env, s.shape); err != nil {
+		return s.blame(err)
+	}
+	s.times.Plan += seconds(time.Since(t))
+	return nil
+}

@@ -1,0 +1,243 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"rechost/host/digest"
+	"rechost/host/fault"
+	"rechost/host/interactions"
+	"rechost/host/manifest"
+	"rechost/host/matrix"
+	"rechost/host/params"
+	"rechost/host/store"
+)
+
+// Verify runs a recorded job again, whole or a random sample of its tasks, and
+// compares digests. A difference is no error: it stands in the Verification.
+// Errors are of the manifest, the files, or the run.
+func Verify(ctx context.Context, c Check) (*Verification, error) {
+	st, err := manifest.Read(c.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	if c.Sample < 0 || c.Sample > 1 {
+		return nil, fault.Use("a sample of %g cannot be drawn: it is a share between 0 and 1", c.Sample)
+	}
+	v := &Verification{Manifest: c.Manifest, Tasks: len(st.Tasks())}
+	job, err := c.job(st, v)
+	if err != nil || v.Difference != nil {
+		return v, err
+	}
+	if c.Sample > 0 && c.Sample < 1 {
+		err = sampled(ctx, c, st, job, v)
+	} else {
+		err = whole(ctx, c, st, job, v)
+	}
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	return v, nil
+}
+
+// job is the recorded job again, with what may differ taken from the check.
+// Files that are not those of the run are the first difference.
+func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
+	dir := filepath.Dir(c.Manifest)
+	e := st.Predicate.BuildDefinition.ExternalParameters
+	j := Job{
+		Params: params.Texts(e.Parameters),
+		Data: interactions.Options{
+			User: e.User, Item: e.Item, Value: e.Value, Time: e.Time,
+			NoValue: e.NoValue, NoTime: e.NoTime || e.Time == "", MinValue: e.MinValue, TimeUnit: e.TimeUnit,
+		},
+		Duplicates: matrix.Duplicates(e.Duplicates),
+		Seed:       e.Seed, Top: e.Top, KeepSeen: e.KeepSeen, Shards: e.Shards, Salt: e.Salt,
+		Executor: c.Executor, Worker: c.Worker, Workers: c.Workers, Limits: c.Limits, Interpreter: c.Interpreter,
+		Progress: c.Progress,
+	}
+	same := func(what, path string, want digest.Digest) error {
+		got, _, err := digest.OfFile(path)
+		if err != nil {
+			return fault.New(fault.Failed, "the run's %s cannot be read: %v", what, err).
+				WithHint("say where it is: rechost verify --module FILE %s PATH…", c.Manifest)
+		}
+		if got != want && v.Difference == nil {
+			v.Difference = &Difference{What: what + " " + path, Element: -1, Was: "sha256 " + want.String(), Is: "sha256 " + got.String()}
+		}
+		return nil
+	}
+	modules := st.Dependencies(manifest.ModuleName)
+	inputs := st.Dependencies(manifest.InputName)
+	if len(modules) != 1 || len(inputs) == 0 {
+		return j, fault.Data("%s: the manifest names %d modules and %d inputs", c.Manifest, len(modules), len(inputs))
+	}
+	if j.Module = c.Module; j.Module == "" {
+		j.Module = manifest.Path(dir, modules[0].URI)
+	}
+	if err := same("module", j.Module, modules[0].Digest.SHA256); err != nil {
+		return j, err
+	}
+	if j.Paths = c.Paths; len(j.Paths) == 0 {
+		for _, in := range inputs {
+			path := manifest.Path(dir, in.URI)
+			if err := same("input", path, in.Digest.SHA256); err != nil {
+				return j, err
+			}
+			j.Paths = append(j.Paths, path)
+		}
+	}
+	for _, f := range st.Dependencies(manifest.ForUsersName) {
+		j.ForUsers = manifest.Path(dir, f.URI)
+		if err := same("file of users", j.ForUsers, f.Digest.SHA256); err != nil {
+			return j, err
+		}
+	}
+	if v.Difference == nil {
+		v.Checked = append(v.Checked, fmt.Sprintf("the module and %d input files are those of the run", len(inputs)))
+	}
+	// The output may have been moved; where it stands beside its manifest it is
+	// compared too.
+	out := manifest.Path(dir, st.Subject[0].URI)
+	v.Output = out
+	if _, err := os.Stat(out); err == nil && v.Difference == nil {
+		if err := same("output", out, st.Subject[0].Digest.SHA256); err != nil {
+			return j, err
+		}
+		if v.Difference == nil {
+			v.Checked = append(v.Checked, "the output file is that of the run")
+		}
+	} else if err != nil {
+		v.Notes = append(v.Notes, out+" is not there: the file itself was not compared, what it should hold was")
+	}
+	return j, nil
+}
+
+// whole runs the job again in a store of its own, trusting nothing.
+func whole(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Verification) error {
+	dir, err := os.MkdirTemp("", "rechost-verify-")
+	if err != nil {
+		return fault.New(fault.Failed, "cannot make a temporary folder: %v", err)
+	}
+	defer os.RemoveAll(dir)
+	job.NoCache = true
+	job.Out, job.Manifest = filepath.Join(dir, "out.parquet"), filepath.Join(dir, "out.manifest.json")
+	s, err := open(ctx, job)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if _, err := s.run(ctx); err != nil {
+		return err
+	}
+	again, err := manifest.Read(job.Manifest)
+	if err != nil {
+		return err
+	}
+	v.Rerun, v.Caught = len(again.Tasks()), 1
+	if v.Difference = compare(st, again); v.Difference == nil {
+		v.Checked = append(v.Checked, fmt.Sprintf("all %d tasks and the output were made again: the same bytes", len(again.Tasks())))
+		return nil
+	}
+	if v.Difference.Array != "" {
+		v.Notes = append(v.Notes, c.element(st, again, s.store, v.Difference)...)
+	}
+	return nil
+}
+
+// compare returns the first difference between two records of one job, in the
+// order of the data: inputs, index, plan, tasks, output.
+func compare(was, is *manifest.Statement) *Difference {
+	for _, name := range []string{manifest.InputName, manifest.IndexName, manifest.PlanName} {
+		a, b := was.Dependencies(name), is.Dependencies(name)
+		for i := range max(len(a), len(b)) {
+			if i >= len(a) || i >= len(b) {
+				return &Difference{What: "number of " + name + " entries", Element: -1, Was: fmt.Sprint(len(a)), Is: fmt.Sprint(len(b))}
+			}
+			if a[i].Digest != b[i].Digest {
+				return &Difference{What: name + " " + a[i].URI, Element: -1, Was: "sha256 " + a[i].Digest.SHA256.String(), Is: "sha256 " + b[i].Digest.SHA256.String()}
+			}
+		}
+	}
+	a, b := was.Tasks(), is.Tasks()
+	for i := range min(len(a), len(b)) {
+		if d := compareTask(a[i], b[i]); d != nil {
+			return d
+		}
+	}
+	if len(a) != len(b) {
+		return &Difference{What: "number of tasks", Element: -1, Was: fmt.Sprint(len(a)), Is: fmt.Sprint(len(b))}
+	}
+	if x, y := was.Subject[0].Digest.SHA256, is.Subject[0].Digest.SHA256; x != y {
+		return &Difference{What: "output", Element: -1, Was: "sha256 " + x.String(), Is: "sha256 " + y.String()}
+	}
+	return nil
+}
+
+func compareTask(a, b manifest.Task) *Difference {
+	d := &Difference{What: "task", Stage: b.Stage, Turn: b.Iteration, Shard: b.Shard, Element: -1}
+	for k := range min(len(a.Outputs), len(b.Outputs)) {
+		x, y := a.Outputs[k], b.Outputs[k]
+		if x != y {
+			d.Array, d.Was, d.Is = y.Name, describe(x), describe(y)
+			return d
+		}
+	}
+	if a.ID != b.ID || len(a.Outputs) != len(b.Outputs) {
+		d.Was, d.Is = "task "+a.ID.String(), "task "+b.ID.String()
+		return d
+	}
+	return nil
+}
+
+func describe(o manifest.Output) string {
+	return fmt.Sprintf("%v %dx%d sha256 %s", o.DType, o.Rows, max(o.Width, 1), o.Digest)
+}
+
+// element looks up the first element that differs, where the original array
+// is still in the run's store.
+func (c Check) element(was, is *manifest.Statement, fresh *store.Store, d *Difference) []string {
+	a, b := output(was, d), output(is, d)
+	if a == nil || b == nil {
+		return nil
+	}
+	dir := c.Store
+	if dir == "" {
+		dir, _ = DefaultStore()
+	}
+	if _, err := os.Stat(dir); err != nil || dir == "" {
+		return []string{"the run's store is not there, so the element that differs cannot be named"}
+	}
+	old, err := store.Open(dir)
+	if err != nil {
+		return []string{"the run's store cannot be opened, so the element that differs cannot be named: " + err.Error()}
+	}
+	x, release, err := old.Read(a.Meta)
+	if err != nil {
+		return []string{"the run's store no longer has the original array, so the element that differs cannot be named"}
+	}
+	defer release()
+	y, release2, err := fresh.Read(b.Meta)
+	if err != nil {
+		return nil
+	}
+	defer release2()
+	d.Element, d.Was, d.Is = firstDifference(a.DType, x, y)
+	return nil
+}
+
+func output(st *manifest.Statement, d *Difference) *manifest.Output {
+	for _, t := range st.Tasks() {
+		if t.Stage != d.Stage || t.Iteration != d.Turn || t.Shard != d.Shard {
+			continue
+		}
+		for i := range t.Outputs {
+			if t.Outputs[i].Name == d.Array {
+				return &t.Outputs[i]
+			}
+		}
+	}
+	return nil
+}
