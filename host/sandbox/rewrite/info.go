@@ -1,5 +1,10 @@
 package rewrite
 
+import (
+	"slices"
+	"strings"
+)
+
 // Info describes a module.
 type Info struct {
 	Size      int    // bytes
@@ -14,6 +19,7 @@ type Info struct {
 	Start     bool // has a start function
 
 	CodeBytes    int // of the code section
+	CodeStart    int // where the contents of the code section begin; Offsets count from there
 	DataBytes    int // in data segments
 	Data         int // data segments
 	Elements     int // element segments
@@ -101,4 +107,58 @@ type Section struct {
 // language, "Rust", "1.90.0".
 type Producer struct {
 	Field, Name, Version string
+}
+
+func (k Kind) String() string {
+	switch k {
+	case Func:
+		return "function"
+	case TableKind:
+		return "table"
+	case MemoryKind:
+		return "memory"
+	}
+	return "global"
+}
+
+func (t ValType) String() string {
+	switch t {
+	case I32:
+		return "i32"
+	case I64:
+		return "i64"
+	case F32:
+		return "f32"
+	case F64:
+		return "f64"
+	case V128:
+		return "v128"
+	case FuncRef:
+		return "funcref"
+	}
+	return "externref"
+}
+
+// String writes the signature as "(i32, i64) -> (f64)".
+func (t FuncType) String() string {
+	var b strings.Builder
+	list := func(ts []ValType) {
+		b.WriteByte('(')
+		for i, t := range ts {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(t.String())
+		}
+		b.WriteByte(')')
+	}
+	list(t.Params)
+	b.WriteString(" -> ")
+	list(t.Results)
+	return b.String()
+}
+
+// Is reports whether the type has exactly these parameters and results.
+func (t FuncType) Is(params, results []ValType) bool {
+	return slices.Equal(t.Params, params) && slices.Equal(t.Results, results)
 }

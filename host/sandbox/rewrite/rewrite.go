@@ -53,6 +53,18 @@ const StartFuel = 1 << 34
 // stands for at most 64 instructions or 64 KiB of a bulk operation.
 const YieldEvery = 1 << 16
 
+// Work that stands for one count of YieldEvery, and bytes that cost one
+// instruction of fuel. The sizes are powers of two.
+const (
+	workPerCount  = 64   // instructions of the straightest way through a loop or function
+	bytesPerCount = 1024 // of memory.copy, fill, init; a table's entry counts as 8 bytes
+	bytesPerFuel  = 64
+)
+
+// Piece is the length, in bytes, of the pieces in which a longer memory.copy
+// or memory.fill is done, with a look at counter and fuel before each.
+const Piece = 1 << 20
+
 // Options say what Rewrite adds.
 type Options struct {
 	Yield    bool   // count loop heads and function entries, and call FnYield
@@ -69,10 +81,4 @@ type Module struct {
 	Wasm    []byte  // a module of its own, sharing nothing with the input
 	Offsets Offsets // from Wasm to the original
 	Changed bool    // code bytes differ from the original's
-}
-
-// Offsets maps offsets of a rewritten module's code back to the original's.
-// The zero value maps every offset to itself.
-type Offsets struct {
-	delta []byte // pairs of varints: step in rewritten code, step in original code
 }

@@ -17,6 +17,15 @@ const (
 	I32Sub      = 0x6b
 	I32Mul      = 0x6c
 	I32And      = 0x71
+	I32GtU      = 0x4b
+	I32LeU      = 0x4d
+	I32ShrU     = 0x76
+	I64LtS      = 0x53
+	I64GtU      = 0x56
+	I64Shl      = 0x86
+	I64ShrU     = 0x88
+	I32FromI64  = 0xa7
+	I64FromU32  = 0xad
 	I64Eqz      = 0x50
 	I64Ne       = 0x52
 	I64Add      = 0x7c

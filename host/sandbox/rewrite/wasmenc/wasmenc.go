@@ -1,6 +1,7 @@
-// Package wasmenc writes small WebAssembly modules, for tests that need a
-// guest which no compiler would make. It checks nothing: a module that is
-// wrong on purpose is written as asked.
+// Package wasmenc writes small WebAssembly modules: for tests that need a guest
+// which no compiler would make, and for the functions that package rewrite adds
+// to modules. It checks nothing: a module that is wrong on purpose is written
+// as asked.
 //
 //	var m wasmenc.Module
 //	run := m.Func(m.Type(nil, []byte{wasmenc.I32}), nil,
