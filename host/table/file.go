@@ -5,20 +5,37 @@
 //	…
 //	defer f.Close()
 //	for g := range f.Groups() {
-//		v, err := f.Read(g, []int{0, 1}) // columns by their place in f.Fields()
-//		…
+//		r := f.Reader(g, []int{0, 1}) // columns by their place in f.Fields()
+//		for {
+//			v, err := r.Next(1 << 18)
+//			if err == io.EOF {
+//				break
+//			}
+//			…
+//		}
 //	}
 //
 // # Notes
 //
-// Files are hostile: counts are checked against the file's size and against
-// each other before anything is allocated from them, every panic of the
-// library is caught here and becomes an error of code fault.BadData that names
-// file, row group and column. Encrypted files and the old LZ4 codec are
-// refused by name.
+// Files are hostile. Footers and page headers are walked before they are
+// decoded, counts are checked against the file's size and against each other,
+// and every panic of the library is caught here; all of it becomes errors of
+// code fault.BadData that name file, row group and column. Encrypted files and
+// the old LZ4 codec are refused by name.
 package table
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"rechost/host/fault"
+)
 
 // Field is a column of a file. Columns inside structs, lists and maps are
 // listed with their path, and cannot be read.
@@ -32,16 +49,139 @@ type Field struct {
 // File is an open Parquet file. Its methods may be called concurrently.
 type File struct {
 	name   string
+	file   *os.File
+	size   int64
+	meta   format.FileMetaData
+	leaves []leaf
 	fields []Field
+	rows   int64
 }
 
-var errSkeleton = errors.New("table: being written")
+// maxGroupRows bounds the rows of a row group that is believed: a page of one
+// repeated value says any number in a few bytes.
+const maxGroupRows = 1 << 28
 
 // Open opens the named file and reads its footer.
-func Open(name string) (*File, error) { return nil, errSkeleton }
+func Open(name string) (f *File, err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, openFault(name, err)
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			f = nil
+		}
+	}()
+	st, err := file.Stat()
+	if err != nil {
+		return nil, openFault(name, err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fault.Data("%s: not a regular file", name)
+	}
+	f = &File{name: name, file: file, size: st.Size()}
+	defer f.guard(&err, "footer")
+	if err := f.readFooter(); err != nil {
+		var fe *fault.Error
+		if errors.As(err, &fe) {
+			return nil, err
+		}
+		return nil, fault.Data("%s: not a readable Parquet file: %v", name, err)
+	}
+	return f, nil
+}
+
+func openFault(name string, err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fault.Data("%s: %v", name, err)
+}
+
+// guard turns a panic, which only a malformed file can cause, into an error.
+func (f *File) guard(err *error, where string) {
+	if p := recover(); p != nil {
+		*err = fault.Data("%s: %s: malformed: %s", f.name, where, fault.Clean(fmt.Sprint(p), 300))
+	}
+}
+
+func (f *File) readFooter() error {
+	const magic = 4
+	if f.size < 2*magic+4 {
+		return fmt.Errorf("%d bytes are too few", f.size)
+	}
+	var head [magic]byte
+	var tail [4 + magic]byte
+	if _, err := f.file.ReadAt(head[:], 0); err != nil {
+		return err
+	}
+	if _, err := f.file.ReadAt(tail[:], f.size-int64(len(tail))); err != nil {
+		return err
+	}
+	if string(head[:]) == "PARE" || string(tail[4:]) == "PARE" {
+		return f.encrypted()
+	}
+	if string(head[:]) != "PAR1" {
+		return fmt.Errorf("it does not begin with PAR1")
+	}
+	if string(tail[4:]) != "PAR1" {
+		return fmt.Errorf("it does not end with PAR1: cut off or still being written")
+	}
+	n := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if n > f.size-int64(len(head)+len(tail)) {
+		return fmt.Errorf("a footer of %d bytes in a file of %d", n, f.size)
+	}
+	b := make([]byte, n)
+	if _, err := f.file.ReadAt(b, f.size-int64(len(tail))-n); err != nil {
+		return err
+	}
+	end, err := skimStruct(b)
+	if err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	var p thrift.CompactProtocol
+	if err := thrift.NewDecoder(p.NewReaderFromBytes(b[:end])).Decode(&f.meta); err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	if f.meta.EncryptionAlgorithm.Value != nil {
+		return f.encrypted()
+	}
+	if f.leaves, err = leaves(f.meta.Schema); err != nil {
+		return err
+	}
+	f.fields = make([]Field, len(f.leaves))
+	for i := range f.leaves {
+		f.leaves[i].Name = fault.Clean(f.leaves[i].Name, 1<<12)
+		f.fields[i] = f.leaves[i].Field
+	}
+	return f.checkGroups()
+}
+
+func (f *File) encrypted() error {
+	return fault.Data("%s: the file is encrypted, which rechost does not read", f.name).
+		WithHint("decrypt it first, for example with parquet-cli or pyarrow")
+}
+
+// checkGroups checks the row groups against the schema. The footer's own count
+// of rows is not used: some writers leave it 0.
+func (f *File) checkGroups() error {
+	for g := range f.meta.RowGroups {
+		rg := &f.meta.RowGroups[g]
+		if len(rg.Columns) != len(f.leaves) {
+			return fmt.Errorf("row group %d has %d columns and the schema %d", g, len(rg.Columns), len(f.leaves))
+		}
+		if rg.NumRows < 0 || rg.NumRows > maxGroupRows {
+			return fmt.Errorf("row group %d claims %d rows: at most %d are read", g, rg.NumRows, maxGroupRows)
+		}
+		f.rows += rg.NumRows
+	}
+	return nil
+}
 
 // Close closes the file.
-func (f *File) Close() error { return nil }
+func (f *File) Close() error { return f.file.Close() }
 
 // Name is the name the file was opened by.
 func (f *File) Name() string { return f.name }
@@ -50,20 +190,81 @@ func (f *File) Name() string { return f.name }
 func (f *File) Fields() []Field { return f.fields }
 
 // Rows is the number of rows that the row groups claim.
-func (f *File) Rows() int64 { return 0 }
+func (f *File) Rows() int64 { return f.rows }
 
 // Size is the file's size in bytes.
-func (f *File) Size() int64 { return 0 }
+func (f *File) Size() int64 { return f.size }
 
 // Groups is the number of row groups.
-func (f *File) Groups() int { return 0 }
+func (f *File) Groups() int { return len(f.meta.RowGroups) }
 
 // GroupRows is the number of rows of row group g.
-func (f *File) GroupRows(g int) int { return 0 }
+func (f *File) GroupRows(g int) int { return int(f.meta.RowGroups[g].NumRows) }
 
-// Metadata returns the file's key-value metadata.
-func (f *File) Metadata() map[string]string { return nil }
+// ReadAt reads the file's bytes; Open's size goes with it.
+func (f *File) ReadAt(b []byte, off int64) (int, error) { return f.file.ReadAt(b, off) }
 
-// Read reads columns, given by their place in Fields, of row group g. Every
-// vector has GroupRows(g) rows.
-func (f *File) Read(g int, columns []int) ([]Vector, error) { return nil, errSkeleton }
+// Read reads columns, given by their place in Fields, of row group g at once.
+// Every vector has GroupRows(g) rows.
+func (f *File) Read(g int, columns []int) ([]Vector, error) {
+	v, err := f.Reader(g, columns).Next(max(f.GroupRows(g), 1))
+	if err == io.EOF {
+		v = make([]Vector, len(columns))
+		for i, c := range columns {
+			v[i].Kind = f.fields[c].Type.Kind()
+		}
+		err = nil
+	}
+	return v, err
+}
+
+// Reader reads columns of row group g piece by piece.
+func (f *File) Reader(g int, columns []int) *Reader {
+	r := &Reader{f: f, group: g, left: f.GroupRows(g), out: make([]Vector, len(columns)), where: "row group"}
+	for _, c := range columns {
+		r.columns = append(r.columns, &column{leaf: f.leaves[c], place: c})
+	}
+	return r
+}
+
+// Reader reads one row group. It is for one goroutine; a file can have many.
+type Reader struct {
+	f       *File
+	group   int
+	left    int
+	columns []*column
+	out     []Vector
+	where   string
+	opened  bool
+	err     error
+}
+
+// Next returns the next rows, at most max and as many as there are, or io.EOF
+// after the last. The vectors are valid until the next call. Their rows may be
+// changed, their Offsets and Arena not.
+func (r *Reader) Next(most int) (v []Vector, err error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	defer func() { r.err = err }()
+	defer r.f.guard(&err, r.where)
+	if r.left == 0 {
+		return nil, io.EOF
+	}
+	n := min(r.left, most)
+	for i, c := range r.columns {
+		r.where = fmt.Sprintf("row group %d, column %q", r.group, c.Name)
+		if !r.opened {
+			err = c.open(r.f, r.group)
+		}
+		if err == nil {
+			err = c.next(&r.out[i], n)
+		}
+		if err != nil {
+			return nil, fault.Data("%s: %s: %v", r.f.name, r.where, err)
+		}
+	}
+	r.opened = true
+	r.left -= n
+	return r.out, nil
+}
