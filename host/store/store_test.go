@@ -1,0 +1,204 @@
+package store
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+)
+
+func open(t *testing.T, dir string) *Store {
+	t.Helper()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(t *testing.T, s *Store, parts ...[]byte) array.Meta {
+	t.Helper()
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	m, err := s.Put(array.Meta{DType: array.U8, Rows: n}, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestPutAndRead(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	a := put(t, s, []byte("hello "), []byte("world"))
+	if b := put(t, s, []byte("hello world")); a != b {
+		t.Error("the same content has two names")
+	}
+	if d, _, err := digest.OfFile(s.Path(a.Digest)); err != nil || d != a.Digest {
+		t.Errorf("the file's SHA-256 is %v (%v), its name %v", d, err, a.Digest)
+	}
+	// Another process, which has not written it itself.
+	data, release, err := open(t, dir).Read(a)
+	if err != nil || string(data) != "hello world" {
+		t.Fatalf("%q, %v", data, err)
+	}
+	release()
+	if _, err := s.Put(array.Meta{DType: array.U8, Rows: 4}, []byte("abc")); err == nil {
+		t.Error("three bytes were stored as an array of four")
+	}
+	other := a
+	other.DType, other.Rows = array.U32, 2
+	if _, _, err := s.Read(other); err == nil {
+		t.Error("an array was read as one of another type")
+	}
+}
+
+func TestDamageIsFound(t *testing.T) {
+	for name, harm := range map[string]func(path string) error{
+		"truncated": func(p string) error { return os.Truncate(p, array.HeaderSize+3) },
+		"flipped": func(p string) error {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			b[len(b)-1] ^= 1
+			return os.WriteFile(p, b, 0o600)
+		},
+		"emptied": func(p string) error { return os.Truncate(p, 0) },
+	} {
+		dir := t.TempDir()
+		m := put(t, open(t, dir), bytes.Repeat([]byte("x"), 5000))
+		s := open(t, dir)
+		if err := os.Chmod(s.Path(m.Digest), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := harm(s.Path(m.Digest)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Read(m); err == nil {
+			t.Errorf("%s: read as if nothing were wrong", name)
+		}
+		if again := put(t, s, bytes.Repeat([]byte("x"), 5000)); again != m {
+			t.Errorf("%s: not made again", name)
+		}
+		if _, release, err := s.Read(m); err != nil {
+			t.Errorf("%s: after making it again: %v", name, err)
+		} else {
+			release()
+		}
+	}
+}
+
+func TestBlobs(t *testing.T) {
+	s := open(t, t.TempDir())
+	name := digest.Of([]byte("name"))
+	if s.Blob(name) != nil {
+		t.Error("a record that was never put")
+	}
+	if err := s.PutBlob(name, []byte("record")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutBlob(name, []byte("another")); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Blob(name); string(got) != "record" {
+		t.Errorf("%q: a record was overwritten", got)
+	}
+	path := s.blobPath(name)
+	b, _ := os.ReadFile(path)
+	os.Chmod(path, 0o600)
+	os.WriteFile(path, b[:len(b)-1], 0o600)
+	if s.Blob(name) != nil {
+		t.Error("a truncated record was read")
+	}
+}
+
+func TestConcurrentPutsOfOneArray(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for range 8 {
+		s := open(t, dir)
+		wg.Go(func() {
+			for i := range 20 {
+				if _, err := s.Put(array.Meta{DType: array.U8, Rows: 10000}, bytes.Repeat([]byte{byte(i)}, 10000)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	u, err := open(t, dir).Usage()
+	if err != nil || u.Arrays.Files != 20 || u.Records.Files != 0 {
+		t.Errorf("%+v, %v: want 20 arrays and nothing left behind", u, err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	s := open(t, t.TempDir())
+	var all []array.Meta
+	for i := range 4 {
+		m := put(t, s, bytes.Repeat([]byte{byte(i)}, 1000))
+		old := time.Now().Add(-time.Duration(4-i) * 24 * time.Hour)
+		if err := os.Chtimes(s.Path(m.Digest), old, old); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	there := func() (n int) {
+		for _, m := range all {
+			if _, err := os.Stat(s.Path(m.Digest)); err == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if k, err := s.Prune(-1, 84*time.Hour); err != nil || k.Files != 1 || there() != 3 {
+		t.Errorf("by age: %+v, %v, %d left", k, err, there())
+	}
+	one := int64(array.HeaderSize + 1000)
+	if k, err := s.Prune(2*one, 0); err != nil || k.Files != 1 || there() != 2 {
+		t.Errorf("by size: %+v, %v, %d left", k, err, there())
+	}
+	if _, err := os.Stat(s.Path(all[3].Digest)); err != nil {
+		t.Error("the newest went first")
+	}
+	if k, err := s.Prune(0, 0); err != nil || k.Files != 2 || there() != 0 {
+		t.Errorf("all: %+v, %v", k, err)
+	}
+}
+
+func TestTemporaryLeavesNothing(t *testing.T) {
+	s, err := Temporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, []byte("x"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(s.Dir()); !os.IsNotExist(err) {
+		t.Error("the folder is still there")
+	}
+}
+
+func TestOpenToOthersIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "s")
+	open(t, dir)
+	if err := os.Chmod(filepath.Join(dir, "arrays"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	fi, _ := os.Stat(filepath.Join(dir, "arrays"))
+	if fi.Mode().Perm()&0o022 == 0 {
+		t.Skip("this system does not tell modes")
+	}
+	if _, err := Open(dir); err == nil {
+		t.Error("a store that others may write to was opened")
+	}
+}
