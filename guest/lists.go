@@ -28,15 +28,18 @@ func (t *Task) Recommendations() *Lists {
 }
 
 // Lists opens a frame of the stage's outputs whose entries are ids and values,
-// such as "item" and "score". With values empty there are only ids. A second
-// call gives the same lists.
+// such as "item" and "score". Either name can be empty where the frame has
+// only the other. A second call gives the same lists.
 func (t *Task) Lists(frame, ids, values string) *Lists {
 	for _, l := range t.lists {
 		if l.frame == frame {
 			return l
 		}
 	}
-	l := &Lists{t: t, frame: frame, ids: frame + "." + ids, offsets: make([]uint64, 1, t.Rows+1)}
+	l := &Lists{t: t, frame: frame, offsets: make([]uint64, 1, t.Rows+1)}
+	if ids != "" {
+		l.ids = frame + "." + ids
+	}
 	if values != "" {
 		l.values = frame + "." + values
 	}
@@ -44,19 +47,25 @@ func (t *Task) Lists(frame, ids, values string) *Lists {
 	return l
 }
 
-// Add appends a row. values must be as long as ids.
+// Add appends a row: ids and values, equally long, or the one that there is.
 func (l *Lists) Add(ids []uint32, values []float32) {
-	if l.values != "" && len(ids) != len(values) {
+	n := len(ids)
+	if l.ids == "" {
+		n = len(values)
+	}
+	if l.values != "" && n != len(values) {
 		mistake[int]("row " + text(len(l.offsets)-1) + " of " + l.frame + " has " + text(len(ids)) +
 			" ids and " + text(len(values)) + " values")
 	}
-	l.end += uint64(len(ids))
+	l.end += uint64(n)
 	l.offsets = append(l.offsets, l.end)
-	l.idBuf = append(l.idBuf, ids...)
+	if l.ids != "" {
+		l.idBuf = append(l.idBuf, ids...)
+	}
 	if l.values != "" {
 		l.valBuf = append(l.valBuf, values...)
 	}
-	if len(l.idBuf) >= flushAt {
+	if len(l.idBuf)+len(l.valBuf) >= flushAt {
 		l.flush()
 	}
 }
@@ -68,15 +77,19 @@ func (l *Lists) AddAll(rows num.Lists) {
 		l.offsets = append(l.offsets, l.end+o)
 	}
 	l.end = l.offsets[len(l.offsets)-1]
-	l.t.WriteU32(l.ids, rows.Index)
+	if l.ids != "" {
+		l.t.WriteU32(l.ids, rows.Index)
+	}
 	if l.values != "" {
 		l.t.WriteF32(l.values, rows.Score)
 	}
 }
 
 func (l *Lists) flush() {
-	l.t.WriteU32(l.ids, l.idBuf)
-	l.idBuf = l.idBuf[:0]
+	if l.ids != "" {
+		l.t.WriteU32(l.ids, l.idBuf)
+		l.idBuf = l.idBuf[:0]
+	}
 	if l.values != "" {
 		l.t.WriteF32(l.values, l.valBuf)
 		l.valBuf = l.valBuf[:0]

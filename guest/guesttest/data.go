@@ -1,0 +1,155 @@
+package guesttest
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Labelled is a matrix of a published data set and the ids it uses; dense ids
+// follow their order.
+type Labelled struct {
+	*Matrix
+	UserIDs, ItemIDs []int
+}
+
+// Item is the dense id of an item.
+func (l *Labelled) Item(id int) uint32 { return dense(l.ItemIDs, id) }
+
+// User is the dense id of a user.
+func (l *Labelled) User(id int) uint32 { return dense(l.UserIDs, id) }
+
+func dense(ids []int, id int) uint32 {
+	i, ok := slices.BinarySearch(ids, id)
+	if !ok {
+		panic("guesttest: no id " + strconv.Itoa(id))
+	}
+	return uint32(i)
+}
+
+// Binary is the matrix with 1 for every value.
+func (l *Labelled) Binary() *Labelled {
+	cells := slices.Clone(l.cells)
+	for i := range cells {
+		cells[i].Value = 1
+	}
+	return &Labelled{New(l.Users, l.Items, cells), l.UserIDs, l.ItemIDs}
+}
+
+// Split parts the matrix by a rule of a cell's place among its user's, in the
+// order of items; the rows of test have raw item ids by dense user.
+func (l *Labelled) Split(isTest func(place int) bool) (train *Labelled, test map[uint32][]int) {
+	var cells []raw
+	test = map[uint32][]int{}
+	last, place := -1, 0
+	var held []raw
+	for _, c := range l.cells {
+		if c.User != last {
+			last, place = c.User, 0
+		}
+		r := raw{l.UserIDs[c.User], l.ItemIDs[c.Item], c.Value}
+		if isTest(place) {
+			held = append(held, r)
+		} else {
+			cells = append(cells, r)
+		}
+		place++
+	}
+	train = label(cells)
+	for _, r := range held {
+		u := train.User(r.user)
+		test[u] = append(test[u], r.item)
+	}
+	return train, test
+}
+
+type raw struct {
+	user, item int
+	value      float32
+}
+
+func label(rows []raw) *Labelled {
+	l := &Labelled{}
+	for _, r := range rows {
+		l.UserIDs, l.ItemIDs = append(l.UserIDs, r.user), append(l.ItemIDs, r.item)
+	}
+	slices.Sort(l.UserIDs)
+	slices.Sort(l.ItemIDs)
+	l.UserIDs, l.ItemIDs = slices.Compact(l.UserIDs), slices.Compact(l.ItemIDs)
+	cells := make([]Cell, len(rows))
+	for i, r := range rows {
+		cells[i] = Cell{User: int(l.User(r.user)), Item: int(l.Item(r.item)), Value: r.value}
+	}
+	l.Matrix = New(len(l.UserIDs), len(l.ItemIDs), cells)
+	return l
+}
+
+// MovieLens100K reads u.data of MovieLens 100K, values the ratings. The test
+// is skipped where the data is not.
+func MovieLens100K(t testing.TB) *Labelled {
+	t.Helper()
+	var rows []raw
+	lines(t, func(f []int) { rows = append(rows, raw{f[0], f[1], float32(f[2])}) }, "ml-100k", "u.data")
+	return label(rows)
+}
+
+// Gowalla reads a file, "train" or "test", of the split of Gowalla that came
+// with LightGCN. The test is skipped where the data is not.
+func Gowalla(t testing.TB, part string) *Labelled {
+	t.Helper()
+	var rows []raw
+	lines(t, func(f []int) {
+		for _, i := range f[1:] {
+			rows = append(rows, raw{f[0], i, 1})
+		}
+	}, "gowalla", "light_gcn_gowalla", part+".txt")
+	return label(rows)
+}
+
+// lines calls do with the numbers of each line of a file in the folder that
+// RECHOST_DATA names, by default shared/data beside the repository.
+func lines(t testing.TB, do func([]int), path ...string) {
+	t.Helper()
+	root := os.Getenv("RECHOST_DATA")
+	if root == "" {
+		dir, err := os.Getwd()
+		for err == nil {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				break
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+			dir = filepath.Dir(dir)
+		}
+		root = filepath.Join(dir, "..", "shared", "data")
+	}
+	name := filepath.Join(append([]string{root}, path...)...)
+	f, err := os.Open(name)
+	if err != nil {
+		t.Skipf("no data: %v (RECHOST_DATA names its folder)", err)
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		var row []int
+		for _, w := range strings.Fields(s.Text()) {
+			n, err := strconv.Atoi(w)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			row = append(row, n)
+		}
+		if len(row) > 0 {
+			do(row)
+		}
+	}
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
