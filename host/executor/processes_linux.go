@@ -1,11 +1,517 @@
 package executor
 
-import "rechost/host/fault"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
 
-// NewProcesses returns an executor whose guests run in worker processes.
-func NewProcesses(o Options) (Executor, error) {
-	return nil, fault.New(fault.Failed, "worker processes: not built yet")
+	"golang.org/x/sys/unix"
+
+	"rechost/guest/abi"
+	"rechost/host/digest"
+	"rechost/host/fault"
+	"rechost/host/sandbox"
+)
+
+// processes runs a module's tasks in worker processes, one guest at a time in
+// each. A worker is killed at the deadline, whatever it is doing, and replaced.
+type processes struct {
+	options Options
+	module  *os.File // sealed memfd
+	scratch string   // folder for compiled code where none was given
+	slots   []slot
+
+	compiling lock // held by who compiles, or looks whether that is done
+
+	mu       sync.Mutex
+	compiled bool  // the compiled code is in the cache
+	refused  error // why no worker will ever be ready
+	walls    []string
+
+	started sync.WaitGroup // workers that are started ahead of use
+	closing context.Context
+	close   context.CancelFunc
+	ended   sync.Once
 }
 
-// WorkerMain is the whole of a worker process; it does not return.
-func WorkerMain() {}
+// slot is the place of one worker.
+type slot struct {
+	lock
+	w *workerProcess
+}
+
+// lock is a mutex that can be waited for until a context ends.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+func (l lock) take(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l lock) give() { <-l }
+
+// NewProcesses returns an executor whose guests run in worker processes: this
+// program's own binary with the argument WorkerCommand, or what the
+// environment variable WorkerEnv names. They are started at once, so that they
+// compile the module while the caller reads its data.
+func NewProcesses(o Options) (Executor, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &processes{options: o, slots: make([]slot, o.Workers), compiling: newLock()}
+	for i := range p.slots {
+		p.slots[i].lock = newLock()
+	}
+	p.closing, p.close = context.WithCancel(context.Background())
+	if p.options.Cache == "" && !o.Interpreter {
+		if p.scratch, err = os.MkdirTemp("", "rechost-code-"); err != nil {
+			return nil, fault.New(fault.Failed, "cannot make a folder for compiled code: %v", err)
+		}
+		p.options.Cache = p.scratch
+	}
+	if p.options.Cache != "" {
+		if p.options.Cache, err = filepath.Abs(p.options.Cache); err == nil {
+			err = sandbox.PrivateDir(p.options.Cache)
+		}
+		if err != nil {
+			p.Close()
+			return nil, err
+		}
+	}
+	f, err := newMemfd("module")
+	if err == nil {
+		p.module = f
+		if _, err = f.Write(o.Module); err == nil {
+			err = seal(f)
+		}
+	}
+	if err != nil {
+		p.Close()
+		return nil, fault.New(fault.Failed, "cannot hand over the module: %v", err)
+	}
+	p.compiled = o.Interpreter || fileExists(p.marker())
+	p.started.Go(func() {
+		// The first alone, where it has to compile for all.
+		p.warm(0)
+		for i := 1; i < len(p.slots); i++ {
+			p.started.Go(func() { p.warm(i) })
+		}
+	})
+	return p, nil
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// marker is the file that says that the compiled code is in the cache, for
+// this very binary and these options. If it errs, a worker says so.
+func (p *processes) marker() string {
+	var id string
+	if exe, err := os.Executable(); err == nil {
+		if fi, err := os.Stat(exe); err == nil {
+			id = fmt.Sprint(fi.Size(), fi.ModTime().UnixNano())
+		}
+	}
+	key := digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, runtime.GOARCH, p.options.digest()})
+	return filepath.Join(p.options.Cache, "compiled-"+key.Short())
+}
+
+// warm starts slot i's worker ahead of use. Why it fails, the first use says.
+func (p *processes) warm(i int) {
+	s := &p.slots[i]
+	if s.take(p.closing) != nil {
+		return
+	}
+	defer s.give()
+	p.ready(p.closing, s)
+}
+
+// ready returns the slot's worker, started where there is none. The slot is
+// locked.
+func (p *processes) ready(ctx context.Context, s *slot) (*workerProcess, error) {
+	if s.w != nil {
+		return s.w, nil
+	}
+	compiled, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	if compiled {
+		w, stale, err := p.start(ctx, false)
+		if !stale {
+			return p.accept(s, w, err)
+		}
+		p.setCompiled(false)
+		os.Remove(p.marker())
+	}
+	// One worker compiles, for all.
+	if err := p.compiling.take(ctx); err != nil {
+		return nil, err
+	}
+	defer p.compiling.give()
+	compiled, err = p.state()
+	if err != nil {
+		return nil, err
+	}
+	w, _, err := p.start(ctx, !compiled)
+	if err == nil && !compiled {
+		p.setCompiled(true)
+		// Only a hint for the next run: without it that run's first worker
+		// starts alone.
+		os.WriteFile(p.marker(), nil, 0o600)
+	}
+	return p.accept(s, w, err)
+}
+
+func (p *processes) state() (compiled bool, refused error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.compiled, p.refused
+}
+
+func (p *processes) setCompiled(v bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.compiled = v
+}
+
+// accept puts a worker into its slot. A module that was refused once is
+// refused for good.
+func (p *processes) accept(s *slot, w *workerProcess, err error) (*workerProcess, error) {
+	if err != nil {
+		if c := fault.CodeOf(err); c == fault.Module || c == fault.Limit {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if p.refused == nil {
+				p.refused = err
+			}
+			return nil, p.refused
+		}
+		return nil, err
+	}
+	s.w = w
+	return w, nil
+}
+
+// start starts a worker and waits until it has compiled and locked itself in.
+func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProcess, stale bool, err error) {
+	if w, err = spawn(); err != nil {
+		return nil, false, err
+	}
+	var m *message
+	err = p.watch(ctx, w, func() error {
+		hello := &message{
+			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
+			MayCompile: mayCompile, Interpreter: p.options.Interpreter, CPU: p.cpu(),
+		}
+		if err := send(int(w.host.Fd()), hello, p.module); err != nil {
+			return w.died(err)
+		}
+		m, err = p.answer(w, maxReply)
+		return err
+	})
+	if err == nil {
+		switch m.Kind {
+		case msgReady:
+			p.noteWalls(m.Walls)
+			return w, false, nil
+		case msgFailed:
+			stale, err = m.Stale && !mayCompile, m.failed()
+		default:
+			err = fault.Mod("its worker process broke the protocol: %s before ready", fault.Clean(m.Kind, 20))
+		}
+	}
+	w.close()
+	return nil, stale, err
+}
+
+// maxReply bounds a message of a worker.
+const maxReply = 64 << 20
+
+// retireAfter is how long a worker may live in busy time of all its threads;
+// its hard processor limit, which counts over its life, lies beyond.
+const retireAfter = time.Hour
+
+func (p *processes) cpu() uint64 {
+	threads := float64(runtime.GOMAXPROCS(0))
+	return uint64(math.Ceil((retireAfter.Seconds() + p.options.Limits.Deadline.Seconds() + 60) * threads))
+}
+
+func (p *processes) noteWalls(walls []string) {
+	if len(walls) > 50 {
+		walls = walls[:50]
+	}
+	for i := range walls {
+		walls[i] = fault.Clean(walls[i], 100)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.walls = walls
+}
+
+// watch runs f, which talks to the worker, and kills the worker when the
+// deadline passes or ctx ends.
+func (p *processes) watch(ctx context.Context, w *workerProcess, f func() error) error {
+	timer := time.AfterFunc(p.options.Limits.Deadline, func() {
+		w.kill(fault.Lim("still running after %v", p.options.Limits.Deadline).
+			WithHint("allow more with --deadline, or cut the work finer with --shards"))
+	})
+	defer timer.Stop()
+	for _, c := range []context.Context{ctx, p.closing} {
+		stop := context.AfterFunc(c, func() { w.kill(context.Canceled) })
+		defer stop()
+	}
+	return f()
+}
+
+// answer reads the worker's next message that carries no descriptor.
+func (p *processes) answer(w *workerProcess, most int64) (*message, error) {
+	m, f, err := receive(int(w.host.Fd()), most)
+	if err != nil {
+		return nil, w.died(err)
+	}
+	if f != nil {
+		f.Close()
+		return nil, fault.Mod("its worker process broke the protocol: %s with a descriptor", fault.Clean(m.Kind, 20))
+	}
+	return m, nil
+}
+
+// failed is the error that a worker reports: a code that it may give, and text
+// that is clean.
+func (m *message) failed() error {
+	code := m.Code
+	if code != fault.Module && code != fault.Limit {
+		code = fault.Failed
+	}
+	return &fault.Error{Code: code, Msg: fault.Clean(m.Error, 8000), Hint: fault.Clean(m.Hint, 2000)}
+}
+
+// with runs f on slot i's worker, which is replaced if f fails in a way that
+// leaves it in doubt.
+func (p *processes) with(ctx context.Context, i int, f func(w *workerProcess) error) error {
+	s := &p.slots[i]
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	defer s.give()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w, err := p.ready(ctx, s)
+	if err != nil {
+		return err
+	}
+	err = p.watch(ctx, w, func() error { return f(w) })
+	var told *toldError
+	switch {
+	case errors.As(err, &told):
+		// The worker is well: it reported what the guest did.
+		err = told.error
+	case err != nil || time.Since(w.started) > retireAfter:
+		w.close()
+		s.w = nil
+	}
+	if s.w != nil && w.wasKilled() {
+		w.close() // too late: the deadline and the answer met
+		s.w = nil
+	}
+	return err
+}
+
+// toldError is a failure that a healthy worker reported.
+type toldError struct{ error }
+
+// Describe returns what the module says of itself.
+func (p *processes) Describe(ctx context.Context) (abi.Description, error) {
+	b, err := p.emitted(ctx, &message{Kind: msgDescribe}, "describe")
+	if err != nil {
+		return abi.Description{}, err
+	}
+	d, err := parseDescription(b)
+	return d, at(p.options.Name, "", err)
+}
+
+// Plan returns the plan's JSON for the configuration's.
+func (p *processes) Plan(ctx context.Context, config []byte) ([]byte, error) {
+	return p.emitted(ctx, &message{Kind: msgPlan, Config: config}, "plan")
+}
+
+func (p *processes) emitted(ctx context.Context, request *message, place string) (b []byte, err error) {
+	err = p.with(ctx, 0, func(w *workerProcess) error {
+		if err := send(int(w.host.Fd()), request, nil); err != nil {
+			return w.died(err)
+		}
+		m, err := p.answer(w, maxReply)
+		switch {
+		case err != nil:
+			return err
+		case m.Kind == msgFailed:
+			return &toldError{m.failed()}
+		case m.Kind != msgDone || len(m.Emitted) > sandbox.MaxPlan:
+			return fault.Mod("its worker process broke the protocol: %s", fault.Clean(m.Kind, 20))
+		}
+		b = m.Emitted
+		return nil
+	})
+	return b, p.at(place, err)
+}
+
+// at is where a failure happened; one of loading the module has no place.
+func (p *processes) at(place string, err error) error {
+	p.mu.Lock()
+	if p.refused != nil && err == p.refused {
+		place = "load"
+	}
+	p.mu.Unlock()
+	return at(p.options.Name, place, err)
+}
+
+// Run runs the tasks, Options.Workers at a time.
+func (p *processes) Run(ctx context.Context, tasks []Task, done func(int, Result) error) error {
+	return each(ctx, len(p.slots), len(tasks), func(ctx context.Context, i, k int) (r Result, err error) {
+		t := &tasks[k]
+		err = p.with(ctx, i, func(w *workerProcess) error {
+			r, err = p.task(w, t)
+			return err
+		})
+		return r, p.at(t.place(), err)
+	}, done)
+}
+
+func (p *processes) task(w *workerProcess, t *Task) (r Result, err error) {
+	start := time.Now()
+	drop, err := w.arrays(t, p.options.Arrays)
+	if err != nil {
+		return r, err
+	}
+	request := &message{Kind: msgRun, Index: t.Index, ID: t.ID, Config: t.Config, Inputs: t.Inputs, Outputs: t.Outputs, Drop: drop}
+	if err := send(int(w.host.Fd()), request, nil); err != nil {
+		return r, w.died(err)
+	}
+	handing := time.Since(start)
+	var maps [][]byte
+	r.release = func() {
+		for _, b := range maps {
+			unix.Munmap(b)
+		}
+	}
+	defer func() {
+		if err != nil {
+			r.Release()
+			r = Result{}
+		}
+	}()
+	left := p.options.Limits.Output
+	for {
+		m, f, err := receive(int(w.host.Fd()), maxReply)
+		if err != nil {
+			return r, w.died(err)
+		}
+		switch {
+		case m.Kind == msgOutput && f != nil && len(r.Data) < len(t.Outputs) && m.Output == len(r.Data):
+			b, err := mapOutput(f, m.Size, left, t.Outputs[m.Output])
+			f.Close()
+			if err != nil {
+				return r, fault.Mod("its worker process broke the protocol: output %s: %v", t.Outputs[m.Output].Name, err)
+			}
+			left -= m.Size
+			if len(b) > 0 {
+				maps = append(maps, b)
+			}
+			r.Data = append(r.Data, b)
+		case m.Kind == msgFailed && f == nil:
+			return r, &toldError{m.failed()}
+		case m.Kind == msgDone && f == nil && len(r.Data) == len(t.Outputs):
+			r.Stats, r.Log = m.Stats, p.log(m.Log)
+			r.Stats.Host += handing
+			return r, nil
+		default:
+			if f != nil {
+				f.Close()
+			}
+			return r, fault.Mod("its worker process broke the protocol: %s out of turn", fault.Clean(m.Kind, 20))
+		}
+	}
+}
+
+// mapOutput maps a result, read-only, if it is what it should be.
+func mapOutput(f *os.File, size, left int64, o Output) ([]byte, error) {
+	got, err := checkSealed(f)
+	if err != nil {
+		return nil, err
+	}
+	row := int64(max(o.Width, 1)) * int64(o.DType.Size())
+	switch {
+	case got != size:
+		return nil, fmt.Errorf("%d bytes announced, %d sent", size, got)
+	case size > left:
+		return nil, fmt.Errorf("%d bytes, more than %d", size, left)
+	case size%row != 0 || o.Rows >= 0 && size != int64(o.Rows)*row:
+		return nil, fmt.Errorf("%d bytes are not the rows asked for", size)
+	case size == 0:
+		return []byte{}, nil
+	}
+	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+}
+
+// log cleans and bounds what a worker says that the guest said.
+func (p *processes) log(lines []string) []string {
+	left := p.options.Limits.Log + 1<<16
+	for i, s := range lines {
+		if left -= int64(len(s)); left < 0 {
+			return slices.Clip(lines[:i])
+		}
+		lines[i] = fault.Clean(s, 10<<10)
+	}
+	return lines
+}
+
+// Walls names what stands between the guest and the machine; it waits until
+// the first worker has said so.
+func (p *processes) Walls() []string {
+	p.started.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.walls
+}
+
+// Close kills the workers and waits until they are gone.
+func (p *processes) Close() error {
+	p.ended.Do(func() {
+		p.close()
+		p.started.Wait()
+		for i := range p.slots {
+			s := &p.slots[i]
+			s.take(context.Background())
+			if s.w != nil {
+				s.w.close()
+				s.w = nil
+			}
+			s.give()
+		}
+		if p.module != nil {
+			p.module.Close()
+		}
+		if p.scratch != "" {
+			os.RemoveAll(p.scratch)
+		}
+	})
+	return nil
+}

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -68,7 +70,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
 	} else if o.CacheDir != "" {
-		if err := privateDir(o.CacheDir); err != nil {
+		if err := PrivateDir(o.CacheDir); err != nil {
 			return nil, err
 		}
 		if m.cache, err = wazero.NewCompilationCacheWithDir(o.CacheDir); err != nil {
@@ -86,10 +88,20 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), changed.Wasm)
 	if err != nil {
 		m.Close()
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, &StaleCache{err}
+		}
 		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
 	}
 	return m, nil
 }
+
+// StaleCache is the error of Load where the compiled code was not in CacheDir
+// and could not be put there, because this process may only read it.
+type StaleCache struct{ err error }
+
+func (s *StaleCache) Error() string { return "the compiled code is not in the cache: " + s.err.Error() }
+func (s *StaleCache) Unwrap() error { return s.err }
 
 // Close releases the compiled code. No call may be running.
 func (m *Module) Close() error {
@@ -111,9 +123,9 @@ func (m *Module) Close() error {
 // Info describes the module.
 func (m *Module) Info() *rewrite.Info { return m.info }
 
-// privateDir makes dir, or makes sure that nobody else can put compiled code
+// PrivateDir makes the folder dir, or makes sure that nobody else can put compiled code
 // into it.
-func privateDir(dir string) error {
+func PrivateDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
 	}

@@ -1,0 +1,36 @@
+package executor
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+)
+
+// ownNeeds is what a worker itself may allocate: compiling a Go module takes
+// 140 MB, a recursion of the guest's up to 165 MB.
+const ownNeeds = 1 << 30
+
+// limitProcess sets what the kernel keeps for the worker: a second line behind
+// the parent's deadline and the sandbox's own counting.
+func limitProcess(hello *message) (walls []string, err error) {
+	l := hello.Limits
+	for _, x := range []struct {
+		what  int
+		limit uint64
+		name  string
+	}{
+		{unix.RLIMIT_CORE, 0, "RLIMIT_CORE"},
+		{unix.RLIMIT_NOFILE, maxOpenArrays + 512, "RLIMIT_NOFILE"},
+		{unix.RLIMIT_DATA, uint64(l.Memory) + ownNeeds, "RLIMIT_DATA"},
+		{unix.RLIMIT_FSIZE, uint64(max(l.Output, ownNeeds)), "RLIMIT_FSIZE"},
+		{unix.RLIMIT_CPU, hello.CPU, "RLIMIT_CPU"},
+	} {
+		if err := unix.Setrlimit(x.what, &unix.Rlimit{Cur: x.limit, Max: x.limit}); err != nil {
+			return nil, fmt.Errorf("cannot set %s: %w", x.name, err)
+		}
+	}
+	// A worker's own heap is small; what it does not need goes back at once.
+	debug.SetMemoryLimit(ownNeeds / 2)
+	return []string{"process of its own", "rlimits"}, nil
+}

@@ -1,0 +1,233 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/fault"
+)
+
+// maxOpenArrays is how many array files a worker has open at a time.
+const maxOpenArrays = 512
+
+// workerProcess is one worker, used by one goroutine at a time.
+type workerProcess struct {
+	cmd     *exec.Cmd
+	host    *os.File // our end of the socket pair
+	ended   chan struct{}
+	said    tail
+	started time.Time
+
+	sent  map[digest.Digest]uint64 // arrays it has open, by when they were last used
+	clock uint64
+
+	mu     sync.Mutex
+	killed error // why we killed it
+}
+
+// spawner starts processes from one thread that lives as long as this process
+// does: a worker is killed when the thread that started it ends.
+var spawner = sync.OnceValue(func() chan<- func() {
+	c := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range c {
+			f()
+		}
+	}()
+	return c
+})
+
+// spawn starts a worker. It has a fixed environment and no descriptor of ours
+// but its end of the socket pair.
+func spawn() (*workerProcess, error) {
+	path := os.Getenv(WorkerEnv)
+	if path == "" {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			return nil, fault.New(fault.Failed, "cannot find the program for workers: %v", err)
+		}
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fault.New(fault.Failed, "cannot make a socket pair: %v", err)
+	}
+	host, guest := os.NewFile(uintptr(pair[0]), "host"), os.NewFile(uintptr(pair[1]), "worker")
+	defer guest.Close()
+	w := &workerProcess{host: host, ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]uint64{}}
+	w.cmd = exec.Command(path, WorkerCommand)
+	w.cmd.ExtraFiles = []*os.File{guest}
+	w.cmd.Stderr = &w.said
+	w.cmd.WaitDelay = time.Second
+	w.cmd.Dir = "/"
+	w.cmd.Env = []string{
+		// decoratemappings names mappings with a call that the worker may not
+		// make; the others keep cgroup files open.
+		"GODEBUG=decoratemappings=0,containermaxprocs=0,updatemaxprocs=0",
+		fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)),
+		WorkerCommandEnv + "=1",
+	}
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	spawner() <- func() { started <- w.cmd.Start() }
+	if err := <-started; err != nil {
+		host.Close()
+		return nil, fault.New(fault.Failed, "cannot start a worker: %v", err)
+	}
+	go func() {
+		w.cmd.Wait()
+		close(w.ended)
+	}()
+	return w, nil
+}
+
+// kill ends the worker at once; why is what a request that it was working on
+// fails with.
+func (w *workerProcess) kill(why error) {
+	w.mu.Lock()
+	if w.killed == nil {
+		w.killed = why
+	}
+	w.mu.Unlock()
+	syscall.Kill(-w.cmd.Process.Pid, syscall.SIGKILL)
+	w.cmd.Process.Kill()
+	// Wakes us where something else holds the worker's end.
+	unix.Shutdown(int(w.host.Fd()), unix.SHUT_RDWR)
+}
+
+func (w *workerProcess) wasKilled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.killed != nil
+}
+
+// close ends the worker and waits until it is gone.
+func (w *workerProcess) close() {
+	w.kill(errors.New("closed"))
+	<-w.ended
+	w.host.Close()
+}
+
+// died explains why the worker cannot be talked to; err is what talking gave.
+func (w *workerProcess) died(err error) error {
+	w.mu.Lock()
+	why := w.killed
+	w.mu.Unlock()
+	if why != nil {
+		return why
+	}
+	select {
+	case <-w.ended:
+	case <-time.After(500 * time.Millisecond):
+		// It is alive, so it lied.
+		w.kill(err)
+		<-w.ended
+		return fault.Mod("its worker process broke the protocol: %v", err)
+	}
+	said := w.said.String()
+	state, _ := w.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	switch {
+	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
+		return fault.Lim("its worker process ran out of memory").
+			WithHint("allow more with --memory, or cut the work finer with --shards")
+	case state.Signaled() && state.Signal() == syscall.SIGSYS:
+		return fault.Mod("its worker process was killed: it made a system call that workers may not make")
+	case state.Signaled() && state.Signal() == syscall.SIGXCPU:
+		return fault.Lim("its worker process used up its processor time")
+	case state.Signaled() && state.Signal() == syscall.SIGKILL:
+		return fault.New(fault.Failed, "its worker process was killed by somebody else (SIGKILL)").
+			WithHint("was the machine out of memory? fewer at a time need less: --workers 1")
+	case state.Signaled():
+		return fault.Mod("its worker process died: %v%s", state.Signal(), said)
+	}
+	return fault.Mod("its worker process ended with status %d%s", state.ExitStatus(), said)
+}
+
+// arrays hands the worker those of a task's inputs that it does not have, and
+// names those that it is to close.
+func (w *workerProcess) arrays(t *Task, where Arrays) (drop []digest.Digest, err error) {
+	w.clock++
+	for _, in := range t.Inputs {
+		d := in.Array.Digest
+		_, ok := w.sent[d]
+		w.sent[d] = w.clock
+		if ok {
+			continue
+		}
+		if err := w.handOver(in.Array, where); err != nil {
+			delete(w.sent, d)
+			return nil, err
+		}
+	}
+	for d, used := range w.sent {
+		// Whatever this task does not use may go; order does not matter.
+		if len(w.sent) > maxOpenArrays && used != w.clock {
+			drop = append(drop, d)
+			delete(w.sent, d)
+		}
+	}
+	return drop, nil
+}
+
+func (w *workerProcess) handOver(m array.Meta, where Arrays) error {
+	f, err := os.Open(where.Path(m.Digest))
+	if err != nil {
+		return fault.New(fault.Failed, "cannot open an input: %v", err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return fault.New(fault.Failed, "cannot use an input: %v", err)
+	}
+	got, err := array.ReadHeader(f, fi.Size())
+	got.Digest = m.Digest
+	if err == nil && got != m {
+		err = errors.New("it has another shape")
+	}
+	if err != nil {
+		return fault.New(fault.Failed, "cannot use input %s: %v", m.Digest.Short(), err)
+	}
+	return send(int(w.host.Fd()), &message{Kind: msgArray, Meta: m}, f)
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailKept = 16 << 10
+
+var _ io.Writer = (*tail)(nil)
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p[max(0, len(p)-tailKept):]...)
+	if len(t.b) > 2*tailKept {
+		t.b = append([]byte(nil), t.b[len(t.b)-tailKept:]...)
+	}
+	return len(p), nil
+}
+
+// String is the first of what is kept, cleaned, as the end of a message.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.b) == 0 {
+		return ""
+	}
+	return ": " + fault.Clean(string(t.b), 2000)
+}

@@ -1,0 +1,207 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rechost/host/digest"
+	"rechost/host/fault"
+	"rechost/host/sandbox"
+)
+
+// hostFD is the worker's end of the socket pair. Beside it a worker has stdin
+// and stdout on /dev/null and a pipe for what the Go runtime says when it dies.
+const hostFD = 3
+
+// WorkerMain is the whole of a worker process: it takes a module from its
+// parent, locks itself in, and runs one guest call after the other until the
+// parent closes the socket. It does not return.
+func WorkerMain() {
+	if err := worker(); err != nil {
+		fmt.Fprintf(os.Stderr, "rechost worker: %v\n", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func worker() error {
+	if t, err := unix.GetsockoptInt(hostFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || t != unix.SOCK_SEQPACKET {
+		return errors.New("started by hand: workers are started by rechost itself")
+	}
+	// What the parent left open by mistake must not be there for a guest that
+	// breaks out.
+	if err := unix.CloseRange(hostFD+1, math.MaxUint32, 0); err != nil && err != unix.ENOSYS {
+		return fmt.Errorf("close_range: %w", err)
+	}
+	hello, file, err := receive(hostFD, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	if hello.Kind != msgHello || file == nil {
+		return errLies
+	}
+	w := &workerState{open: map[digest.Digest]*sandbox.Array{}}
+	walls, err := w.start(hello, file)
+	if err != nil {
+		var stale *sandbox.StaleCache
+		return send(hostFD, failure(err, errors.As(err, &stale)), nil)
+	}
+	if err := send(hostFD, &message{Kind: msgReady, Walls: walls}, nil); err != nil {
+		return err
+	}
+	for {
+		m, file, err := receive(hostFD, math.MaxInt64)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.serve(m, file); err != nil {
+			return err
+		}
+	}
+}
+
+func failure(err error, stale bool) *message {
+	return &message{Kind: msgFailed, Code: fault.CodeOf(err), Error: err.Error(), Hint: fault.HintOf(err), Stale: stale}
+}
+
+// workerState is what a worker keeps between calls: nothing of any guest.
+type workerState struct {
+	module *sandbox.Module
+	limits Limits
+	open   map[digest.Digest]*sandbox.Array
+}
+
+// start locks the process in and compiles the module, in the order in which
+// that can be done: what compiling needs is given up after it.
+func (w *workerState) start(hello *message, file *os.File) (walls []string, err error) {
+	w.limits = hello.Limits
+	if walls, err = limitProcess(hello); err != nil {
+		return nil, err
+	}
+	size, err := checkSealed(file)
+	if err != nil {
+		return nil, err
+	}
+	wasm := make([]byte, size)
+	if _, err := file.ReadAt(wasm, 0); err != nil {
+		return nil, err
+	}
+	file.Close()
+
+	more, err := lockFiles(hello.CacheDir, hello.MayCompile)
+	if err != nil {
+		return nil, err
+	}
+	walls = append(walls, more...)
+	limits := sandbox.Limits(hello.Limits)
+	limits.Deadline = 0 // the parent's affair
+	w.module, err = sandbox.Load(context.Background(), wasm, sandbox.Options{
+		Name: hello.Name, Limits: limits, CacheDir: hello.CacheDir, Interpreter: hello.Interpreter,
+		Compilers: runtime.GOMAXPROCS(0),
+	})
+	if err != nil {
+		return nil, err
+	}
+	more, err = lockDown()
+	if err != nil {
+		return nil, err
+	}
+	return append(walls, more...), nil
+}
+
+func (w *workerState) serve(m *message, file *os.File) error {
+	ctx := context.Background()
+	switch m.Kind {
+	case msgArray:
+		if file == nil {
+			return errLies
+		}
+		a, err := sandbox.OpenArray(file, m.Meta)
+		if err != nil {
+			return err
+		}
+		w.open[m.Meta.Digest] = a
+		return nil
+	case msgDescribe, msgPlan:
+		var b []byte
+		var err error
+		if m.Kind == msgDescribe {
+			b, err = w.module.Describe(ctx)
+		} else {
+			b, err = w.module.Plan(ctx, m.Config)
+		}
+		if err != nil {
+			return send(hostFD, failure(err, false), nil)
+		}
+		return send(hostFD, &message{Kind: msgDone, Emitted: b}, nil)
+	case msgRun:
+		return w.run(ctx, m)
+	}
+	return errLies
+}
+
+// run runs a task whose outputs go straight into memfds.
+func (w *workerState) run(ctx context.Context, m *message) error {
+	start := time.Now()
+	for _, d := range m.Drop {
+		if a := w.open[d]; a != nil {
+			a.Close()
+			delete(w.open, d)
+		}
+	}
+	call := sandbox.Call{Index: m.Index, Config: m.Config, Seed: [32]byte(m.ID)}
+	for _, in := range m.Inputs {
+		a := w.open[in.Array.Digest]
+		if a == nil || a.Meta != in.Array {
+			return errLies
+		}
+		call.Inputs = append(call.Inputs, sandbox.Input{Name: in.Name, Array: a, First: in.First, Rows: in.Rows})
+	}
+	var outs []*os.File
+	defer func() {
+		for _, f := range outs {
+			f.Close()
+		}
+	}()
+	for _, o := range m.Outputs {
+		f, err := newMemfd("output")
+		if err != nil {
+			return send(hostFD, failure(err, false), nil)
+		}
+		outs = append(outs, f)
+		call.Outputs = append(call.Outputs, sandbox.Output(o))
+		call.Sinks = append(call.Sinks, f)
+	}
+	opening := time.Since(start)
+	r, err := w.module.Run(ctx, call)
+	if err != nil {
+		return send(hostFD, failure(err, false), nil)
+	}
+	start = time.Now()
+	for i, f := range outs {
+		fi, err := f.Stat()
+		if err == nil {
+			err = seal(f)
+		}
+		if err == nil {
+			err = send(hostFD, &message{Kind: msgOutput, Output: i, Size: fi.Size()}, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s := Stats(r.Stats)
+	s.Host += opening + time.Since(start)
+	return send(hostFD, &message{Kind: msgDone, Log: r.Log, Stats: s}, nil)
+}
