@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"rechost/host/fault"
+
+	"github.com/urfave/cli/v2"
+)
+
+// A commandLine is what the arguments mean, with flags before paths.
+type commandLine struct {
+	command       *command
+	args          []string // for the flag library: command names, --flag=value…, --, paths
+	help, version bool
+}
+
+// parse finds the command and puts its arguments in order. The flag library
+// ignores every flag after the first path and takes a misspelt one for a path
+// there; so this looks at each argument itself, and the library is left with
+// converting values. Flags may stand anywhere behind the command's name, as
+// --flag value, --flag=value, -f value or -f=value; "--" ends them.
+func parse(root *command, args []string) (commandLine, error) {
+	line := commandLine{command: root}
+	var names, flags, paths []string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "--":
+			paths = append(paths, args[i+1:]...)
+			i = len(args)
+		case len(arg) > 1 && arg[0] == '-':
+			name, value, has := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+			switch {
+			case name == "help" || name == "h":
+				line.help = true
+				continue
+			case line.command == root && (name == "version" || name == "v"):
+				line.version = true
+				continue
+			}
+			f := line.command.flag(name)
+			if f == nil {
+				return line, unknownFlag(line.command, arg, name)
+			}
+			if takesValue(f) && !has {
+				if i++; i == len(args) {
+					return line, fault.Use("%s needs a value", flagName(f)).WithHint("%s --help", line.command.path())
+				}
+				value, has = args[i], true
+			}
+			if !has {
+				value = "true"
+			}
+			flags = append(flags, "--"+f.Names()[0]+"="+value)
+		case len(line.command.subs) > 0 && len(paths) == 0:
+			sub := line.command.sub(arg)
+			switch {
+			case sub != nil:
+				line.command = sub
+				names = append(names, sub.Name)
+			case line.command.Action != nil && line.command.Args:
+				paths = append(paths, arg)
+			default:
+				return line, unknownCommand(line.command, arg)
+			}
+		default:
+			paths = append(paths, arg)
+		}
+	}
+	if !line.help && !line.version && line.command.Action == nil && line.command != root {
+		return line, fault.Use("%s: which of %s", line.command.path(), strings.Join(line.command.subNames(), ", ")).
+			WithHint("%s --help", line.command.path())
+	}
+	line.args = slices.Concat(names, flags, []string{"--"}, paths)
+	return line, nil
+}
+
+// unknownCommand names the nearest command.
+func unknownCommand(c *command, arg string) error {
+	e := fault.Use("%s has no command %q", c.path(), clean(arg))
+	if near := nearest(arg, c.subNames()); near != "" {
+		return e.WithHint("did you mean %s %s?", c.path(), near)
+	}
+	if strings.ContainsAny(arg, "./") {
+		return e.WithHint("a path needs a command before it: rechost run --module cf.wasm %s", arg)
+	}
+	return e.WithHint("%s --help lists the commands", c.path())
+}
+
+// unknownFlag names the nearest flag.
+func unknownFlag(c *command, arg, name string) error {
+	shown, _, _ := strings.Cut(arg, "=")
+	e := fault.Use("%s has no flag %s", c.path(), clean(shown))
+	var names []string
+	for _, f := range c.Flags {
+		for _, n := range f.Names() {
+			if len(n) > 1 {
+				names = append(names, n)
+			}
+		}
+	}
+	if near := nearest(name, names); near != "" {
+		return e.WithHint("did you mean --%s?", near)
+	}
+	return e.WithHint("%s --help lists the flags", c.path())
+}
+
+// wrongValue turns the library's complaint about a value into one of ours. Its
+// text is that of package flag, where the value may hold anything:
+// invalid value "x" for flag -workers: reason.
+func wrongValue(_ *cli.Context, err error, _ bool) error {
+	const mark = `" for flag -`
+	msg := err.Error()
+	i := strings.LastIndex(msg, mark)
+	if i < 0 {
+		return fault.Use("%s", msg)
+	}
+	name, reason, _ := strings.Cut(msg[i+len(mark):], ": ")
+	_, value, _ := strings.Cut(msg[:i], `"`)
+	switch {
+	case strings.HasPrefix(msg, "invalid boolean"):
+		reason = "neither true nor false"
+	case reason == "parse error":
+		reason = "not a whole number"
+	}
+	return fault.Use("--%s %s: %s", name, value, reason)
+}
+
+// takesValue reports whether f is followed by a value.
+func takesValue(f cli.Flag) bool {
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
+}
+
+// flagName is the flag as people type it.
+func flagName(f cli.Flag) string { return "--" + f.Names()[0] }

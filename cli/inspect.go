@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"rechost/guest/abi"
+	"rechost/host"
+	"rechost/host/fault"
+
+	"github.com/urfave/cli/v2"
+)
+
+func inspectCommand(e *env) *command {
+	var f jobFlags
+	var asJSON bool
+	flags := append(f.dataFlags(), jsonFlag(&asJSON))
+	flags = append(flags, f.howFlags()...)
+	flags = append(flags, f.limitFlags()...)
+	return &command{
+		Command: &cli.Command{
+			Name:      "inspect",
+			Usage:     "look at data or at a module",
+			ArgsUsage: "PATH…",
+			Flags:     flags,
+			Action: func(c *cli.Context) error {
+				job, err := f.fill(c)
+				if err != nil {
+					return err
+				}
+				if len(job.Paths) == 0 {
+					return fault.Use("rechost inspect needs data or a module").
+						WithHint("rechost inspect ratings.parquet")
+				}
+				modules := 0
+				for _, p := range job.Paths {
+					if isModule(p) {
+						modules++
+					}
+				}
+				switch {
+				case modules == 0:
+					return inspectData(c.Context, e, job, asJSON)
+				case len(job.Paths) > 1:
+					return fault.Use("rechost inspect looks at one module, or at data")
+				}
+				job.Module, job.Paths = job.Paths[0], nil
+				info, err := host.InspectModule(c.Context, job)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(e.out, info)
+				}
+				return printModule(e.out, info)
+			},
+		},
+		about: strings.TrimSpace(`
+Of data: columns and which were chosen, rows, users, items, density, ranges of
+values and times, repeated pairs, rows left out and why, and how many
+interactions users and items have.
+Of a module: name, version, digest, size, ABI, imports, and its parameters with
+defaults and help. Only the module's description of itself runs, in the sandbox.`),
+		examples: []string{
+			"rechost inspect ratings.parquet",
+			"rechost inspect bin/modules/cf.wasm",
+			"rechost inspect 'plays/*.parquet' --user uid --json",
+		},
+	}
+}
+
+// isModule tells a module by its ending or its first bytes.
+func isModule(name string) bool {
+	if strings.HasSuffix(strings.ToLower(name), ".wasm") {
+		return true
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [4]byte
+	_, err = io.ReadFull(f, magic[:])
+	return err == nil && string(magic[:]) == "\x00asm"
+}
+
+// printModule tells a person what a module is.
+func printModule(w io.Writer, m *host.ModuleInfo) error {
+	g := grid{uncut: true}
+	g.add(m.Name+" "+m.Version, m.Description.Summary)
+	if s := m.Description.Source; s != "" {
+		g.add("source", s)
+	}
+	g.add("file", m.Path)
+	g.add("sha256", m.Digest.String())
+	g.add("size", fmt.Sprintf("%s, %s, %s of code, starts with %s of memory", bytesText(m.Size),
+		plural(m.Functions, "function"), bytesText(m.Code), bytesText(m.MinMemory)))
+	g.add("ABI", strconv.Itoa(m.ABI))
+	for _, b := range m.Build {
+		g.add("built with", b)
+	}
+	for i, x := range m.Imports {
+		g.add(first(i, "imports"), x)
+	}
+	g.add("exports", strings.Join(m.Exports, ", "))
+	if err := g.write(w); err != nil {
+		return err
+	}
+	if len(m.Description.Parameters) == 0 {
+		_, err := fmt.Fprintln(w, "\nno parameters")
+		return err
+	}
+	fmt.Fprintln(w)
+	p := grid{head: []string{"parameter", "type", "default", "range", "help"}, uncut: true}
+	for _, x := range m.Description.Parameters {
+		p.add(x.Name, x.Type, defaultText(x.Default), rangeText(x), x.Help)
+	}
+	return p.write(w)
+}
+
+func first(i int, name string) string {
+	if i == 0 {
+		return name
+	}
+	return ""
+}
+
+// defaultText is a parameter's default as it would be typed.
+func defaultText(v any) string {
+	if x, ok := v.(float64); ok {
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return fmt.Sprint(v)
+}
+
+// rangeText is what a parameter may be.
+func rangeText(p abi.Parameter) string {
+	num := func(x float64) string {
+		if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+			return strconv.FormatFloat(x, 'f', -1, 64)
+		}
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	switch {
+	case len(p.Choices) > 0:
+		return strings.Join(p.Choices, "|")
+	case p.Min != nil && p.Max != nil:
+		return num(*p.Min) + " to " + num(*p.Max)
+	case p.Min != nil:
+		return "at least " + num(*p.Min)
+	case p.Max != nil:
+		return "at most " + num(*p.Max)
+	}
+	return ""
+}

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"rechost/host"
+
+	"github.com/vbauerster/mpb/v8" // bars on a terminal: well kept, redraws in place, several at once
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term" // whether standard error is a terminal
+)
+
+// A watcher shows how far a run is. Its methods are called from one goroutine
+// at a time.
+type watcher interface {
+	event(host.Event)
+	close() // before anything else is printed
+}
+
+// watch chooses bars on a terminal, lines elsewhere, nothing when quiet.
+func watch(w io.Writer, quiet bool) (watcher, *progress) {
+	p := newProgress()
+	switch {
+	case quiet:
+		return &silent{p}, p
+	case terminal(w):
+		return &bars{p: p, w: w, bars: map[string]*mpb.Bar{}, lines: map[string]*lineState{}}, p
+	}
+	return &lines{p: p, w: w}, p
+}
+
+// terminal reports whether w is one that can redraw a line.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// progress adds up the events of a run.
+type progress struct {
+	order []string
+	parts map[string]*part
+	done  int // tasks of all stages
+	total int // as far as known
+	kept  int // of done, found in the journal
+	notes []string
+}
+
+// part is a phase, or all turns of one stage.
+type part struct {
+	name        string // read, index, stage users, write
+	unit        string
+	earlier     int // done in earlier turns
+	earlierKept int
+	turn        string
+	turns       int // of all repeats around it; 1 outside one
+	done, kept  int
+	total       int
+	began       time.Time
+	ended       bool
+	took        time.Duration
+}
+
+func newProgress() *progress { return &progress{parts: map[string]*part{}} }
+
+// take adds an event and returns the part it is about, or nil for a note.
+func (p *progress) take(e host.Event, now time.Time) *part {
+	if e.Note != "" {
+		p.notes = append(p.notes, e.Note)
+		return nil
+	}
+	name, unit := e.Phase, "row group"
+	if e.Stage != "" {
+		name, unit = "stage "+e.Stage, "task"
+	}
+	x := p.parts[name]
+	if x == nil {
+		x = &part{name: name, unit: unit, turn: e.Turn, began: now, turns: 1}
+		p.parts[name] = x
+		p.order = append(p.order, name)
+	}
+	if x.turn != e.Turn {
+		x.earlier += x.done
+		x.earlierKept += x.kept
+		x.turn, x.done, x.kept = e.Turn, 0, 0
+	}
+	last := true
+	if turn, turns, ok := strings.Cut(e.Turn, "/"); ok {
+		fmt.Sscan(turns, &x.turns)
+		last = turn == turns
+	}
+	if unit == "task" {
+		p.done += e.Done - x.done
+		p.kept += e.Kept - x.kept
+	}
+	x.done, x.kept = e.Done, e.Kept
+	x.total = e.Total * max(1, x.turns)
+	x.took = now.Sub(x.began)
+	x.ended = e.End && last
+	return x
+}
+
+// all and allKept are the numbers over all turns so far.
+func (x *part) all() int     { return x.earlier + x.done }
+func (x *part) allKept() int { return x.earlierKept + x.kept }
+
+// String is the part's line once it is over.
+func (x *part) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", x.name)
+	if n := x.all(); n > 0 {
+		b.WriteString(plural(n, x.unit))
+		if x.turns > 1 {
+			fmt.Fprintf(&b, " in %d turns", x.turns)
+		}
+		if k := x.allKept(); k > 0 {
+			fmt.Fprintf(&b, " (%s from the journal)", count(k))
+		}
+		b.WriteString(", ")
+	}
+	b.WriteString(secondsText(x.took.Seconds()))
+	return clean(b.String())
+}
+
+// silent only adds up.
+type silent struct{ p *progress }
+
+func (s *silent) event(e host.Event) { s.p.take(e, time.Now()) }
+func (s *silent) close()             {}
+
+// lines prints a line when a part is over.
+type lines struct {
+	p       *progress
+	w       io.Writer
+	printed map[string]bool
+}
+
+func (l *lines) event(e host.Event) {
+	x := l.p.take(e, time.Now())
+	if x == nil {
+		fmt.Fprintf(l.w, "rechost: %s\n", oneLine(e.Note))
+		return
+	}
+	if x.ended {
+		l.print(x)
+	}
+}
+
+// print prints each part once.
+func (l *lines) print(x *part) {
+	if l.printed == nil {
+		l.printed = map[string]bool{}
+	}
+	if !l.printed[x.name] {
+		l.printed[x.name] = true
+		fmt.Fprintf(l.w, "rechost: %s\n", x)
+	}
+}
+
+// close prints the parts whose last turn did not come: a repeat that stopped
+// early, a run that failed.
+func (l *lines) close() {
+	for _, name := range l.p.order {
+		if x := l.p.parts[name]; x.all() > 0 {
+			l.print(x)
+		}
+	}
+}
+
+// bars draws a bar a part.
+type bars struct {
+	p     *progress
+	w     io.Writer
+	out   *mpb.Progress
+	bars  map[string]*mpb.Bar
+	lines map[string]*lineState
+}
+
+// lineState is what the drawing goroutine reads of a part.
+type lineState struct {
+	mu sync.Mutex
+	x  part
+}
+
+func (s *lineState) get() part {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.x
+}
+
+func (b *bars) event(e host.Event) {
+	x := b.p.take(e, time.Now())
+	if b.out == nil {
+		b.out = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(100), mpb.WithRefreshRate(100*time.Millisecond))
+	}
+	if x == nil {
+		fmt.Fprintf(b.out, "rechost: %s\n", oneLine(e.Note))
+		return
+	}
+	s := b.lines[x.name]
+	if s == nil {
+		s = &lineState{x: *x}
+		b.lines[x.name] = s
+		name := oneLine(x.name)
+		b.bars[x.name] = b.out.AddBar(int64(x.total),
+			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.get().status(time.Now()) })))
+	}
+	s.mu.Lock()
+	s.x = *x
+	s.mu.Unlock()
+	bar := b.bars[x.name]
+	if x.total > 0 {
+		bar.SetTotal(int64(x.total), false)
+	}
+	bar.SetCurrent(int64(x.all()))
+	if x.ended {
+		bar.SetTotal(int64(max(1, x.all())), true)
+	}
+}
+
+func (b *bars) close() {
+	if b.out == nil {
+		return
+	}
+	for _, name := range b.p.order {
+		if bar := b.bars[name]; bar != nil && !b.p.parts[name].ended {
+			bar.Abort(false)
+		}
+	}
+	b.out.Wait()
+}
+
+// status is what stands behind a bar: done of all, rate, time left.
+func (x part) status(now time.Time) string {
+	all := x.all()
+	if x.ended {
+		return fmt.Sprintf(" %d/%d, %s", all, all, secondsText(x.took.Seconds()))
+	}
+	text := fmt.Sprintf(" %d", all)
+	if x.total > 0 {
+		text += fmt.Sprintf("/%d", x.total)
+	}
+	// What the journal had took no time and says nothing about what is left.
+	ran, took := all-x.allKept(), now.Sub(x.began).Seconds()
+	if ran > 0 && took > 0.5 {
+		rate := float64(ran) / took
+		text += fmt.Sprintf(", %.3g/s", rate)
+		if x.total > all {
+			text += ", " + left(float64(x.total-all)/rate) + " left"
+		}
+	}
+	return text
+}
+
+// left is a rough time.
+func left(seconds float64) string {
+	return (time.Duration(seconds+1) * time.Second).String()
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"rechost/host"
+	"rechost/host/fault"
+	"rechost/host/store"
+
+	"github.com/urfave/cli/v2"
+)
+
+func storeCommand(e *env) *command {
+	var dir string
+	var asJSON bool
+	return &command{
+		Command: &cli.Command{
+			Name:  "store",
+			Usage: "show what the store holds, or shrink it",
+			Flags: []cli.Flag{storeFlag(&dir, groupData), jsonFlag(&asJSON)},
+			Action: func(c *cli.Context) error {
+				if err := noArgs(c); err != nil {
+					return err
+				}
+				s, err := openStore(dir)
+				if err != nil {
+					return err
+				}
+				defer s.Close()
+				return printUsage(e, s, asJSON)
+			},
+		},
+		about: strings.TrimSpace(`
+The store keeps arrays, the journal of finished tasks, and compiled modules, all
+by the digest of their content. Runs reuse what it holds; what is not in it is
+made again.`),
+		examples: []string{
+			"rechost store",
+			"rechost store --json",
+			"rechost store prune --max-size 1GB",
+		},
+		subs: []*command{pruneCommand(e)},
+	}
+}
+
+func pruneCommand(e *env) *command {
+	var dir string
+	var asJSON bool
+	var most size
+	var age span
+	return &command{
+		Command: &cli.Command{
+			Name:  "prune",
+			Usage: "remove what was not used for longest",
+			Flags: []cli.Flag{
+				&cli.GenericFlag{Name: "max-size", Category: groupData, Value: &most,
+					Usage: "keep at most this `SIZE`, such as 500MB or 2GiB; 0 empties the store"},
+				&cli.GenericFlag{Name: "older-than", Category: groupData, Value: &age,
+					Usage: "remove what was not used for this `TIME`, such as 12h or 30d"},
+				storeFlag(&dir, groupData), jsonFlag(&asJSON),
+			},
+			Action: func(c *cli.Context) error {
+				if err := noArgs(c); err != nil {
+					return err
+				}
+				if !c.IsSet("max-size") && !c.IsSet("older-than") {
+					return fault.Use("rechost store prune needs --max-size or --older-than").
+						WithHint("rechost store prune --max-size 1GB --older-than 30d")
+				}
+				bound := int64(-1)
+				if c.IsSet("max-size") {
+					bound = int64(most)
+				}
+				s, err := openStore(dir)
+				if err != nil {
+					return err
+				}
+				defer s.Close()
+				removed, err := s.Prune(bound, asDuration(age))
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(e.out, map[string]store.Kind{"removed": removed})
+				}
+				fmt.Fprintf(e.err, "rechost: removed %s, %s\n", plural(removed.Files, "file"), bytesText(removed.Bytes))
+				return printUsage(e, s, false)
+			},
+		},
+		about: strings.TrimSpace(`
+Without --older-than age alone removes nothing; without --max-size size alone
+does not. A run that goes on at the same time makes again what it misses.`),
+		examples: []string{
+			"rechost store prune --max-size 1GB",
+			"rechost store prune --older-than 30d",
+			"rechost store prune --max-size 0",
+		},
+	}
+}
+
+// openStore opens the store in dir, or the default one.
+func openStore(dir string) (*store.Store, error) {
+	if dir == "" {
+		d, err := host.DefaultStore()
+		if err != nil {
+			return nil, err
+		}
+		dir = d
+	}
+	return store.Open(dir)
+}
+
+// printUsage shows what the store holds.
+func printUsage(e *env, s *store.Store, asJSON bool) error {
+	u, err := s.Usage()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(e.out, u)
+	}
+	fmt.Fprintln(e.out, oneLine(u.Dir))
+	g := grid{head: []string{"", "files", "size"}, right: []bool{false, true, true}}
+	files := 0
+	for _, k := range []struct {
+		name string
+		kind store.Kind
+	}{{"arrays", u.Arrays}, {"records", u.Records}, {"compiled modules", u.Modules}} {
+		g.add(k.name, count(k.kind.Files), bytesText(k.kind.Bytes))
+		files += k.kind.Files
+	}
+	g.add("total", count(files), bytesText(u.Total))
+	return g.write(e.out)
+}

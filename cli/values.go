@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"rechost/host/fault"
+)
+
+// The types here are values of flags: each reads its text in Set and says in
+// one line what it would have taken.
+
+// size is a number of bytes: 512MB, 2GiB, 1.5k, 4096.
+type size int64
+
+var units = []struct {
+	name  string
+	bytes float64
+}{
+	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40},
+	{"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12},
+	{"k", 1e3}, {"m", 1e6}, {"g", 1e9}, {"t", 1e12}, {"b", 1}, {"", 1},
+}
+
+func (s *size) Set(text string) error {
+	low := strings.ToLower(strings.TrimSpace(text))
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(low, u.name)
+		if !ok {
+			continue
+		}
+		x, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+		if err != nil || !(x >= 0) || strings.ContainsAny(digits, "xpin") {
+			break
+		}
+		if x*u.bytes > math.MaxInt64/2 {
+			return fmt.Errorf("more bytes than there are")
+		}
+		*s = size(x * u.bytes)
+		return nil
+	}
+	return fmt.Errorf("not a size such as 512MB or 2GiB")
+}
+
+func (s *size) String() string {
+	if s == nil || *s == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+// span is a duration: 30s, 10m, 2h30m, 30d, 2w. A plain number is refused: it
+// would have to be guessed whether it means seconds.
+type span time.Duration
+
+func (s *span) Set(text string) error {
+	rest := strings.ToLower(strings.TrimSpace(text))
+	var whole time.Duration
+	for _, u := range []struct {
+		letter string
+		length time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		digits, after, ok := strings.Cut(rest, u.letter)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(digits, 64)
+		if err != nil || !(n >= 0) || n*float64(u.length) > math.MaxInt64/2 {
+			return fmt.Errorf("not a time such as 30s, 10m or 30d")
+		}
+		whole += time.Duration(n * float64(u.length))
+		rest = after
+	}
+	if rest != "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 {
+			return fmt.Errorf("not a time such as 30s, 10m or 30d")
+		}
+		whole += d
+	}
+	if whole <= 0 || strings.TrimSpace(text) == "" {
+		return fmt.Errorf("not a time such as 30s, 10m or 30d")
+	}
+	*s = span(whole)
+	return nil
+}
+
+func (s *span) String() string {
+	if s == nil || *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
+
+// share is a part of a whole, above 0 and below 1: 0.02 or 2%.
+type share float64
+
+func (s *share) Set(text string) error {
+	digits, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	x, err := strconv.ParseFloat(digits, 64)
+	if percent {
+		x /= 100
+	}
+	if err != nil || !(x > 0 && x < 1) {
+		return fmt.Errorf("not a share above 0 and below 1, such as 0.02 or 2%%")
+	}
+	*s = share(x)
+	return nil
+}
+
+func (s *share) String() string {
+	if s == nil || *s == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(*s), 'g', -1, 64)
+}
+
+// number is a finite number that may be left unset.
+type number struct{ value **float64 }
+
+func (n number) Set(text string) error {
+	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("not a number")
+	}
+	*n.value = &x
+	return nil
+}
+
+func (n number) String() string {
+	if n.value == nil || *n.value == nil {
+		return ""
+	}
+	return strconv.FormatFloat(**n.value, 'g', -1, 64)
+}
+
+// whole is a whole number of at least Min.
+type whole struct {
+	value *int
+	min   int
+}
+
+func (n whole) Set(text string) error {
+	x, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return fmt.Errorf("not a whole number")
+	}
+	if x < n.min {
+		return fmt.Errorf("must be at least %d", n.min)
+	}
+	*n.value = x
+	return nil
+}
+
+func (n whole) String() string {
+	if n.value == nil || *n.value == 0 {
+		return ""
+	}
+	return strconv.Itoa(*n.value)
+}
+
+// choice is one of some words.
+type choice struct {
+	value *string
+	words []string
+}
+
+func (c choice) Set(text string) error {
+	for _, w := range c.words {
+		if text == w {
+			*c.value = w
+			return nil
+		}
+	}
+	if near := nearest(text, c.words); near != "" {
+		return fmt.Errorf("not one of %s; did you mean %s?", strings.Join(c.words, ", "), near)
+	}
+	return fmt.Errorf("not one of %s", strings.Join(c.words, ", "))
+}
+
+func (c choice) String() string {
+	if c.value == nil {
+		return ""
+	}
+	return *c.value
+}
+
+// params reads repeated name=value. The value may be empty and may hold "=".
+func params(list []string) (map[string]string, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	m := map[string]string{}
+	for _, p := range list {
+		name, value, ok := strings.Cut(p, "=")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" {
+			return nil, fault.Use("--param %s: not name=value", p).WithHint("--param neighbours=100")
+		}
+		if old, ok := m[name]; ok && old != value {
+			return nil, fault.Use("--param %s is given twice, as %s and as %s", name, old, value)
+		}
+		m[name] = value
+	}
+	return m, nil
+}
+
+// fuel is a whole number of instructions, with k, M or G for thousands,
+// millions and billions.
+type fuel struct{ value *int64 }
+
+func (f fuel) Set(text string) error {
+	var s size
+	if strings.ContainsAny(text, "bBiI") || s.Set(text) != nil || s == 0 {
+		return fmt.Errorf("not a number of instructions such as 5000000 or 2G")
+	}
+	*f.value = int64(s)
+	return nil
+}
+
+func (f fuel) String() string {
+	if f.value == nil || *f.value == 0 {
+		return ""
+	}
+	return strconv.FormatInt(*f.value, 10)
+}
+
+func asDuration(s span) time.Duration { return time.Duration(s) }

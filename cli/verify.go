@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"rechost/host"
+	"rechost/host/fault"
+
+	"github.com/urfave/cli/v2"
+)
+
+func verifyCommand(e *env) *command {
+	var check host.Check
+	var engine string
+	var part share
+	var f jobFlags // for its limits
+	var asJSON, quiet bool
+	flags := []cli.Flag{
+		&cli.GenericFlag{Name: "sample", Category: groupModule, Value: &part,
+			Usage: "run only this `SHARE` of the tasks again, chosen at random, such as 0.02 or 2%"},
+		&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Category: groupModule, Destination: &check.Module,
+			Usage: "the module's `FILE` (default: where the manifest says)"},
+		jsonFlag(&asJSON), quietFlag(&quiet),
+		executorFlag(&check.Executor), workersFlag(&check.Workers), engineFlag(&engine), storeFlag(&check.Store, groupHow),
+	}
+	flags = append(flags, f.limitFlags()...)
+	return &command{
+		Command: &cli.Command{
+			Name:      "verify",
+			Usage:     "run what a manifest records again and compare",
+			ArgsUsage: "MANIFEST [PATH…]",
+			Flags:     flags,
+			Action: func(c *cli.Context) error {
+				args := c.Args().Slice()
+				if len(args) == 0 {
+					return fault.Use("rechost verify needs a manifest").
+						WithHint("rechost verify recommendations.manifest.json")
+				}
+				check.Manifest, check.Paths = args[0], args[1:]
+				check.Interpreter = engine == "interpreter"
+				check.Sample = float64(part)
+				job, err := f.fill(c)
+				if err != nil {
+					return err
+				}
+				check.Limits = job.Limits
+				show, _ := watch(e.err, quiet)
+				check.Progress = show.event
+				v, err := host.Verify(c.Context, check)
+				show.close()
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					err = writeJSON(e.out, v)
+				} else {
+					err = printVerification(e.out, v, check)
+				}
+				if err == nil && v.Difference != nil {
+					err = differs(v)
+				}
+				return err
+			},
+		},
+		about: strings.TrimSpace(`
+Checks the digests of the module and of every input, runs the job again from
+nothing and compares the outputs. With --sample it runs a random share of the
+tasks again, from what the store has, and says with which probability one forged
+task in a hundred would have been seen. Data that moved is named by PATH.`),
+		examples: []string{
+			"rechost verify recommendations.manifest.json",
+			"rechost verify recommendations.manifest.json --sample 2%",
+			"rechost verify recommendations.manifest.json --engine interpreter elsewhere/ratings.parquet",
+		},
+	}
+}
+
+// printVerification writes what was compared.
+func printVerification(w io.Writer, v *host.Verification, check host.Check) error {
+	var b strings.Builder
+	for _, x := range v.Checked {
+		fmt.Fprintf(&b, "equal: %s\n", oneLine(x))
+	}
+	if check.Sample > 0 {
+		fmt.Fprintf(&b, "%s of %s run again; if one task in a hundred had been forged, this would have seen it with probability %.1f %%\n",
+			count(v.Rerun), plural(v.Tasks, "task"), 100*v.Caught)
+	} else {
+		fmt.Fprintf(&b, "%s run again\n", plural(v.Rerun, "task"))
+	}
+	for _, n := range v.Notes {
+		fmt.Fprintf(&b, "note: %s\n", oneLine(n))
+	}
+	if d := v.Difference; d != nil {
+		fmt.Fprintf(&b, "different: %s\n", oneLine(place(d)))
+		fmt.Fprintf(&b, "  recorded  %s\n  now       %s\n", oneLine(d.Was), oneLine(d.Is))
+	} else {
+		fmt.Fprintf(&b, "verified: %s\n", oneLine(v.Output))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// place says where a difference is.
+func place(d *host.Difference) string {
+	text := d.What
+	if d.Stage != "" && !strings.Contains(text, d.Stage) {
+		text += ", stage " + d.Stage
+	}
+	if d.Array != "" {
+		text += fmt.Sprintf(", shard %d, array %s", d.Shard, d.Array)
+		if d.Element >= 0 {
+			text += fmt.Sprintf(", element %d", d.Element)
+		}
+	}
+	return text
+}
+
+// differs is the failure that a difference is.
+func differs(v *host.Verification) error {
+	return fault.New(fault.Differs, "%s: differs: %s: %s is recorded, %s it is now",
+		v.Manifest, place(v.Difference), v.Difference.Was, v.Difference.Is)
+}
