@@ -2,4 +2,28 @@
 
 package kernel
 
-func available() []*set { return []*set{&plain} }
+import "github.com/klauspost/cpuid/v2"
+
+// available lists the forms that can be used here, best first.
+func available() []*set {
+	all := []*set{&plain}
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.BMI2) {
+		all = append([]*set{&formAVX2}, all...)
+	}
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.BMI2) {
+		all = append([]*set{&formAVX512}, all...)
+	}
+	return all
+}
+
+var formAVX512 = set{
+	name: "avx512",
+	dot:  dotAVX512, axpy: axpyAVX512, gemv: gemvAVX512, fit: fitAVX512,
+	tall: 12, wide: 32, tile: tileAVX512, score: scoreAVX512,
+}
+
+var formAVX2 = set{
+	name: "avx2",
+	dot:  dotAVX2, axpy: axpyAVX2, gemv: gemvAVX2, fit: fitAVX2,
+	tall: 6, wide: 16, tile: tileAVX2, score: scoreAVX2,
+}

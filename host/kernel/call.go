@@ -1,62 +1,116 @@
 package kernel
 
-import "rechost/guest/num/naive"
+import (
+	"math"
+	"unsafe"
+
+	"rechost/guest/num/naive"
+)
+
+// meter calls pause after about half a millisecond of work.
+type meter struct {
+	pause func()
+	quota int
+	left  int
+}
+
+// meter counts multiplications with their additions.
+func (s *set) meter(pause func()) *meter {
+	quota := map[string]int{"avx512": 20 << 20, "avx2": 12 << 20}[s.name]
+	if quota == 0 {
+		quota = 256 << 10
+	}
+	return &meter{pause, quota, quota}
+}
+
+// scattered counts reads and writes all over memory.
+func scattered(pause func()) *meter { return &meter{pause, 200 << 10, 200 << 10} }
+
+func (m *meter) spend(n int) {
+	if m.left -= n; m.left < 0 {
+		m.left = m.quota
+		if m.pause != nil {
+			m.pause()
+		}
+	}
+}
+
+func first(x []float32) *float32 { return unsafe.SliceData(x) }
+
+// canonical makes every NaN of x the one that results may hold.
+func canonical(x []float32) {
+	for i, v := range x {
+		if v != v {
+			x[i] = math.Float32frombits(0x7fc00000)
+		}
+	}
+}
 
 // Dot is naive.Dot.
-func Dot(x, y []float32) float32 { return naive.Dot(x, y) }
+func Dot(x, y []float32) float32 { return active.Dot(x, y) }
+
+func (s *set) Dot(x, y []float32) float32 {
+	return naive.Canonical(s.dot(first(x), first(y[:len(x)]), len(x)))
+}
 
 // Sum is naive.Sum.
 func Sum(x []float32) float32 { return naive.Sum(x) }
 
 // Axpy is naive.Axpy.
-func Axpy(a float32, x, y []float32) { naive.Axpy(a, x, y) }
+func Axpy(a float32, x, y []float32) { active.Axpy(a, x, y) }
+
+func (s *set) Axpy(a float32, x, y []float32) {
+	s.axpy(a, first(x), first(y[:len(x)]), len(x))
+	canonical(y[:len(x)])
+}
 
 // Scale is naive.Scale.
 func Scale(a float32, x []float32) { naive.Scale(a, x) }
 
 // Gram is naive.Gram.
-func Gram(dst []float32, m naive.Matrix, pause func()) { naive.Gram(dst, m) }
+func Gram(dst []float32, m naive.Matrix, pause func()) { active.Gram(dst, m, pause) }
 
 // Gather is naive.Gather.
-func Gather(dst []float32, m naive.Matrix, rows []uint32, pause func()) { naive.Gather(dst, m, rows) }
+func Gather(dst []float32, m naive.Matrix, rows []uint32, pause func()) {
+	meter := scattered(pause)
+	for t, r := range rows {
+		copy(dst[t*m.Cols:][:m.Cols], m.Row(int(r)))
+		meter.spend(1 + m.Cols/8)
+	}
+}
 
 // RidgeCG is naive.RidgeCG.
-func RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) { naive.RidgeCG(x, p, steps) }
+func RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
+	active.RidgeCG(x, p, steps, pause)
+}
 
 // RidgeCholesky is naive.RidgeCholesky.
-func RidgeCholesky(x []float32, p naive.Ridge, pause func()) int { return naive.RidgeCholesky(x, p) }
+func RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
+	return active.RidgeCholesky(x, p, pause)
+}
 
 // ScoreTopK is naive.ScoreTopK.
 func ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k int, pause func()) int {
-	return naive.ScoreTopK(dst, users, rows, items, seen, k)
+	return active.ScoreTopK(dst, users, rows, items, seen, k, pause)
 }
-
-// ProductTopK is naive.ProductTopK.
-func ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()) int {
-	return naive.ProductTopK(dst, p, k)
-}
-
-// ProductRows is naive.ProductRows.
-func ProductRows(dst naive.Matrix, a, b naive.Sparse, pause func()) { naive.ProductRows(dst, a, b) }
-
-// RowSums is naive.RowSums.
-func RowSums(dst []float32, m naive.Sparse, power int, pause func()) { naive.RowSums(dst, m, power) }
-
-// ColSums is naive.ColSums.
-func ColSums(dst []float32, m naive.Sparse, power int, pause func()) { naive.ColSums(dst, m, power) }
-
-// Transpose is naive.Transpose.
-func Transpose(dst, m naive.Sparse, pause func()) { naive.Transpose(dst, m) }
 
 // Uniform is naive.Uniform.
 func Uniform(dst []float32, seed, stream, counter uint64, pause func()) {
-	naive.Uniform(dst, seed, stream, counter)
+	randomly(naive.Uniform, dst, seed, stream, counter, pause)
 }
 
 // Normal is naive.Normal.
 func Normal(dst []float32, seed, stream, counter uint64, pause func()) {
-	naive.Normal(dst, seed, stream, counter)
+	randomly(naive.Normal, dst, seed, stream, counter, pause)
 }
 
-// ProductScratch is the bytes that ProductTopK allocates for each column of B.
-const ProductScratch = 24
+func randomly(fill func([]float32, uint64, uint64, uint64), dst []float32, seed, stream, counter uint64, pause func()) {
+	const piece = 1 << 14 // 0.3 ms
+	for len(dst) > 0 {
+		n := min(piece, len(dst))
+		fill(dst[:n], seed, stream, counter)
+		if dst, counter = dst[n:], counter+uint64(n); pause != nil {
+			pause()
+		}
+	}
+}

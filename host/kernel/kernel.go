@@ -20,7 +20,7 @@
 // See RATIONALE.md for what was measured.
 package kernel
 
-//go:generate go run -C gen . -out ../
+//go:generate go run -C gen . -dir ../
 
 import (
 	"fmt"
@@ -38,8 +38,8 @@ type set struct {
 	dot func(x, y *float32, n int) float32
 	// axpy adds a*x to y, n elements.
 	axpy func(a float32, x, y *float32, n int)
-	// gemv adds x[j]*g[j*stride+i] to q[i] for i < cols, for j < rows in order.
-	gemv func(q, x, g *float32, rows, cols, stride int)
+	// gemv adds x[j]*m[j*stride+i] to q[i] for i < cols, for j < rows in order.
+	gemv func(q, x, m *float32, rows, cols, stride int)
 	// fit does, for each of n entries in order, with y its row of k elements,
 	// q += (c + w*dot(y, p)) * y; where w is 0, q += c*y.
 	fit func(q, p, y *float32, index *uint32, w, c *float32, n, k int)

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// product adds a[p*lda+i]*b[p*ldb+j] to the tall x 2 registers of s for p < n.
+// Steps of a and b are in bytes and may be registers or constants.
+func (g *generator) product(s [][2]reg.VecVirtual, a, b, n reg.GPVirtual, lda, ldb operand.Op) {
+	loop, done := label("product"), label("productdone")
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	b0, b1 := g.vec(), g.vec()
+	g.Label(loop)
+	g.VMOVUPS(operand.Mem{Base: b}, b0)
+	g.VMOVUPS(operand.Mem{Base: b, Disp: g.bytes()}, b1)
+	for i := range s {
+		x := operand.Mem{Base: a, Disp: 4 * i}
+		if g.isa.lanes == 16 {
+			t, u := g.vec(), g.vec()
+			g.VMULPS_BCST(x, b0, t)
+			g.VADDPS(t, s[i][0], s[i][0])
+			g.VMULPS_BCST(x, b1, u)
+			g.VADDPS(u, s[i][1], s[i][1])
+		} else {
+			t, u := g.vec(), g.vec()
+			g.VBROADCASTSS(x, t)
+			g.VMULPS(b0, t, u)
+			g.VADDPS(u, s[i][0], s[i][0])
+			g.VMULPS(b1, t, t)
+			g.VADDPS(t, s[i][1], s[i][1])
+		}
+	}
+	g.ADDQ(lda, a)
+	g.ADDQ(ldb, b)
+	g.DECQ(n)
+	g.JNZ(operand.LabelRef(loop))
+	g.Label(done)
+}
+
+func (g *generator) tiles() [][2]reg.VecVirtual {
+	s := make([][2]reg.VecVirtual, g.isa.tall)
+	for i := range s {
+		s[i] = [2]reg.VecVirtual{g.vec(), g.vec()}
+	}
+	return s
+}
+
+func (g *generator) tile() {
+	g.function("tile", "func(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)",
+		"adds a[p*lda+i]*b[p*ldb+j] to dst[i*ldc+j] for p < n in order.")
+	dst, ldc, a, lda, b, ldb, n := g.arg("dst"), g.arg("ldc"), g.arg("a"), g.arg("lda"), g.arg("b"), g.arg("ldb"), g.arg("n")
+	for _, r := range []reg.GPVirtual{ldc, lda, ldb} {
+		g.SHLQ(operand.U8(2), r)
+	}
+	s := g.tiles()
+	at := g.GP64()
+	g.MOVQ(dst, at)
+	for i := range s {
+		g.VMOVUPS(operand.Mem{Base: at}, s[i][0])
+		g.VMOVUPS(operand.Mem{Base: at, Disp: g.bytes()}, s[i][1])
+		g.ADDQ(ldc, at)
+	}
+	g.product(s, a, b, n, lda, ldb)
+	for i := range s {
+		g.VMOVUPS(s[i][0], operand.Mem{Base: dst})
+		g.VMOVUPS(s[i][1], operand.Mem{Base: dst, Disp: g.bytes()})
+		g.ADDQ(ldc, dst)
+	}
+	g.ret()
+}
+
+func (g *generator) score() {
+	g.function("score", "func(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32",
+		"is tile from 0, with bit j of hits[i] set where (i, j) is above floor[i]; dst is written where any is.")
+	dst, a, b, n, floor, hits := g.arg("dst"), g.arg("a"), g.arg("b"), g.arg("n"), g.arg("floor"), g.arg("hits")
+	s := g.tiles()
+	for i := range s {
+		g.zero(s[i][0])
+		g.zero(s[i][1])
+	}
+	g.product(s, a, b, n, operand.U8(4*g.isa.tall), operand.U32(4*g.isa.wide))
+	const greater = 0x1e // GT_OQ: false where either is not a number
+	any, word := g.GP32(), g.GP32()
+	g.XORL(any, any)
+	for i := range s {
+		if g.isa.lanes == 16 {
+			f := g.vec()
+			g.VBROADCASTSS(operand.Mem{Base: floor, Disp: 4 * i}, f)
+			k0, k1 := g.K(), g.K()
+			g.VCMPPS(operand.U8(greater), f, s[i][0], k0)
+			g.VCMPPS(operand.U8(greater), f, s[i][1], k1)
+			g.KUNPCKWD(k0, k1, k0)
+			g.KMOVD(k0, word)
+		} else {
+			f, t := g.vec(), g.vec()
+			high := g.GP32()
+			g.VBROADCASTSS(operand.Mem{Base: floor, Disp: 4 * i}, f)
+			g.VCMPPS(operand.U8(greater), f, s[i][0], t)
+			g.VMOVMSKPS(t, word)
+			g.VCMPPS(operand.U8(greater), f, s[i][1], t)
+			g.VMOVMSKPS(t, high)
+			g.SHLL(operand.U8(8), high)
+			g.ORL(high, word)
+		}
+		g.MOVL(word, operand.Mem{Base: hits, Disp: 4 * i})
+		g.ORL(word, any)
+	}
+	none := label("scorenone")
+	g.TESTL(any, any)
+	g.JZ(operand.LabelRef(none))
+	for i := range s {
+		g.VMOVUPS(s[i][0], operand.Mem{Base: dst, Disp: 128 * i})
+		g.VMOVUPS(s[i][1], operand.Mem{Base: dst, Disp: 128*i + g.bytes()})
+	}
+	g.Label(none)
+	g.Store(any, g.ReturnIndex(0))
+	g.ret()
+}

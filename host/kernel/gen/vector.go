@@ -1,0 +1,296 @@
+package main
+
+import (
+	"strconv"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+var labels int
+
+// label makes a name that is used once.
+func label(s string) string {
+	labels++
+	return s + strconv.Itoa(labels)
+}
+
+// dotInto adds x[i]*y[i] to the sixteen lanes of s for all i < n. x and y are
+// left where they are; it walks copies.
+func (g *generator) dotInto(s []reg.VecVirtual, x, y, n reg.GPVirtual) {
+	loop, end, done := label("dot"), label("dotend"), label("dotdone")
+	px, py, left := g.GP64(), g.GP64(), g.GP64()
+	g.MOVQ(x, px)
+	g.MOVQ(y, py)
+	g.MOVQ(n, left)
+	t := g.vec()
+	g.Label(loop)
+	g.CMPQ(left, operand.U8(16))
+	g.JL(operand.LabelRef(end))
+	for i := range s {
+		d := i * g.bytes()
+		g.VMOVUPS(operand.Mem{Base: px, Disp: d}, t)
+		g.VMULPS(operand.Mem{Base: py, Disp: d}, t, t)
+		g.VADDPS(t, s[i], s[i])
+	}
+	g.ADDQ(operand.U8(64), px)
+	g.ADDQ(operand.U8(64), py)
+	g.SUBQ(operand.U8(16), left)
+	g.JMP(operand.LabelRef(loop))
+	g.Label(end)
+	g.TESTQ(left, left)
+	g.JZ(operand.LabelRef(done))
+	u := g.vec()
+	i := 0
+	if len(s) == 2 { // eight lanes: a whole register may come before the end
+		short := label("dotshort")
+		g.CMPQ(left, operand.U8(8))
+		g.JL(operand.LabelRef(short))
+		g.VMOVUPS(operand.Mem{Base: px}, t)
+		g.VMULPS(operand.Mem{Base: py}, t, t)
+		g.VADDPS(t, s[0], s[0])
+		g.SUBQ(operand.U8(8), left)
+		g.JZ(operand.LabelRef(done))
+		m := g.mask(left)
+		g.loadEnd(operand.Mem{Base: px, Disp: 32}, m, t)
+		g.loadEnd(operand.Mem{Base: py, Disp: 32}, m, u)
+		g.VMULPS(u, t, t)
+		g.VADDPS(t, s[1], s[1])
+		g.JMP(operand.LabelRef(done))
+		g.Label(short)
+	}
+	m := g.mask(left)
+	g.loadEnd(operand.Mem{Base: px}, m, t)
+	g.loadEnd(operand.Mem{Base: py}, m, u)
+	g.VMULPS(u, t, t)
+	g.VADDPS(t, s[i], s[i])
+	g.Label(done)
+}
+
+func (g *generator) dot() {
+	g.function("dot", "func(x, y *float32, n int) float32", "is naive.Dot of n elements.")
+	x, y, n := g.arg("x"), g.arg("y"), g.arg("n")
+	s := g.vecs(16 / g.isa.lanes)
+	for _, v := range s {
+		g.zero(v)
+	}
+	g.dotInto(s, x, y, n)
+	r := g.tree(s)
+	g.Store(r, g.ReturnIndex(0))
+	g.ret()
+}
+
+// axpyInto adds a times x to y, n elements; x and y are left where they are.
+func (g *generator) axpyInto(a reg.VecVirtual, x, y, n reg.GPVirtual) {
+	wide, one, end, done := label("axpywide"), label("axpy"), label("axpyend"), label("axpydone")
+	px, py, left := g.GP64(), g.GP64(), g.GP64()
+	g.MOVQ(x, px)
+	g.MOVQ(y, py)
+	g.MOVQ(n, left)
+	t := g.vecs(4)
+	step := func(label, next string, vectors int) {
+		g.Label(label)
+		g.CMPQ(left, operand.U8(vectors*g.isa.lanes))
+		g.JL(operand.LabelRef(next))
+		for i := range vectors {
+			g.VMULPS(operand.Mem{Base: px, Disp: i * g.bytes()}, a, t[i])
+		}
+		for i := range vectors {
+			g.VADDPS(operand.Mem{Base: py, Disp: i * g.bytes()}, t[i], t[i])
+		}
+		for i := range vectors {
+			g.VMOVUPS(t[i], operand.Mem{Base: py, Disp: i * g.bytes()})
+		}
+		g.ADDQ(operand.U32(vectors*g.bytes()), px)
+		g.ADDQ(operand.U32(vectors*g.bytes()), py)
+		g.SUBQ(operand.U8(vectors*g.isa.lanes), left)
+		g.JMP(operand.LabelRef(label))
+	}
+	step(wide, one, 4)
+	step(one, end, 1)
+	g.Label(end)
+	g.TESTQ(left, left)
+	g.JZ(operand.LabelRef(done))
+	m := g.mask(left)
+	g.loadEnd(operand.Mem{Base: px}, m, t[0])
+	g.loadEnd(operand.Mem{Base: py}, m, t[1])
+	g.VMULPS(t[0], a, t[0])
+	g.VADDPS(t[1], t[0], t[0])
+	g.storeEnd(t[0], m, operand.Mem{Base: py})
+	g.Label(done)
+}
+
+func (g *generator) axpy() {
+	g.function("axpy", "func(a float32, x, y *float32, n int)", "adds a*x to y, n elements.")
+	a := g.vec()
+	p, err := g.Param("a").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.VBROADCASTSS(p.Addr, a)
+	x, y, n := g.arg("x"), g.arg("y"), g.arg("n")
+	g.axpyInto(a, x, y, n)
+	g.ret()
+}
+
+func (g *generator) gemv() {
+	g.function("gemv", "func(q, x, m *float32, rows, cols, stride int)",
+		"adds x[j]*m[j*stride+i] to q[i] for i < cols, for j < rows in order.")
+	q, x, m, rows, cols, stride := g.arg("q"), g.arg("x"), g.arg("m"), g.arg("rows"), g.arg("cols"), g.arg("stride")
+	g.SHLQ(operand.U8(2), stride)
+	px, pm, left := g.GP64(), g.GP64(), g.GP64()
+	a, t := g.vec(), g.vec()
+
+	// block sums a block of columns over all rows in registers.
+	block := func(name, next string, vectors int, masked bool) {
+		again, out := label(name), next
+		g.Label(again)
+		var k mask
+		if masked {
+			g.TESTQ(cols, cols)
+			g.JZ(operand.LabelRef(out))
+			k = g.mask(cols)
+		} else {
+			g.CMPQ(cols, operand.U8(vectors*g.isa.lanes))
+			g.JL(operand.LabelRef(out))
+		}
+		s := g.vecs(vectors)
+		for i := range s {
+			if masked {
+				g.loadEnd(operand.Mem{Base: q}, k, s[i])
+			} else {
+				g.VMOVUPS(operand.Mem{Base: q, Disp: i * g.bytes()}, s[i])
+			}
+		}
+		g.MOVQ(x, px)
+		g.MOVQ(m, pm)
+		g.MOVQ(rows, left)
+		loop, done := label(name+"row"), label(name+"done")
+		g.TESTQ(left, left)
+		g.JZ(operand.LabelRef(done))
+		g.Label(loop)
+		g.VBROADCASTSS(operand.Mem{Base: px}, a)
+		for i := range s {
+			if masked {
+				g.loadEnd(operand.Mem{Base: pm}, k, t)
+				g.VMULPS(t, a, t)
+			} else {
+				g.VMULPS(operand.Mem{Base: pm, Disp: i * g.bytes()}, a, t)
+			}
+			g.VADDPS(t, s[i], s[i])
+		}
+		g.ADDQ(operand.U8(4), px)
+		g.ADDQ(stride, pm)
+		g.DECQ(left)
+		g.JNZ(operand.LabelRef(loop))
+		g.Label(done)
+		for i := range s {
+			if masked {
+				g.storeEnd(s[i], k, operand.Mem{Base: q})
+			} else {
+				g.VMOVUPS(s[i], operand.Mem{Base: q, Disp: i * g.bytes()})
+			}
+		}
+		if !masked {
+			g.ADDQ(operand.U32(vectors*g.bytes()), q)
+			g.ADDQ(operand.U32(vectors*g.bytes()), m)
+			g.SUBQ(operand.U8(vectors*g.isa.lanes), cols)
+			g.JMP(operand.LabelRef(again))
+		}
+	}
+	one, end, done := label("gemvone"), label("gemvend"), label("gemvall")
+	block("gemv64", one, 64/g.isa.lanes, false)
+	g.Label(one)
+	block("gemv1", end, 1, false)
+	g.Label(end)
+	block("gemvtail", done, 1, true)
+	g.Label(done)
+	g.ret()
+}
+
+// fit keeps p and q in memory, which is the first-level cache, for any k, and
+// where there are registers for it (AVX-512 and k = 64) in registers.
+func (g *generator) fit() {
+	g.function("fit", "func(q, p, y *float32, index *uint32, w, c *float32, n, k int)",
+		"does, for each entry in order with y its row: q += (c + w*dot(y, p)) * y, without the dot where w is 0.")
+	q, p, y, index, w, c, n, k := g.arg("q"), g.arg("p"), g.arg("y"), g.arg("index"), g.arg("w"), g.arg("c"), g.arg("n"), g.arg("k")
+	stride := g.GP64()
+	g.MOVQ(k, stride)
+	g.SHLQ(operand.U8(2), stride)
+	done := label("fitdone")
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	row, weight := g.GP64(), g.GP32()
+	entry := func(name string, dot func() reg.VecVirtual, axpy func(t reg.VecVirtual)) {
+		loop, near, skip := label(name), label(name+"near"), label(name+"skip")
+		g.Label(loop)
+		// Fetch the row of the entry after next three, where there is one.
+		g.CMPQ(n, operand.U8(5))
+		g.JL(operand.LabelRef(near))
+		g.MOVL(operand.Mem{Base: index, Disp: 16}, row.As32())
+		g.IMULQ(stride, row)
+		g.ADDQ(y, row)
+		for i := range 4 {
+			g.PREFETCHT0(operand.Mem{Base: row, Disp: 64 * i})
+		}
+		g.Label(near)
+		g.MOVL(operand.Mem{Base: index}, row.As32())
+		g.IMULQ(stride, row)
+		g.ADDQ(y, row)
+		t := g.XMM()
+		g.VMOVSS(operand.Mem{Base: c}, t)
+		g.MOVL(operand.Mem{Base: w}, weight)
+		g.ADDL(weight, weight) // drops the sign: 0 and -0 are weights of 0
+		g.JZ(operand.LabelRef(skip))
+		d := dot()
+		g.VMULSS(operand.Mem{Base: w}, d.AsX(), d.AsX())
+		g.VADDSS(d.AsX(), t, t)
+		g.Label(skip)
+		a := g.vec()
+		g.VBROADCASTSS(t, a)
+		axpy(a)
+		g.ADDQ(operand.U8(4), index)
+		g.ADDQ(operand.U8(4), w)
+		g.ADDQ(operand.U8(4), c)
+		g.DECQ(n)
+		g.JNZ(operand.LabelRef(loop))
+	}
+	any := label("fitany")
+	if g.isa.lanes == 16 {
+		g.CMPQ(k, operand.U8(64))
+		g.JNE(operand.LabelRef(any))
+		pv, qv, t, s := g.vecs(4), g.vecs(4), g.vecs(4), g.vecs(1)
+		for i := range 4 {
+			g.VMOVUPS(operand.Mem{Base: p, Disp: 64 * i}, pv[i])
+			g.VMOVUPS(operand.Mem{Base: q, Disp: 64 * i}, qv[i])
+		}
+		entry("fit64", func() reg.VecVirtual {
+			g.zero(s[0])
+			for i := range 4 {
+				g.VMULPS(operand.Mem{Base: row, Disp: 64 * i}, pv[i], t[i])
+				g.VADDPS(t[i], s[0], s[0])
+			}
+			return g.tree(s)
+		}, func(a reg.VecVirtual) {
+			for i := range 4 {
+				g.VMULPS(operand.Mem{Base: row, Disp: 64 * i}, a, t[i])
+				g.VADDPS(t[i], qv[i], qv[i])
+			}
+		})
+		for i := range 4 {
+			g.VMOVUPS(qv[i], operand.Mem{Base: q, Disp: 64 * i})
+		}
+		g.JMP(operand.LabelRef(done))
+	}
+	g.Label(any)
+	s := g.vecs(16 / g.isa.lanes)
+	entry("fitk", func() reg.VecVirtual {
+		for _, v := range s {
+			g.zero(v)
+		}
+		g.dotInto(s, row, p, k)
+		return g.tree(s)
+	}, func(a reg.VecVirtual) { g.axpyInto(a, row, q, k) })
+	g.Label(done)
+	g.ret()
+}

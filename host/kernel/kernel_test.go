@@ -1,0 +1,358 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"rechost/guest/num/naive"
+)
+
+// forms runs a test for every form of the kernels that this machine has.
+func forms(t *testing.T, test func(t *testing.T, s *set, r *rand.Rand)) {
+	for _, s := range available() {
+		t.Run(s.name, func(t *testing.T) { test(t, s, rand.New(rand.NewPCG(1, 2))) })
+	}
+}
+
+var guard = math.Float32frombits(0x7fa5a5a5) // a signalling NaN that no operation makes
+
+// guarded is n numbers in the middle of guards, at any alignment to 4 bytes,
+// and a check that the guards are whole.
+func guarded(r *rand.Rand, n int, fill func() float32) ([]float32, func() bool) {
+	before := 64 + r.IntN(16)
+	all := make([]float32, before+n+64)
+	for i := range all {
+		all[i] = guard
+	}
+	x := all[before:][:n:n]
+	for i := range x {
+		x[i] = fill()
+	}
+	return x, func() bool {
+		for _, v := range append(slices.Clone(all[:before]), all[before+n:]...) {
+			if math.Float32bits(v) != math.Float32bits(guard) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func ordinary(r *rand.Rand) func() float32 { return func() float32 { return r.Float32() - 0.5 } }
+
+// special gives numbers of which some are the kind that go wrong.
+func special(r *rand.Rand) func() float32 {
+	odd := []float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
+		math.SmallestNonzeroFloat32, -1e-40, math.MaxFloat32, math.Float32frombits(0xffc00001)}
+	return func() float32 {
+		if r.IntN(12) == 0 {
+			return odd[r.IntN(len(odd))]
+		}
+		return (r.Float32() - 0.5) * float32(math.Exp2(float64(r.IntN(20)-10)))
+	}
+}
+
+// fills are the kinds of numbers every kernel is tested with.
+func fills(r *rand.Rand) map[string]func() float32 {
+	return map[string]func() float32{"ordinary": ordinary(r), "special": special(r)}
+}
+
+func bitsOf(x []float32) []uint32 {
+	if len(x) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), len(x))
+}
+
+func same(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if g, w := math.Float32bits(got[i]), math.Float32bits(want[i]); g != w {
+			t.Fatalf("%s: element %d of %d is %v (%#x), want %v (%#x)", what, i, len(got), got[i], g, want[i], w)
+		}
+	}
+}
+
+func TestVectors(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for kind, fill := range fills(r) {
+			for n := range 101 {
+				what := fmt.Sprintf("%s, length %d", kind, n)
+				x, okx := guarded(r, n, fill)
+				y, oky := guarded(r, n, fill)
+				same(t, "dot, "+what, []float32{s.Dot(x, y)}, []float32{naive.Dot(x, y)})
+				want := slices.Clone(y)
+				a := fill()
+				naive.Axpy(a, x, want)
+				s.Axpy(a, x, y)
+				same(t, "axpy, "+what, y, want)
+				if !okx() || !oky() {
+					t.Fatalf("%s: wrote outside", what)
+				}
+			}
+		}
+	})
+}
+
+func TestGemv(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for kind, fill := range fills(r) {
+			for cols := 1; cols < 140; cols += 1 + cols/20 {
+				for _, rows := range []int{0, 1, 7} {
+					stride := cols + r.IntN(5)
+					g, _ := guarded(r, rows*stride+cols, fill)
+					x, _ := guarded(r, rows, fill)
+					q, ok := guarded(r, cols, fill)
+					want := slices.Clone(q)
+					plain.gemv(first(want), first(x), first(g), rows, cols, stride)
+					s.gemv(first(q), first(x), first(g), rows, cols, stride)
+					canonical(q)
+					canonical(want)
+					same(t, fmt.Sprintf("%s %dx%d", kind, rows, cols), q, want)
+					if !ok() {
+						t.Fatal("wrote outside")
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestGram(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for kind, fill := range fills(r) {
+			for _, k := range []int{1, 2, 5, 11, 12, 13, 16, 31, 32, 33, 48, 64, 65, 100} {
+				for _, n := range []int{0, 1, 63, 64, 65, 200} {
+					data, _ := guarded(r, n*k, fill)
+					m := naive.Matrix{Rows: n, Cols: k, Data: data}
+					want := make([]float32, k*k)
+					naive.Gram(want, m)
+					got, ok := guarded(r, k*k, fill)
+					s.Gram(got, m, nil)
+					same(t, fmt.Sprintf("%s, %d rows of %d", kind, n, k), got, want)
+					if !ok() {
+						t.Fatal("wrote outside")
+					}
+				}
+			}
+		}
+	})
+}
+
+// sparse is a random matrix whose offsets start anywhere.
+func sparse(r *rand.Rand, rows, cols, longest int, fill func() float32) naive.Sparse {
+	base := uint64(r.IntN(1000))
+	m := naive.Sparse{Rows: rows, Cols: cols, Offsets: []uint64{base}}
+	for range rows {
+		n := 0
+		if cols > 0 {
+			n = r.IntN(min(longest, cols) + 1)
+		}
+		row := r.Perm(cols)[:n]
+		slices.Sort(row)
+		for _, j := range row {
+			m.Index = append(m.Index, uint32(j))
+		}
+		m.Offsets = append(m.Offsets, base+uint64(len(m.Index)))
+	}
+	if fill != nil {
+		m.Value = make([]float32, len(m.Index))
+		for e := range m.Value {
+			m.Value[e] = fill()
+		}
+	}
+	return m
+}
+
+func TestRidge(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		count := func() float32 { return float32(r.IntN(4)) }
+		for _, k := range []int{1, 3, 8, 15, 16, 17, 31, 32, 48, 63, 64, 65, 100, 128} {
+			for kind, fill := range fills(r) {
+				y := naive.Matrix{Rows: 70, Cols: k}
+				y.Data, _ = guarded(r, y.Rows*k, fill)
+				p := naive.Ridge{Rows: sparse(r, 12, y.Rows, 70, count), Factors: y, Gram: make([]float32, k*k), Lambda: make([]float32, 12),
+					Weight: [2]float32{1, -1}, Target: [2]float32{1, 0.5}}
+				if k%2 == 0 {
+					p.Rows.Value = nil
+					p.Weight = [2]float32{2, 1}
+				}
+				naive.Gram(p.Gram, y)
+				for i := range p.Lambda {
+					p.Lambda[i] = r.Float32() + 0.1
+				}
+				x, ok := guarded(r, 12*k, fill)
+				want := slices.Clone(x)
+				naive.RidgeCG(want, p, 3)
+				s.RidgeCG(x, p, 3, nil)
+				same(t, fmt.Sprintf("cg, %s, k %d", kind, k), x, want)
+				bad := naive.RidgeCholesky(want, p)
+				if got := s.RidgeCholesky(x, p, nil); got != bad {
+					t.Fatalf("cholesky, %s, k %d: first bad row %d, want %d", kind, k, got, bad)
+				}
+				same(t, fmt.Sprintf("cholesky, %s, k %d", kind, k), x, want)
+				if !ok() {
+					t.Fatal("wrote outside")
+				}
+			}
+		}
+	})
+}
+
+func lists(rows, k int) naive.Sparse {
+	return naive.Sparse{Offsets: make([]uint64, rows+1), Index: make([]uint32, rows*k), Value: make([]float32, rows*k)}
+}
+
+func sameLists(t *testing.T, what string, got naive.Sparse, n int, want naive.Sparse, m int) {
+	t.Helper()
+	if n != m || !slices.Equal(got.Offsets, want.Offsets) {
+		t.Fatalf("%s: %d entries at %v, want %d at %v", what, n, got.Offsets, m, want.Offsets)
+	}
+	if !slices.Equal(got.Index[:n], want.Index[:n]) {
+		t.Fatalf("%s: got\n%v, want\n%v", what, got.Index[:n], want.Index[:n])
+	}
+	same(t, what, got.Value[:n], want.Value[:n])
+}
+
+func TestScoreTopK(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		coarse := func() float32 { return float32(r.IntN(3) - 1) } // many equal scores
+		for kind, fill := range map[string]func() float32{"ordinary": ordinary(r), "special": special(r), "coarse": coarse} {
+			for _, f := range []int{1, 5, 64} {
+				for _, items := range []int{1, 15, 32, 100, 333} {
+					for _, k := range []int{1, 7, 400} {
+						users := naive.Matrix{Rows: 30, Cols: f}
+						users.Data, _ = guarded(r, 30*f, fill)
+						y := naive.Matrix{Rows: items, Cols: f}
+						y.Data, _ = guarded(r, items*f, fill)
+						var rows []uint32
+						n := 30
+						if k == 7 {
+							n = 17
+							for range n {
+								rows = append(rows, uint32(r.IntN(30)))
+							}
+						}
+						seen := sparse(r, n, items, 50, nil)
+						if f == 5 {
+							seen = naive.Sparse{}
+						}
+						got, want := lists(n, k), lists(n, k)
+						a := s.ScoreTopK(got, users, rows, y, seen, k, nil)
+						b := naive.ScoreTopK(want, users, rows, y, seen, k)
+						sameLists(t, fmt.Sprintf("%s, f %d, %d items, k %d", kind, f, items, k), got, a, want, b)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestProduct(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	coarse := func() float32 { return float32(r.IntN(5) - 2) } // zeros, and sums that return to 0
+	for kind, fill := range map[string]func() float32{"ordinary": ordinary(r), "special": special(r), "coarse": coarse, "binary": nil} {
+		for _, cols := range []int{1, 9, 200} {
+			for _, k := range []int{1, 10, 64, 300} {
+				for range 3 {
+					p := naive.Product{A: sparse(r, 20, 40, 30, fill), B: sparse(r, 45, cols, 150, fill)}
+					p.A.First, p.A.Rows = 3, 15
+					if k != 10 {
+						p.Without = sparse(r, 15, cols, 20, nil)
+						p.OffDiagonal, p.Diagonal = true, 2
+					}
+					if k >= 64 {
+						p.Gamma = 0.5
+						for range cols {
+							p.Norms = append(p.Norms, r.Float32())
+						}
+						for range 15 {
+							p.Alpha, p.Beta = append(p.Alpha, r.Float32()), append(p.Beta, float32(r.IntN(2)))
+						}
+					}
+					got, want := lists(15, k), lists(15, k)
+					a := ProductTopK(got, p, k, nil)
+					b := naive.ProductTopK(want, p, k)
+					what := fmt.Sprintf("%s, %d columns, k %d", kind, cols, k)
+					sameLists(t, what, got, a, want, b)
+
+					x := naive.Matrix{Rows: 15, Cols: cols, Data: make([]float32, 15*cols)}
+					y := naive.Matrix{Rows: 15, Cols: cols, Data: make([]float32, 15*cols)}
+					ProductRows(x, p.A, p.B, nil)
+					naive.ProductRows(y, p.A, p.B)
+					same(t, what, x.Data, y.Data)
+				}
+			}
+		}
+	}
+}
+
+// Sums that keep returning to 0 fill the list of columns with repetitions.
+func TestProductRepetitions(t *testing.T) {
+	p := naive.Product{
+		A: naive.Sparse{Rows: 1, Cols: 2, Offsets: []uint64{0, 0}},
+		B: naive.Sparse{Rows: 2, Cols: 3, Offsets: []uint64{0, 3, 6}, Index: []uint32{0, 1, 2, 0, 1, 2}, Value: []float32{1, 2, 0, -1, -2, 0}},
+	}
+	for i := range 101 {
+		p.A.Index = append(p.A.Index, uint32(i%2))
+	}
+	p.A.Offsets[1] = 101
+	got, want := lists(1, 3), lists(1, 3)
+	sameLists(t, "repetitions", got, ProductTopK(got, p, 3, nil), want, naive.ProductTopK(want, p, 3))
+	if want.Offsets[1] != 2 {
+		t.Errorf("%d columns, want 2", want.Offsets[1])
+	}
+}
+
+func TestSparse(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for kind, fill := range map[string]func() float32{"ordinary": ordinary(r), "special": special(r), "binary": nil} {
+		for _, cols := range []int{1, 30} {
+			m := sparse(r, 40, cols, 20, fill)
+			m.First, m.Rows = 5, 30
+			for power := range 3 {
+				got, want := make([]float32, 30), make([]float32, 30)
+				RowSums(got, m, power, nil)
+				naive.RowSums(want, m, power)
+				same(t, kind+" rows", got, want)
+				got, want = make([]float32, cols), make([]float32, cols)
+				ColSums(got, m, power, nil)
+				naive.ColSums(want, m, power)
+				same(t, kind+" columns", got, want)
+			}
+			got, want := lists(cols, 40), lists(cols, 40)
+			Transpose(got, m, nil)
+			naive.Transpose(want, m)
+			n := int(want.Offsets[cols])
+			sameLists(t, kind+" transpose", got, n, want, n)
+		}
+	}
+}
+
+func TestRandomInPieces(t *testing.T) {
+	got, want := make([]float32, 40001), make([]float32, 40001)
+	Normal(got, 1, 2, 3, nil)
+	naive.Normal(want, 1, 2, 3)
+	same(t, "normal", got, want)
+	Uniform(got, 1, 2, 3, nil)
+	naive.Uniform(want, 1, 2, 3)
+	same(t, "uniform", got, want)
+}
+
+func TestChoose(t *testing.T) {
+	for _, want := range []string{"", "go"} {
+		if s, err := choose(want); err != nil || want != "" && s.name != want {
+			t.Errorf("%q: %v, %v", want, s.name, err)
+		}
+	}
+	if s, err := choose("sse9"); err == nil || s != available()[0] {
+		t.Errorf("a form that nobody has: %v, %v", s.name, err)
+	}
+}

@@ -1,0 +1,79 @@
+package kernel
+
+import "rechost/guest/num/naive"
+
+// outer sums outer products a·bᵀ of rows of k numbers, row after row, in the
+// upper half of a matrix. It pads rows to whole tiles, so that a tile never
+// reads past a row and never writes an element twice.
+type outer struct {
+	s          *set
+	k          int
+	high, wide int       // the padded matrix
+	sum        []float32 // high x wide; the lower half holds anything
+	a, b       []float32 // rows waiting, high and wide numbers each
+	rows       int
+}
+
+// waiting is how many rows are summed at a time: a and b of 64 columns stay in
+// the first-level cache.
+const waiting = 64
+
+func (s *set) outer(k int) *outer {
+	o := &outer{s: s, k: k, high: roundUp(k, s.tall), wide: roundUp(k, s.wide)}
+	o.sum = make([]float32, o.high*o.wide)
+	o.a, o.b = make([]float32, waiting*o.high), make([]float32, waiting*o.wide)
+	return o
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+// row is row i of the sum.
+func (o *outer) row(i int) []float32 { return o.sum[i*o.wide:][:o.k:o.k] }
+
+// add takes a row: a = w*y, b = y.
+func (o *outer) add(w float32, y []float32, m *meter) {
+	if w == 1 {
+		copy(o.a[o.rows*o.high:], y)
+	} else {
+		a := o.a[o.rows*o.high:][:len(y)]
+		for i, v := range y {
+			a[i] = w * v
+		}
+	}
+	copy(o.b[o.rows*o.wide:], y)
+	if o.rows++; o.rows == waiting {
+		o.flush(m)
+	}
+}
+
+// flush sums the rows that wait.
+func (o *outer) flush(m *meter) {
+	if o.rows == 0 {
+		return
+	}
+	for i := 0; i < o.high; i += o.s.tall {
+		j := i / o.s.wide * o.s.wide // the first tile with an element of the upper half
+		m.spend(o.rows * o.s.tall * (o.wide - j))
+		for ; j < o.wide; j += o.s.wide {
+			o.s.tile(&o.sum[i*o.wide+j], o.wide, &o.a[i], o.high, &o.b[j], o.wide, o.rows)
+		}
+	}
+	o.rows = 0
+}
+
+// Gram is naive.Gram.
+func (s *set) Gram(dst []float32, m naive.Matrix, pause func()) {
+	k := m.Cols
+	meter, o := s.meter(pause), s.outer(k)
+	for r := range m.Rows {
+		o.add(1, m.Row(r), meter)
+	}
+	o.flush(meter)
+	for i := range k {
+		row := o.row(i)
+		for j := i; j < k; j++ {
+			v := naive.Canonical(row[j])
+			dst[i*k+j], dst[j*k+i] = v, v
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package kernel
+
+import (
+	"math"
+
+	"rechost/guest/num/naive"
+)
+
+// entries is a row's entries as fit takes them, in pieces.
+type entries struct {
+	index []uint32
+	w, c  []float32
+}
+
+// fit runs set.fit over e in pieces.
+func (s *set) fitAll(q, p []float32, y naive.Matrix, e entries, m *meter) {
+	k := len(q)
+	piece := max(m.quota/(2*k), 1)
+	for len(e.index) > 0 {
+		n := min(piece, len(e.index))
+		s.fit(first(q), first(p), first(y.Data), &e.index[0], &e.w[0], &e.c[0], n, k)
+		m.spend(2 * n * k)
+		e = entries{e.index[n:], e.w[n:], e.c[n:]}
+	}
+}
+
+// RidgeCG is naive.RidgeCG. What the loop does entry by entry, t = target -
+// w*dot, is c + w*dot here with the sign in w, which rounds to the same; and
+// entries of weight 0 are taken out beforehand where they have no effect.
+func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
+	k := p.Factors.Cols
+	m := s.meter(pause)
+	buf := make([]float32, 4*k)
+	res, dir, next, q := buf[:k:k], buf[k:2*k:2*k], buf[2*k:3*k:3*k], buf[3*k:]
+	var first, later entries
+	for row := range p.Rows.Rows {
+		x := x[row*k:][:k]
+		a, b := p.Rows.Range(row)
+		if a == b {
+			clear(x)
+			continue
+		}
+		first.split(&later, p, a, b)
+		lambda := p.Lambda[row]
+		s.gram(res, x, &p, lambda)
+		for i, v := range res {
+			res[i] = -v
+		}
+		s.fitAll(res, x, p.Factors, first, m)
+		copy(dir, res)
+		old := s.Dot(res, res)
+		for t := 0; t < steps && !(old < negligible); t++ {
+			s.gram(q, dir, &p, lambda)
+			s.fitAll(q, dir, p.Factors, later, m)
+			alpha := old / s.Dot(dir, q)
+			s.axpy(alpha, &dir[0], &x[0], k)
+			s.axpy(-alpha, &q[0], &res[0], k)
+			now := s.Dot(res, res)
+			copy(next, res)
+			s.axpy(now/old, &dir[0], &next[0], k)
+			dir, next, old = next, dir, now
+			m.spend(k * (k + 8))
+		}
+		canonical(x)
+	}
+}
+
+// negligible is the constant of naive.RidgeCG.
+const negligible = 1e-20
+
+// split fills e with entries [a, b) for the first residual, and later with
+// those that weigh anything for the steps after it.
+func (e *entries) split(later *entries, p naive.Ridge, a, b int) {
+	e.index = p.Rows.Index[a:b:b]
+	e.w, e.c = grown(e.w, b-a), grown(e.c, b-a)
+	later.w, later.c = grown(later.w, b-a), grown(later.c, b-a)
+	n := 0
+	for i := range e.index {
+		v := p.Rows.At(a + i)
+		w := float32(p.Weight[0]*v) + p.Weight[1]
+		e.w[i], e.c[i] = -w, float32(p.Target[0]*v)+p.Target[1]
+		later.w[n] = w
+		if w != 0 {
+			n++
+		}
+	}
+	later.index = e.index
+	if 0 < n && n < len(e.index) {
+		later.index = make([]uint32, 0, n)
+		for i, j := range e.index {
+			if e.w[i] != 0 {
+				later.index = append(later.index, j)
+			}
+		}
+	}
+	later.index, later.w, later.c = later.index[:n], later.w[:n], later.c[:n]
+	clear(later.c)
+}
+
+func grown(x []float32, n int) []float32 {
+	if cap(x) < n {
+		return make([]float32, n, n+n/2)
+	}
+	return x[:n]
+}
+
+// gram sets q to (Gram + diag(lambda))·x.
+func (s *set) gram(q, x []float32, p *naive.Ridge, lambda float32) {
+	k := len(x)
+	clear(q)
+	s.gemv(&q[0], &x[0], &p.Gram[0], k, k, k)
+	s.axpy(lambda, &x[0], &q[0], k)
+}
+
+// RidgeCholesky is naive.RidgeCholesky.
+func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
+	k := p.Factors.Cols
+	m, o := s.meter(pause), s.outer(k)
+	bad := -1
+	for row := range p.Rows.Rows {
+		x := x[row*k:][:k]
+		clear(x)
+		a, b := p.Rows.Range(row)
+		if a == b {
+			continue
+		}
+		for i := range k {
+			copy(o.row(i)[i:], p.Gram[i*k+i:i*k+k])
+			o.row(i)[i] += p.Lambda[row]
+		}
+		for e := a; e < b; e++ {
+			y, v := p.Factors.Row(int(p.Rows.Index[e])), p.Rows.At(e)
+			s.axpy(float32(p.Target[0]*v)+p.Target[1], &y[0], &x[0], k)
+			if w := float32(p.Weight[0]*v) + p.Weight[1]; w != 0 {
+				o.add(w, y, m)
+			}
+		}
+		o.flush(m)
+		m.spend(k * k * k / 4)
+		if !s.solve(o, x) {
+			for i := range x {
+				x[i] = float32(math.NaN())
+			}
+			if bad < 0 {
+				bad = row
+			}
+		}
+		canonical(x)
+	}
+	return bad
+}
+
+// solve is the function of that name in package naive.
+func (s *set) solve(o *outer, x []float32) bool {
+	k := len(x)
+	for j := range k {
+		u := o.row(j)
+		if !(u[j] > 0) {
+			return false
+		}
+		d := float32(math.Sqrt(float64(u[j])))
+		for i := j; i < k; i++ {
+			u[i] /= d
+		}
+		for i := j + 1; i < k; i++ {
+			s.axpy(-u[i], &u[i], &o.row(i)[i], k-i)
+		}
+	}
+	for j := range k {
+		u := o.row(j)
+		x[j] /= u[j]
+		s.axpy(-x[j], first(u[j+1:]), first(x[j+1:]), k-j-1)
+	}
+	for j := k - 1; j >= 0; j-- {
+		u := o.row(j)
+		x[j] = (x[j] - s.Dot(u[j+1:], x[j+1:])) / u[j]
+	}
+	return true
+}
