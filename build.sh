@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Builds, shows, tests and measures rechost. Needs Go 1.26 or newer and git;
+# everything else is fetched through Go's module proxy or built here.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export CGO_ENABLED=0
+
+usage() {
+    cat <<'END'
+usage: ./build.sh COMMAND
+
+  build      bin/rechost and bin/modules/*.wasm
+  demo       build, make a data set, run the main job on it, show recommendations
+  test       build, every test, cross-builds for six systems, arm64 under qemu
+  check      gofmt, go vet, staticcheck, go mod tidy, the commands in README.md
+  bench      whole jobs, timed, beside a peer where PEERS names one
+  fuzz TIME  every fuzz target for TIME each (default 30s)
+  clean      remove bin/
+
+Start with ./build.sh demo
+END
+}
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
+
+need_go() {
+    command -v go >/dev/null || fail "Go is not installed: https://go.dev/dl"
+    go version >/dev/null || fail "go does not run here"
+}
+
+modules() {
+    for d in guest/modules/*/; do basename "$d"; done
+}
+
+build() {
+    need_go
+    mkdir -p bin/modules
+    go build -trimpath -o "bin/rechost$(go env GOEXE)" ./cli/rechost
+    for m in $(modules); do
+        # Without version control stamps and symbols, the same source gives the
+        # same bytes in every checkout, and so the same digest in a manifest.
+        GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false \
+            -ldflags='-s -w' -o "bin/modules/$m.wasm" "./guest/modules/$m"
+    done
+}
+
+demo() {
+    build
+    mkdir -p bin/demo
+    local r="bin/rechost" data="bin/demo/ratings.parquet" out="bin/demo/recommendations.parquet"
+    say "A data set of 2,000 users and 500 items"
+    "$r" datasets synth "$data" --users 2000 --items 500 --rows 50000 --seed 1 --force
+    say "Item neighbours, in the sandbox"
+    "$r" run --module bin/modules/cf.wasm --out "$out" "$data"
+    say "What three users may like"
+    "$r" show "$out" --limit 3 --top 5
+    cat <<END
+
+output    $out
+manifest  bin/demo/recommendations.manifest.json
+digest    $("$r" run --module bin/modules/cf.wasm --out "$out" "$data" --quiet --json | sed -n '/"output"/,/}/s/.*"sha256": "\(.*\)".*/sha256:\1/p')
+
+Worth typing next:
+  $r verify bin/demo/recommendations.manifest.json
+  $r explain --module bin/modules/als.wasm $data
+  $r inspect $data
+END
+}
+
+test_all() {
+    build
+    find_qemu
+    say "Tests"
+    go test -timeout 10m ./...
+    cross
+}
+
+# Every system that rechost is for: vet compiles all packages and their tests,
+# build links the command.
+cross() {
+    local os arch
+    for os in linux darwin windows; do
+        for arch in amd64 arm64; do
+            say "$os/$arch"
+            GOOS=$os GOARCH=$arch go vet ./...
+            GOOS=$os GOARCH=$arch go build -o "bin/cross/$os-$arch/" ./cli/rechost
+        done
+    done
+    rm -rf bin/cross
+}
+
+# The arm64 test runs under qemu-user. Debian's package is unpacked under bin/,
+# which needs no rights and installs nothing; where that fails, the test says
+# that it was skipped.
+find_qemu() {
+    if command -v qemu-aarch64-static >/dev/null; then
+        RECHOST_QEMU=$(command -v qemu-aarch64-static)
+    elif [ -x bin/qemu/usr/bin/qemu-aarch64-static ]; then
+        RECHOST_QEMU=$PWD/bin/qemu/usr/bin/qemu-aarch64-static
+    elif [ "$(uname -sm)" = "Linux x86_64" ] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+        mkdir -p bin/qemu
+        if (cd bin/qemu && fetch_qemu) >/dev/null 2>&1; then
+            RECHOST_QEMU=$PWD/bin/qemu/usr/bin/qemu-aarch64-static
+        else
+            rm -rf bin/qemu
+            echo "build.sh: qemu-user-static could not be fetched with apt-get: the arm64 run will be skipped"
+        fi
+    fi
+    [ -z "${RECHOST_QEMU:-}" ] || export RECHOST_QEMU
+}
+
+fetch_qemu() {
+    timeout 120 apt-get download qemu-user-static ||
+        { [ "$(id -u)" = 0 ] && timeout 120 apt-get update && timeout 120 apt-get download qemu-user-static; }
+    dpkg-deb -x qemu-user-static_*.deb .
+    rm -f qemu-user-static_*.deb
+    [ -x usr/bin/qemu-aarch64-static ]
+}
+
+check() {
+    need_go
+    say "gofmt"
+    local unformatted
+    unformatted=$(gofmt -l cli datasets guest host)
+    [ -z "$unformatted" ] || fail "not formatted, run gofmt -w on: $unformatted"
+    say "go vet"
+    go vet ./...
+    GOOS=wasip1 GOARCH=wasm go vet ./guest/...
+    say "staticcheck"
+    go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+    say "go mod tidy"
+    go mod tidy -diff
+    say "README.md"
+    build
+    go test -count=1 -run 'TestReadme|TestArrows' -v ./cli
+}
+
+bench() {
+    build
+    PEERS=${PEERS:-} bash cli/bench/bench.sh
+}
+
+fuzz() {
+    need_go
+    local time=${1:-30s} pkg name found=0
+    for pkg in $(go list ./...); do
+        for name in $(go test -list '^Fuzz' "$pkg" | grep '^Fuzz' || true); do
+            found=1
+            say "$pkg $name for $time"
+            go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$pkg"
+        done
+    done
+    [ "$found" = 1 ] || fail "no fuzz targets"
+}
+
+case "${1:-}" in
+    build) build ;;
+    demo) demo ;;
+    test) test_all ;;
+    check) check ;;
+    bench) bench ;;
+    fuzz) fuzz "${2:-}" ;;
+    clean) rm -rf bin ;;
+    "" | help | -h | --help) usage ;;
+    *) usage >&2; fail "no command $1" ;;
+esac
