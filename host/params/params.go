@@ -14,13 +14,13 @@ import (
 	"rechost/host/fault"
 )
 
-var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 
 // CheckDescription examines what a module says of itself, which may be
 // anything, and cleans its texts for a terminal.
 func CheckDescription(d *abi.Description) error {
 	if !nameForm.MatchString(d.Name) {
-		return fault.Mod("the module calls itself %q: names are lower-case letters, digits and _, at most 63", fault.Clean(d.Name, 80))
+		return fault.Mod("the module calls itself %q: names are lower-case letters, digits, - and _, at most 63", fault.Clean(d.Name, 80))
 	}
 	d.Version = line(d.Version, 64)
 	d.Summary = line(d.Summary, 400)
@@ -32,7 +32,7 @@ func CheckDescription(d *abi.Description) error {
 	for i := range d.Parameters {
 		p := &d.Parameters[i]
 		if !nameForm.MatchString(p.Name) || seen[p.Name] {
-			return fault.Mod("the module declares a parameter named %q: names are lower-case letters, digits and _, each once", fault.Clean(p.Name, 80))
+			return fault.Mod("the module declares a parameter named %q: names are lower-case letters, digits, - and _, each once", fault.Clean(p.Name, 80))
 		}
 		seen[p.Name] = true
 		p.Help = line(p.Help, 400)

@@ -290,10 +290,10 @@ func sum[T float32 | float64](parts [][]byte) []T {
 func (t *Turn) CheckParts(task executor.Task, data [][]byte) ([]array.Meta, error) {
 	bad := func(k int, format string, a ...any) error {
 		return fault.Mod("stage %s, shard %d of %d: output "+task.Outputs[k].Name+": "+format,
-			append([]any{task.Stage, task.Shard, task.Shards}, a...)...)
+			append([]any{task.Stage, task.Shard + 1, task.Shards}, a...)...)
 	}
 	if len(data) != len(task.Outputs) {
-		return nil, fault.New(fault.Failed, "stage %s, shard %d of %d: %d outputs came back where %d were asked for", task.Stage, task.Shard, task.Shards, len(data), len(task.Outputs))
+		return nil, fault.New(fault.Failed, "stage %s, shard %d of %d: %d outputs came back where %d were asked for", task.Stage, task.Shard+1, task.Shards, len(data), len(task.Outputs))
 	}
 	metas := make([]array.Meta, len(data))
 	entries := map[int]int{} // output frame -> entries, by its offsets

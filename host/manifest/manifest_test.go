@@ -1,0 +1,118 @@
+package manifest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/fault"
+)
+
+func tasks(n int) []Task {
+	list := make([]Task, n)
+	for i := range list {
+		list[i] = Task{ID: digest.Of([]byte{byte(i)}), Stage: "s", Shard: i, Shards: n,
+			Outputs: []Output{{"f.a", array.Meta{DType: array.F32, Rows: i, Digest: digest.Of([]byte{byte(i), 1})}}}}
+	}
+	return list
+}
+
+func statement() *Statement {
+	s := &Statement{Type: StatementType, PredicateType: PredicateType,
+		Subject: []Resource{{Name: "r.parquet", URI: "r.parquet", Digest: Sum{digest.Of([]byte("r"))}}}}
+	d := &s.Predicate.BuildDefinition
+	d.BuildType = BuildType
+	d.ExternalParameters = External{Module: "cf", Parameters: map[string]any{"k": 3, "a": 0.1}, Top: 20, Shards: 4}
+	d.ResolvedDependencies = []Resource{{Name: InputName, URI: "../in.parquet"}, {Name: ModuleName, URI: "cf.wasm"}, {Name: InputName, URI: "b"}}
+	s.Predicate.RunDetails.Byproducts = []Tasks{NewTasks(tasks(5))}
+	return s
+}
+
+func TestWriteAndRead(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "m.json")
+	if err := Write(name, statement()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := s.Dependencies(InputName); len(in) != 2 || in[0].URI != "../in.parquet" || len(s.Tasks()) != 5 {
+		t.Errorf("inputs %v, %d tasks", in, len(s.Tasks()))
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(name), ".rechost*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestChangedManifestsAreRefused(t *testing.T) {
+	b, err := json.Marshal(statement())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	one := digest.Of([]byte{2, 1}).String()
+	for name, c := range map[string][2]string{
+		"a task's output":      {one, strings.Replace(one, one[:1], "0", 1) + ""},
+		"a shard":              {`"shard":3`, `"shard":4`},
+		"an unknown parameter": {`"seed":`, `"sneed":1,"seed":`},
+		"another type":         {BuildType, "urn:other"},
+		"no subject":           {`"subject":[{`, `"subject":[],"x":[{`},
+		"cut":                  {text[len(text)/2:], ""},
+	} {
+		bad := strings.Replace(text, c[0], c[1], 1)
+		if bad == text && name != "a task's output" {
+			t.Errorf("%s: nothing changed", name)
+		}
+		if bad == text {
+			bad = strings.Replace(text, one, strings.Repeat("0", 64), 1)
+		}
+		if _, err := Parse([]byte(bad)); fault.CodeOf(err) != fault.BadData {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The root commits to every task and to their order.
+func TestRoot(t *testing.T) {
+	seen := map[digest.Digest]string{}
+	add := func(what string, list []Task) {
+		r := Root(list)
+		if other, ok := seen[r]; ok {
+			t.Errorf("%s has the root of %s", what, other)
+		}
+		seen[r] = what
+	}
+	for n := range 9 {
+		add("the first "+string(rune('0'+n)), tasks(9)[:n])
+	}
+	swapped := tasks(9)
+	swapped[0], swapped[1] = swapped[1], swapped[0]
+	add("swapped", swapped)
+	changed := tasks(9)
+	changed[8].Outputs[0].Digest[0] ^= 1
+	add("changed", changed)
+}
+
+func TestURIs(t *testing.T) {
+	dir := t.TempDir()
+	out, in := filepath.Join(dir, "out"), filepath.Join(dir, "data", "x.parquet")
+	u := URI(out, in)
+	if u != "../data/x.parquet" {
+		t.Errorf("URI %q", u)
+	}
+	if p := Path(out, u); filepath.Clean(p) != in {
+		t.Errorf("back as %q", p)
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := Path(cwd, URI(cwd, "a.parquet")); p != filepath.Join(cwd, "a.parquet") {
+		t.Errorf("a relative path came back as %q", p)
+	}
+}

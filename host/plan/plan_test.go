@@ -1,0 +1,396 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/executor"
+	"rechost/host/fault"
+)
+
+// matrix is the frames of a host with 5 users, 3 items and 7 interactions.
+func matrix() (Env, Shape, map[digest.Digest][]uint64) {
+	offsets := map[digest.Digest][]uint64{}
+	csr := func(rows int, extent, index string, off ...uint64) Bound {
+		d := digest.OfJSON(off)
+		offsets[d] = off
+		n := int(off[rows])
+		return Bound{Extent: extent, Frame: array.Frame{Rows: rows, Arrays: map[string]array.Column{
+			"offsets": {Meta: array.Meta{DType: array.U64, Rows: rows + 1, Digest: d}},
+			index:     {Meta: array.Meta{DType: array.U32, Rows: n, Digest: digest.Of([]byte(extent + index))}, PerEntry: true},
+			"value":   {Meta: array.Meta{DType: array.F32, Rows: n, Digest: digest.Of([]byte(extent + "value"))}, PerEntry: true},
+		}}}
+	}
+	e := Env{
+		abi.ByUser:  csr(5, abi.OverUsers, "item", 0, 2, 3, 3, 5, 7),
+		abi.ByItem:  csr(3, abi.OverItems, "user", 0, 4, 6, 7),
+		abi.Targets: csr(5, abi.OverTargets, "item", 0, 2, 3, 3, 5, 7),
+	}
+	e[abi.Targets].Arrays["user"] = array.Column{Meta: array.Meta{DType: array.U32, Rows: 5}}
+	s := Shape{Shards: 2, Cuts: map[string][]int{abi.OverUsers: {0, 2, 5}, abi.OverItems: {0, 1, 3}, abi.OverTargets: {0, 3, 5}}}
+	return e, s, offsets
+}
+
+const good = `{"steps":[
+ {"stage":{"name":"norms","over":"items","inputs":[{"frame":"by_item","bind":"aligned"}],
+  "outputs":[{"frame":"norms","arrays":[{"name":"norm","dtype":"f32"}]}]}},
+ {"stage":{"name":"start","over":"once","inputs":[],"outputs":[{"frame":"x","rows":3,"arrays":[{"name":"v","dtype":"f32","width":2}]}]}},
+ {"repeat":{"times":3,"until":"stop","steps":[
+  {"stage":{"name":"gram","over":"norms","inputs":[{"frame":"norms","bind":"aligned"},{"frame":"x","bind":"whole"}],
+   "outputs":[{"frame":"g","combine":"sum","rows":2,"arrays":[{"name":"m","dtype":"f32","width":2}]}]}},
+  {"stage":{"name":"turn","over":"items","inputs":[{"frame":"x","bind":"rotated"},{"frame":"g","bind":"whole"}],
+   "outputs":[{"frame":"y","arrays":[{"name":"v","dtype":"f32","width":2}]}]}},
+  {"stage":{"name":"test","over":"once","inputs":[{"frame":"y","bind":"whole"}],"outputs":[{"frame":"stop","rows":1,"arrays":[{"name":"v","dtype":"u8"}]}]}}]}},
+ {"stage":{"name":"score","over":"targets","inputs":[{"frame":"targets","arrays":["item"],"bind":"aligned"},{"frame":"y","bind":"whole"}],
+  "outputs":[{"frame":"recommendations","arrays":[{"name":"item","dtype":"u32","per":"entry"},{"name":"score","dtype":"f32","per":"entry"}]}]}}
+]}`
+
+func TestGoodPlan(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, _ := matrix()
+	if err := p.Check(e, s); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, st := range p.Stages {
+		names = append(names, st.Name)
+	}
+	if got := strings.Join(names, " "); got != "norms start gram turn test score" {
+		t.Errorf("stages %s", got)
+	}
+}
+
+func TestBadPlans(t *testing.T) {
+	e, s, _ := matrix()
+	for name, c := range map[string]struct{ old, new, says string }{
+		"not json":      {`{"steps"`, `{"steps`, "plan.schema.json"},
+		"unknown field": {`"over":"once","inputs":[],`, `"over":"once","inputs":[],"run":1,`, "plan.schema.json"},
+		"no steps":      {good, `{"steps":[]}`, "empty list"},
+		"empty step":    {good, `{"steps":[{}]}`, "neither"},
+		"text behind":   {good, good + "{}", "after its end"},
+		"stage name":    {`"name":"start"`, `"name":"st\u001bart"`, "stage named"},
+		"over nothing":  {`"over":"norms"`, `"over":"nothing"`, "runs over"},
+		"missing frame": {`[{"frame":"y","bind":"whole"}],"outputs":[{"frame":"stop"`, `[{"frame":"z","bind":"whole"}],"outputs":[{"frame":"stop"`, "no earlier stage"},
+		"missing array": {`"arrays":["item"],"bind":"aligned"`, `"arrays":["what"],"bind":"aligned"`, "targets.what"},
+		"bind":          {`"bind":"rotated"`, `"bind":"sideways"`, "bound"},
+		"aligned rows":  {`{"frame":"targets","arrays":["item"],"bind":"aligned"}`, `{"frame":"norms","bind":"aligned"}`, "runs over 5 rows"},
+		"bound twice": {`{"frame":"y","bind":"whole"}],
+  "outputs"`, `{"frame":"targets","bind":"whole"}],
+  "outputs"`, "bound twice"},
+		"once aligned":        {`"inputs":[{"frame":"y","bind":"whole"}],"outputs":[{"frame":"stop"`, `"inputs":[{"frame":"y","bind":"aligned"}],"outputs":[{"frame":"stop"`, "runs once"},
+		"host frame":          {`{"frame":"x","rows":3`, `{"frame":"by_user","rows":3`, "frame of the host"},
+		"dtype":               {`"dtype":"u8"`, `"dtype":"f16"`, "element type"},
+		"offsets array":       {`{"name":"v","dtype":"u8"}`, `{"name":"offsets","dtype":"u8"}`, "offsets come by themselves"},
+		"sum of integers":     {`{"name":"m","dtype":"f32","width":2}`, `{"name":"m","dtype":"u32","width":2}`, "can be summed"},
+		"sum without rows":    {`"combine":"sum","rows":2`, `"combine":"sum"`, "how many rows"},
+		"rows where not":      {`{"frame":"norms","arrays":[{"name":"norm"`, `{"frame":"norms","rows":3,"arrays":[{"name":"norm"`, "how many rows"},
+		"huge":                {`"rows":3`, `"rows":3000000000`, "how many rows"},
+		"wide":                {`"rows":3,"arrays":[{"name":"v","dtype":"f32","width":2}`, `"rows":3,"arrays":[{"name":"v","dtype":"f32","width":2000000}`, "wide"},
+		"times":               {`"times":3`, `"times":0`, "repeats steps 0 times"},
+		"too much":            {`"times":3`, `"times":900000`, "stages; at most"},
+		"until":               {`"until":"stop"`, `"until":"y"`, "one element"},
+		"no recommendations":  {`"frame":"recommendations"`, `"frame":"others"`, "makes no frame recommendations"},
+		"over users":          {`"name":"score","over":"targets"`, `"name":"score","over":"users"`, "over targets"},
+		"scores of doubles":   {`{"name":"score","dtype":"f32","per":"entry"}`, `{"name":"score","dtype":"f64","per":"entry"}`, "score (f32"},
+		"rotated without old": {`"outputs":[{"frame":"y",`, `"outputs":[{"frame":"y","bind":"rotated",`, "no earlier frame"},
+	} {
+		text := strings.Replace(good, c.old, c.new, 1)
+		if text == good {
+			t.Errorf("%s: the text to replace is not there", name)
+		}
+		p, err := Parse([]byte(text))
+		if err == nil {
+			err = p.Check(e, s)
+		}
+		if err == nil || fault.CodeOf(err) != fault.Module || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, which does not say %q", name, err, c.says)
+		}
+	}
+	deep := strings.Repeat(`{"repeat":{"times":1,"steps":[`, 20) + strings.Repeat(`]}}`, 20)
+	if _, err := Parse([]byte(`{"steps":[` + deep + `]}`)); err == nil {
+		t.Error("20 repeats within each other were read")
+	}
+	if _, err := Parse([]byte(strings.Repeat("[", MaxBytes+1))); err == nil {
+		t.Error("a plan of 1 MiB of brackets was read")
+	}
+}
+
+func TestUnroll(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	src := Source{Module: digest.Of([]byte("m")), Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
+	turn, err := p.Unroll(0, 0, e, s, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, task := range turn.Tasks {
+		for _, in := range task.Inputs {
+			got = append(got, fmt.Sprintf("%d:%s[%d+%d]", task.Shard, in.Name, in.First, in.Rows))
+		}
+		for _, o := range task.Outputs {
+			got = append(got, fmt.Sprintf("%d:%s(%d)", task.Shard, o.Name, o.Rows))
+		}
+	}
+	want := "0:by_item.offsets[0+2] 0:by_item.user[0+4] 0:by_item.value[0+4] 0:norms.norm(1) " +
+		"1:by_item.offsets[1+3] 1:by_item.user[4+3] 1:by_item.value[4+3] 1:norms.norm(2)"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
+	}
+	var c abi.Config
+	if err := json.Unmarshal(turn.Tasks[1].Config, &c); err != nil || *c.Task != (abi.Task{Stage: "norms", Shard: 1, Shards: 2, First: 1, Rows: 2}) {
+		t.Errorf("configuration %s, %v", turn.Tasks[1].Config, err)
+	}
+}
+
+// A task's identity changes with everything that can change its outputs.
+func TestIdentity(t *testing.T) {
+	id := func(change func(*Env, *Source, *Shape, *[]byte)) digest.Digest {
+		e, s, offsets := matrix()
+		src := Source{Module: digest.Of([]byte("m")), Config: abi.Config{Seed: 1, Top: 20, Parameters: map[string]any{"k": int64(3), "a": 0.5}}}
+		src.Offsets = func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }
+		text := []byte(good)
+		change(&e, &src, &s, &text)
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		turn, err := p.Unroll(0, 0, e, s, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn.Tasks[0].ID
+	}
+	base := id(func(*Env, *Source, *Shape, *[]byte) {})
+	if base != id(func(*Env, *Source, *Shape, *[]byte) {}) {
+		t.Error("the identity is not a function of its inputs")
+	}
+	for name, change := range map[string]func(*Env, *Source, *Shape, *[]byte){
+		"module":    func(_ *Env, s *Source, _ *Shape, _ *[]byte) { s.Module = digest.Of(nil) },
+		"seed":      func(_ *Env, s *Source, _ *Shape, _ *[]byte) { s.Config.Seed++ },
+		"top":       func(_ *Env, s *Source, _ *Shape, _ *[]byte) { s.Config.Top++ },
+		"parameter": func(_ *Env, s *Source, _ *Shape, _ *[]byte) { s.Config.Parameters["a"] = 0.25 },
+		"salt":      func(_ *Env, s *Source, _ *Shape, _ *[]byte) { s.Salt = "x" },
+		"shards":    func(_ *Env, _ *Source, s *Shape, _ *[]byte) { s.Cuts[abi.OverItems] = []int{0, 2, 3} },
+		"input": func(e *Env, _ *Source, _ *Shape, _ *[]byte) {
+			c := (*e)[abi.ByItem].Arrays["value"]
+			c.Digest = digest.Of([]byte("another"))
+			(*e)[abi.ByItem].Arrays["value"] = c
+		},
+		"stage": func(_ *Env, _ *Source, _ *Shape, b *[]byte) {
+			*b = []byte(strings.Replace(good, `"name":"norm","dtype":"f32"`, `"name":"norm","dtype":"f64"`, 1))
+		},
+	} {
+		if id(change) == base {
+			t.Errorf("another %s has the same identity", name)
+		}
+	}
+}
+
+// memory is a store in a map.
+type memory map[digest.Digest][]byte
+
+func (s memory) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
+	var b []byte
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	if int64(len(b)) != m.Bytes() {
+		return m, fmt.Errorf("%d bytes for %+v", len(b), m)
+	}
+	m.Digest = digest.OfParts(m.Header(), b)
+	s[m.Digest] = b
+	return m, nil
+}
+
+func (s memory) Read(m array.Meta) ([]byte, func(), error) {
+	b, ok := s[m.Digest]
+	if !ok {
+		return nil, nil, fmt.Errorf("no array %v", m)
+	}
+	return b, func() {}, nil
+}
+
+func TestJoin(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
+	st := memory{}
+	give := func(turn *Turn, shard int, data ...[]byte) Parts {
+		metas, err := turn.CheckParts(turn.Tasks[shard], data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range metas {
+			if metas[k], err = st.Put(metas[k], data[k]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return metas
+	}
+	u64, u32, f32 := array.BytesOf[uint64], array.BytesOf[uint32], array.BytesOf[float32]
+
+	// Concatenation of ragged outputs: item, offsets, score in order of names.
+	e["y"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
+	turn, err := p.Unroll(5, 0, e, s, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := turn.Join([]Parts{
+		give(turn, 0, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3}), f32([]float32{.5, .4, .3})),
+		give(turn, 1, u32([]uint32{6}), u64([]uint64{0, 0, 1}), f32([]float32{.2})),
+	}, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, _, _ := st.Read(frames[0].Arrays["offsets"].Meta)
+	item, _, _ := st.Read(frames[0].Arrays["item"].Meta)
+	if got := fmt.Sprint(array.View[uint64](off), array.View[uint32](item), frames[0].Arrays["item"].Rows); got != "[0 2 2 3 3 4] [7 8 9 6] 4" {
+		t.Errorf("concatenated to %s", got)
+	}
+	back, err := turn.Frames([]array.Meta{frames[0].Arrays["item"].Meta, frames[0].Arrays["offsets"].Meta, frames[0].Arrays["score"].Meta})
+	if err != nil || back[0].Digest() != frames[0].Digest() {
+		t.Errorf("remembered as %v, %v", back, err)
+	}
+
+	// Sums in shard order: 1e8 + 1 - 1e8 is 0 in float32 one way round.
+	e["norms"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"norm": {Meta: array.Meta{DType: array.F32, Rows: 3}}}}}
+	e["x"] = Bound{Extent: "x", Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
+	s.Cuts[abi.OverItems] = []int{0, 1, 2, 3}
+	if turn, err = p.Unroll(2, 0, e, s, src); err != nil {
+		t.Fatal(err)
+	}
+	frames, err = turn.Join([]Parts{
+		give(turn, 0, f32([]float32{1e8, 1, 2, 3})), give(turn, 1, f32([]float32{1, 1, 1, 1})), give(turn, 2, f32([]float32{-1e8, 1, 1, 1})),
+	}, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _, _ := st.Read(frames[0].Arrays["m"].Meta)
+	if got := fmt.Sprint(array.View[float32](g)); got != "[0 3 4 5]" {
+		t.Errorf("summed to %s", got)
+	}
+}
+
+func TestRotation(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	e["x"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
+	e["g"] = Bound{Extent: "g", Frame: array.Frame{Rows: 2, Arrays: map[string]array.Column{"m": {Meta: array.Meta{DType: array.F32, Rows: 2, Width: 2}}}}}
+	p.Stages[3].Outputs[0].Frame, p.Stages[3].Outputs[0].Bind = "x", abi.Rotated
+	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
+	st := memory{}
+	// Shards 0 and 1 hold rows 0 and 1-2; in turn 1 they have each other's.
+	turn, err := p.Unroll(3, 1, e, s, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in0, in1 := turn.Tasks[0].Inputs[0], turn.Tasks[1].Inputs[0]
+	if in0.First != 1 || in0.Rows != 2 || in1.First != 0 || in1.Rows != 1 {
+		t.Errorf("rotated inputs are %+v and %+v", in0, in1)
+	}
+	put := func(shard int, x []float32) Parts {
+		metas, err := turn.CheckParts(turn.Tasks[shard], [][]byte{array.BytesOf(x)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := st.Put(metas[0], array.BytesOf(x))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Parts{m}
+	}
+	frames, err := turn.Join([]Parts{put(0, []float32{3, 4, 5, 6}), put(1, []float32{1, 2})}, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, _ := st.Read(frames[0].Arrays["v"].Meta)
+	if got := fmt.Sprint(array.View[float32](b)); got != "[1 2 3 4 5 6]" {
+		t.Errorf("joined to %s", got)
+	}
+}
+
+func TestCheckPartsRefuses(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	e["y"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
+	turn, err := p.Unroll(5, 0, e, s, Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u64, u32, f32 := array.BytesOf[uint64], array.BytesOf[uint32], array.BytesOf[float32]
+	ok := [][]byte{u32([]uint32{7, 8}), u64([]uint64{0, 1, 2, 2}), f32([]float32{1, 2})}
+	if _, err := turn.CheckParts(turn.Tasks[0], ok); err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string][][]byte{
+		"too few arrays":   ok[:2],
+		"half an element":  {ok[0][:7], ok[1], ok[2]},
+		"rows missing":     {ok[0], u64([]uint64{0, 2}), ok[2]},
+		"offsets fall":     {ok[0], u64([]uint64{0, 2, 1, 2}), ok[2]},
+		"offsets start":    {ok[0], u64([]uint64{1, 1, 2, 2}), ok[2]},
+		"offsets beyond":   {ok[0], u64([]uint64{0, 1, 2, 1 << 63}), ok[2]},
+		"entries missing":  {ok[0], ok[1], ok[2][:4]},
+		"entries too many": {u32([]uint32{7, 8, 9}), ok[1], ok[2]},
+	} {
+		_, err := turn.CheckParts(turn.Tasks[0], bad)
+		if err == nil || !strings.Contains(err.Error(), "stage score, shard 1 of 2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte(`{"steps":[{"repeat":{"times":1,"steps":[]}}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := Parse(b)
+		if err != nil {
+			return
+		}
+		e, s, offsets := matrix()
+		if p.Check(e, s) != nil {
+			return
+		}
+		// What was accepted can be unrolled, stage by stage.
+		src := Source{Offsets: func(m array.Meta) ([]uint64, error) {
+			if off, ok := offsets[m.Digest]; ok {
+				return off, nil
+			}
+			return make([]uint64, m.Rows), nil
+		}}
+		for i := range p.Stages {
+			turn, err := p.Unroll(i, 0, e, s, src)
+			if err != nil {
+				if len(p.Steps) == len(p.Stages) {
+					t.Fatalf("stage %d: %v", i, err)
+				}
+				return
+			}
+			for k, b := range turn.Makes {
+				e[p.Stages[i].Outputs[k].Frame] = b
+			}
+			var _ []executor.Task = turn.Tasks
+		}
+	})
+}
