@@ -3,6 +3,7 @@ package datasets
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -29,13 +30,9 @@ func create(path string, force bool, inputs []string, fill func(io.Writer) error
 			return 0, exists(path)
 		}
 	}
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	f, err := os.CreateTemp(dir, "."+base+".*.tmp")
+	f, err := beside(path)
 	if err != nil {
-		return 0, fault.New(fault.Failed, "%s: cannot be created: %v", path, err)
+		return 0, fault.New(fault.Failed, "%s: cannot be created: %v", path, pathCause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -48,10 +45,6 @@ func create(path string, force bool, inputs []string, fill func(io.Writer) error
 		return 0, err
 	}
 	if err := w.Flush(); err != nil {
-		return 0, fault.New(fault.Failed, "%s: %v", path, err)
-	}
-	// CreateTemp makes private files; data sets are as readable as the user's others.
-	if err := f.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return 0, fault.New(fault.Failed, "%s: %v", path, err)
 	}
 	info, err := f.Stat()
@@ -70,6 +63,19 @@ func create(path string, force bool, inputs []string, fill func(io.Writer) error
 		return 0, fault.New(fault.Failed, "%s: %v", path, err)
 	}
 	return info.Size(), nil
+}
+
+// beside creates a new file in path's folder, as readable as the user's other
+// files (os.CreateTemp would make it private).
+func beside(path string) (*os.File, error) {
+	dir, base := filepath.Split(path)
+	for try := 0; ; try++ {
+		name := fmt.Sprintf("%s.%s.%d-%d.tmp", dir, base, os.Getpid(), try)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) || try == 1000 {
+			return f, err
+		}
+	}
 }
 
 func exists(path string) error {

@@ -38,7 +38,7 @@ func parseInt(b []byte) (x int64, ok bool) {
 }
 
 // parseFloat reads a decimal number without leading zeros. Integers are
-// numbers here only up to 2^53, where doubles still hold each of them.
+// numbers here only below 2^53, where doubles still hold each of them.
 func parseFloat(b []byte) (float64, bool) {
 	d := b
 	if len(d) > 0 && d[0] == '-' {
@@ -74,7 +74,7 @@ func parseFloat(b []byte) (float64, bool) {
 		return 0, false
 	}
 	x, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || integer && math.Abs(x) > 1<<53 {
+	if err != nil || integer && math.Abs(x) >= 1<<53 {
 		return 0, false
 	}
 	return x, true
