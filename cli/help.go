@@ -78,17 +78,18 @@ func printHelp(w io.Writer, c *command) error {
 		}
 		writePairs(&b, rows)
 	}
-	for _, g := range c.VisibleFlagCategories() {
-		name := g.Name()
-		if name == "" {
-			name = "Flags"
+	var groups []string
+	rows := map[string][][2]string{}
+	for _, f := range c.Flags {
+		g := f.(cli.CategorizableFlag).GetCategory()
+		if rows[g] == nil {
+			groups = append(groups, g)
 		}
-		fmt.Fprintf(&b, "\n%s:\n", name)
-		var rows [][2]string
-		for _, f := range g.Flags() {
-			rows = append(rows, flagLine(f))
-		}
-		writePairs(&b, rows)
+		rows[g] = append(rows[g], flagLine(f))
+	}
+	for _, g := range groups {
+		fmt.Fprintf(&b, "\n%s:\n", g)
+		writePairs(&b, rows[g])
 	}
 	if c.Action != nil || c.parent == nil {
 		b.WriteString("\nExit codes:\n")

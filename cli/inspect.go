@@ -114,10 +114,17 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 		_, err := fmt.Fprintln(w, "\nno parameters")
 		return err
 	}
-	fmt.Fprintln(w)
-	p := grid{head: []string{"parameter", "type", "default", "range", "help"}, uncut: true}
+	fmt.Fprintln(w, "\nparameters, as --param NAME=VALUE")
+	p := grid{uncut: true}
 	for _, x := range m.Description.Parameters {
-		p.add(x.Name, x.Type, defaultText(x.Default), rangeText(x), x.Help)
+		text := "default " + defaultText(x.Default)
+		if r := rangeText(x); r != "" {
+			text += ", " + r
+		}
+		p.add("  "+x.Name, x.Type, text)
+		for _, line := range wrap(oneLine(x.Help), 80) {
+			p.add("", "", line)
+		}
 	}
 	return p.write(w)
 }
