@@ -16,11 +16,14 @@ func TestMain(m *testing.M) {
 		executor.WorkerMain()
 	}
 	code := m.Run()
-	if built.dir != "" {
-		os.RemoveAll(built.dir)
+	for _, dir := range cleanUp {
+		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
+
+// cleanUp lists folders that all tests share.
+var cleanUp []string
 
 var built struct {
 	sync.Mutex
@@ -38,6 +41,7 @@ func module(t testing.TB, pkg string) string {
 			t.Fatal(err)
 		}
 		built.dir = dir
+		cleanUp = append(cleanUp, dir)
 	}
 	out := filepath.Join(built.dir, filepath.Base(pkg)+".wasm")
 	if _, err := os.Stat(out); err == nil {

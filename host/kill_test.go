@@ -1,0 +1,96 @@
+package host_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"rechost/host"
+	"rechost/host/executor"
+)
+
+// TestHelperRun is not a test: it is the run that TestKilledAndResumed starts
+// in a process of its own, to be killed.
+func TestHelperRun(t *testing.T) {
+	args := os.Getenv("RECHOST_TEST_RUN")
+	if args == "" {
+		t.Skip("started by TestKilledAndResumed only")
+	}
+	a := strings.Split(args, "\n")
+	_, err := host.Run(context.Background(), killJob(a[0], a[1], a[2], a[3], func(e host.Event) {
+		if e.Phase == "stage" {
+			fmt.Printf("\nstage %s %d of %d\n", e.Stage, e.Done, e.Total)
+		}
+	}))
+	fmt.Println("ended:", err)
+}
+
+func killJob(module, data, store, ex string, progress func(host.Event)) host.Job {
+	return host.Job{
+		Module: module, Params: map[string]string{"how": "nothing", "spin": "30000000"}, Paths: []string{data}, Shards: 6,
+		Executor: ex, Workers: 1, Store: store, Out: filepath.Join(filepath.Dir(data), "out.parquet"), Progress: progress,
+	}
+}
+
+// A run that is killed with SIGKILL half way leaves no output, and the same
+// job goes on from the tasks that were finished, to the same bytes.
+func TestKilledAndResumed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("skipped: this test reads another process's progress as it is killed, which was not tried on Windows")
+	}
+	for _, ex := range []string{host.Processes, host.Goroutines} {
+		if ex == host.Processes && !executor.HasProcesses {
+			continue
+		}
+		t.Run(ex, func(t *testing.T) {
+			dir := t.TempDir()
+			data := write(t, filepath.Join(dir, "d.parquet"), ratings(120, 40, 1500), 500)
+			store := filepath.Join(dir, "store")
+			cmd := exec.Command(os.Args[0], "-test.run=^TestHelperRun$", "-test.v")
+			cmd.Env = append(os.Environ(), "RECHOST_TEST_RUN="+strings.Join([]string{hostile(t), data, store, ex}, "\n"))
+			pipe, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(pipe)
+			seen := ""
+			for lines.Scan() {
+				seen += lines.Text() + "\n"
+				if lines.Text() == "stage lists 2 of 6" {
+					break
+				}
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			for lines.Scan() {
+				seen += lines.Text() + "\n"
+			}
+			_ = cmd.Wait()
+			if strings.Contains(seen, "ended:") || !strings.Contains(seen, "stage lists 2 of 6") {
+				t.Fatalf("it was not killed half way:\n%s", seen)
+			}
+			j := killJob(hostile(t), data, store, ex, nil)
+			if _, err := os.Stat(j.Out); !os.IsNotExist(err) {
+				t.Error("there is an output")
+			}
+			resumed := run(t, j)
+			if resumed.Reused < 8 || resumed.Reused >= resumed.Tasks {
+				t.Errorf("%d of %d tasks reused, want at least the 8 that were finished", resumed.Reused, resumed.Tasks)
+			}
+			j.Store, j.NoCache = "", true
+			if fresh := run(t, j); fresh.Output.Digest != resumed.Output.Digest || fresh.Root != resumed.Root {
+				t.Error("a fresh run gives other bytes")
+			}
+		})
+	}
+}
