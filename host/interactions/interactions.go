@@ -4,10 +4,15 @@
 //	set, err := interactions.Open(paths, interactions.Options{})
 //	…
 //	defer set.Close()
-//	err = set.Scan(ctx, workers, func(w, part int, b *interactions.Batch) error { … })
+//	err = set.Scan(ctx, func(w, part int, b *interactions.Batch) error { … })
 //	report := set.Report() // complete after Scan
 //
 // # Notes
+//
+// Files are read in the bytewise order of their paths. All have the same
+// columns by name; the types of the columns used may differ in width. The
+// names of Hive folders, key=value, are columns where the file has none of
+// that name.
 //
 // A row with a null user or item is left out and counted, and so is one whose
 // value is null or NaN, whose time is null, or whose value is below MinValue,
@@ -17,9 +22,6 @@
 package interactions
 
 import (
-	"context"
-	"errors"
-
 	"rechost/host/digest"
 	"rechost/host/table"
 )
@@ -81,42 +83,10 @@ type Report struct {
 	TimeFrom string        `json:"time_from,omitempty"` // how that was decided: type, magnitude or option
 }
 
-// Batch is the kept interactions of one row group. It is valid during the
-// call that it is handed to.
+// Batch is kept interactions of one row group, or some of them. It is valid
+// during the call that it is handed to.
 type Batch struct {
 	User, Item table.Vector // kind Ints, Uints or Bytes, the same in every batch; no nulls
-	Value      []float32    // nil where there is no value column or Options.NoValue
-	Time       []int64      // as stored; see Set.Micros
+	Value      []float32    // finite; nil where there is no value column or Options.NoValue
+	Time       []int64      // see Set.Micros; nil where there is no time column
 }
-
-// Set is a data set whose files are open and whose columns are chosen.
-type Set struct{}
-
-// Open finds the files that paths mean, reads their footers and chooses
-// columns. Errors are of code fault.BadData and name the file.
-func Open(paths []string, o Options) (*Set, error) {
-	return nil, errors.New("interactions: being written")
-}
-
-// Scan reads every row group once, up to workers at a time, and hashes the
-// files meanwhile. fn is called by worker w (0 <= w < workers) with the row
-// group's place in the data set; calls of the same w never overlap.
-func (s *Set) Scan(ctx context.Context, workers int, fn func(w, part int, b *Batch) error) error {
-	return errors.New("interactions: being written")
-}
-
-// Parts is the number of row groups of all files.
-func (s *Set) Parts() int { return 0 }
-
-// Options returns what the set was opened with.
-func (s *Set) Options() Options { return Options{} }
-
-// Micros converts a time of a Batch to microseconds since the epoch. It may
-// be called after Scan, which decides the unit.
-func (s *Set) Micros(t int64) int64 { return t }
-
-// Report returns what was found.
-func (s *Set) Report() Report { return Report{} }
-
-// Close closes the files.
-func (s *Set) Close() error { return nil }

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -220,7 +221,7 @@ func (f *File) Read(g int, columns []int) ([]Vector, error) {
 
 // Reader reads columns of row group g piece by piece.
 func (f *File) Reader(g int, columns []int) *Reader {
-	r := &Reader{f: f, group: g, left: f.GroupRows(g), out: make([]Vector, len(columns)), where: "row group"}
+	r := &Reader{f: f, group: g, left: f.GroupRows(g), out: make([]Vector, len(columns))}
 	for _, c := range columns {
 		r.columns = append(r.columns, &column{leaf: f.leaves[c], place: c})
 	}
@@ -229,42 +230,62 @@ func (f *File) Reader(g int, columns []int) *Reader {
 
 // Reader reads one row group. It is for one goroutine; a file can have many.
 type Reader struct {
+	Parallel bool // decode the columns of a piece at the same time
+
 	f       *File
 	group   int
 	left    int
 	columns []*column
 	out     []Vector
-	where   string
 	opened  bool
 	err     error
 }
 
-// Next returns the next rows, at most max and as many as there are, or io.EOF
+// Next returns the next rows, at most most and as many as there are, or io.EOF
 // after the last. The vectors are valid until the next call. Their rows may be
 // changed, their Offsets and Arena not.
-func (r *Reader) Next(most int) (v []Vector, err error) {
+func (r *Reader) Next(most int) ([]Vector, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	defer func() { r.err = err }()
-	defer r.f.guard(&err, r.where)
 	if r.left == 0 {
 		return nil, io.EOF
 	}
 	n := min(r.left, most)
-	for i, c := range r.columns {
-		r.where = fmt.Sprintf("row group %d, column %q", r.group, c.Name)
-		if !r.opened {
-			err = c.open(r.f, r.group)
+	errs := make([]error, len(r.columns))
+	var wg sync.WaitGroup
+	for i := range r.columns {
+		if r.Parallel && i < len(r.columns)-1 {
+			wg.Go(func() { errs[i] = r.column(i, n) })
+		} else {
+			errs[i] = r.column(i, n)
 		}
-		if err == nil {
-			err = c.next(&r.out[i], n)
-		}
+	}
+	wg.Wait()
+	for _, err := range errs {
 		if err != nil {
-			return nil, fault.Data("%s: %s: %v", r.f.name, r.where, err)
+			r.err = err
+			return nil, err
 		}
 	}
 	r.opened = true
 	r.left -= n
 	return r.out, nil
+}
+
+// column reads n rows of the i-th column.
+func (r *Reader) column(i, n int) (err error) {
+	c := r.columns[i]
+	where := fmt.Sprintf("row group %d, column %q", r.group, c.Name)
+	defer r.f.guard(&err, where)
+	if !r.opened {
+		err = c.open(r.f, r.group)
+	}
+	if err == nil {
+		err = c.next(&r.out[i], n)
+	}
+	if err != nil {
+		return fault.Data("%s: %s: %v", r.f.name, where, err)
+	}
+	return nil
 }

@@ -1,0 +1,127 @@
+package interactions
+
+import (
+	"strings"
+
+	"rechost/host/fault"
+	"rechost/host/table"
+)
+
+// Role is what a column is for.
+type Role string
+
+// The roles.
+const (
+	User  Role = "user"
+	Item  Role = "item"
+	Value Role = "value"
+	Time  Role = "time"
+)
+
+// names lists the names that mean a role, as plain gives them. They are the
+// names that public data sets and other recommender software use.
+var names = map[Role][]string{
+	User: {
+		"user", "userid", "uid", "u", "reviewerid", "customer", "customerid", "visitor", "visitorid",
+		"session", "sessionid", "account", "accountid", "member", "memberid", "msno", "queryid",
+	},
+	Item: {
+		"item", "itemid", "iid", "movie", "movieid", "asin", "parentasin", "stockcode", "product", "productid",
+		"article", "articleid", "businessid", "book", "bookid", "isbn", "artist", "artistid", "track", "trackid",
+		"song", "songid", "video", "videoid", "aid", "locid", "targetitemid",
+	},
+	Value: {
+		"rating", "ratings", "value", "weight", "score", "count", "label", "overall", "stars", "quantity",
+		"playcount", "plays", "watchratio", "preference", "affinity",
+	},
+	Time: {
+		"timestamp", "datetime", "time", "ts", "date", "eventtime", "unixreviewtime", "lastwatchdt",
+		"invoicedate", "tdat",
+	},
+}
+
+// plurals names a role's content in messages.
+var plurals = map[Role]string{User: "users", Item: "items", Value: "values", Time: "times"}
+
+// plain is a column's name as names compare: lower case, without _ - and
+// spaces, without a RecBole suffix such as ":token".
+func plain(name string) string {
+	name, _, _ = strings.Cut(name, ":")
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// Choose finds the column for a role among a file's fields. explicit, where
+// it is not "", names it and wins. It returns -1 where there is none for a role
+// that may be absent (Value, Time). Two candidates are an error that lists
+// them; none for a user or an item is an error that lists all columns.
+func Choose(file string, fields []table.Field, role Role, explicit string) (int, error) {
+	var flat, like []int
+	for i, f := range fields {
+		switch {
+		case explicit != "" && f.Name == explicit:
+			if f.Nested {
+				return -1, fault.Data("%s: column %s is inside a list, map or struct, which cannot give %s", file, f.Name, plurals[role])
+			}
+			return i, nil
+		case f.Nested:
+			continue
+		}
+		flat = append(flat, i)
+		if explicit != "" && plain(f.Name) == plain(explicit) {
+			like = append(like, i)
+			continue
+		}
+		for _, n := range names[role] {
+			if explicit == "" && plain(f.Name) == n {
+				like = append(like, i)
+			}
+		}
+	}
+	list := func(places []int) string {
+		var s []string
+		for _, i := range places {
+			s = append(s, fields[i].Name)
+		}
+		return strings.Join(s, ", ")
+	}
+	switch {
+	case len(like) == 1:
+		return like[0], nil
+	case len(like) > 1:
+		return -1, fault.Data("%s: more than one column for %s: %s", file, plurals[role], list(like)).
+			WithHint("say which: --%s %s", role, quoted(fields[like[0]].Name))
+	case len(flat) == 0:
+		return -1, fault.Data("%s: no column for %s: there are no columns that are not nested", file, plurals[role])
+	case explicit != "":
+		return -1, fault.Data("%s: no column %s for %s: the columns are %s", file, explicit, plurals[role], list(flat)).
+			WithHint("say which: --%s %s", role, quoted(fields[guess(fields, flat)].Name))
+	case role == Value || role == Time:
+		return -1, nil
+	}
+	return -1, fault.Data("%s: no column for %s: the columns are %s", file, plurals[role], list(flat)).
+		WithHint("name it: --%s %s", role, quoted(fields[guess(fields, flat)].Name))
+}
+
+// guess is the first column that no role's names claim.
+func guess(fields []table.Field, flat []int) int {
+	for _, i := range flat {
+		taken := false
+		for _, ns := range names {
+			for _, n := range ns {
+				taken = taken || plain(fields[i].Name) == n
+			}
+		}
+		if !taken {
+			return i
+		}
+	}
+	return flat[0]
+}
+
+// quoted is a name as a shell takes it.
+func quoted(s string) string {
+	if strings.ContainsAny(s, " '\"$&;()<>|*?[]#~\\`!") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
