@@ -93,83 +93,90 @@ func (a *accumulator) compact() {
 func (a *accumulator) drop(j uint32) { a.sum[j] = 0 }
 
 // take scores the columns of row r, leaves the sums clear, and returns the keys
-// of the best k in order.
+// of the best k in order. It counts keys by bucket, finds the bucket where the
+// k-th lies, puts the keys above that one in their buckets' places and sorts
+// within buckets. What is kept hangs on data that no processor can predict, so
+// there are no branches on it: keys are written first and counted after.
 func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
-	keys := a.keys[:0]
+	keys, counts := a.keys, a.counts
 	scaled := len(p.Norms) > 0
 	var alpha, beta float32
 	if scaled {
 		alpha, beta = p.Alpha[r], p.Beta[r]
 	}
+	n := 0
+	low, high := uint64(math.MaxUint64), uint64(0)
 	for _, j := range a.touched[:a.n] {
 		x := math.Float32frombits(a.sum[j])
 		a.sum[j] = 0
-		if x == 0 {
-			continue
-		}
 		if scaled {
 			d := float32(alpha*p.Norms[j]) + beta
 			d -= float32(p.Gamma * x)
-			x /= d
+			s := x / d
+			if x == 0 { // 0/0, or a column that was taken already
+				s = 0
+			}
+			x = s
 		}
-		if x != 0 && x == x {
-			keys = append(keys, key(x, j))
+		if x == 0 || x != x {
+			continue
 		}
+		v := key(x, j)
+		keys[n] = v
+		n++
+		counts[v>>(64-keyBits)&(1<<keyBits-1)]++
+		low, high = min(low, v), max(high, v)
 	}
 	a.n = 0
-	if len(keys) <= k {
-		sortKeys(keys)
-		return keys
+	if n == 0 {
+		return nil
 	}
-	return a.choose(keys, k)
-}
+	low, high = low>>(64-keyBits), high>>(64-keyBits)
 
-// keyBits of a key's upper end sort it into a bucket: sign, exponent and six
-// bits of the score.
-const keyBits = 15
-
-// choose returns the best k of more keys, in order: it counts keys by bucket,
-// puts those above the bucket where the k-th lies in their bucket's place, and
-// sorts within buckets.
-func (a *accumulator) choose(keys []uint64, k int) []uint64 {
-	low, high := uint64(1<<keyBits-1), uint64(0)
-	for _, x := range keys {
-		b := x >> (64 - keyBits)
-		a.counts[b]++
-		low, high = min(low, b), max(high, b)
-	}
 	// counts become places, from the best bucket down.
 	place, edge := uint32(0), high
 	for b := high; ; b-- {
-		c := a.counts[b]
-		a.counts[b] = place
+		c := counts[b]
+		counts[b] = place
 		place += c
 		if int(place) >= k || b == low {
 			edge = b
 			break
 		}
 	}
-	out := a.spare[:place]
-	for _, x := range keys {
-		if b := x >> (64 - keyBits); b >= edge {
-			out[a.counts[b]] = x
-			a.counts[b]++
+	limit, m := edge<<(64-keyBits), 0
+	for _, v := range keys[:n] {
+		keys[m] = v
+		if v >= limit {
+			m++
 		}
 	}
+	out := a.spare[:m]
+	for _, v := range keys[:m] {
+		c := &counts[v>>(64-keyBits)&(1<<keyBits-1)]
+		out[*c] = v
+		*c++
+	}
 	// Each place is now its bucket's end.
-	from := 0
+	from := uint32(0)
 	for b := high; ; b-- {
-		if end := int(a.counts[b]); end > from {
+		if end := counts[b]; end > from+1 {
 			sortKeys(out[from:end])
+			from = end
+		} else if end == from+1 {
 			from = end
 		}
 		if b == edge {
 			break
 		}
 	}
-	clear(a.counts[low : high+1])
-	return out[:k]
+	clear(counts[low : high+1])
+	return out[:min(k, m)]
 }
+
+// keyBits of a key's upper end sort it into a bucket: sign, exponent and six
+// bits of the score.
+const keyBits = 15
 
 // sortKeys sorts in descending order.
 func sortKeys(x []uint64) {

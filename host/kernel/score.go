@@ -13,11 +13,7 @@ import (
 // -0 or NaN here), and below them lies the complement of the index.
 func key(score float32, index uint32) uint64 {
 	b := math.Float32bits(score)
-	if b>>31 != 0 {
-		b = ^b
-	} else {
-		b |= 1 << 31
-	}
+	b ^= uint32(int32(b)>>31) | 1<<31 // all bits of a negative number, the sign of another
 	return uint64(b)<<32 | uint64(^index)
 }
 
