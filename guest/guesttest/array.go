@@ -21,6 +21,9 @@ type Frame struct {
 	Arrays map[string]Array
 }
 
+// sizes is the bytes of an element of each type.
+var sizes = map[string]int{"u8": 1, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "f32": 4, "f64": 8}
+
 // DType is the array's element type by the name that a plan uses.
 func (a Array) DType() string {
 	switch a.Data.(type) {
@@ -78,7 +81,7 @@ func (a Array) Bytes() []byte {
 // FromBytes is the array of so many columns whose data is b.
 func FromBytes(dtype string, width int, b []byte) (Array, error) {
 	a := Array{Width: width}
-	size := map[string]int{"u8": 1, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "f32": 4, "f64": 8}[dtype]
+	size := sizes[dtype]
 	if size == 0 || len(b)%(size*max(width, 1)) != 0 {
 		return a, fmt.Errorf("%d bytes are no rows of %d x %s", len(b), max(width, 1), dtype)
 	}

@@ -2,6 +2,9 @@ package guesttest
 
 import (
 	"bufio"
+	"cmp"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,6 +68,52 @@ func (l *Labelled) Split(isTest func(place int) bool) (train *Labelled, test map
 		test[u] = append(test[u], r.item)
 	}
 	return train, test
+}
+
+// Held is the items of a test matrix, by dense user of l. Users that l does
+// not have are left out.
+func (l *Labelled) Held(test *Labelled) map[uint32][]int {
+	held := map[uint32][]int{}
+	for _, c := range test.cells {
+		if u, ok := slices.BinarySearch(l.UserIDs, test.UserIDs[c.User]); ok {
+			held[uint32(u)] = append(held[uint32(u)], test.ItemIDs[c.Item])
+		}
+	}
+	return held
+}
+
+// Profile is the items of a user.
+func (m *Matrix) Profile(user int) (items []int) {
+	at, _ := slices.BinarySearchFunc(m.cells, user, func(c Cell, u int) int { return cmp.Compare(c.User, u) })
+	for ; at < len(m.cells) && m.cells[at].User == user; at++ {
+		items = append(items, m.cells[at].Item)
+	}
+	return items
+}
+
+// Quality is the mean, over users with held-out items, of Recall@k (hits over
+// held-out items) and nDCG@k (binary, the ideal list over the smaller of k and
+// the held-out items). The run's targets are all users.
+func Quality(r *Result, l *Labelled, held map[uint32][]int, k int) (recall, ndcg float64) {
+	users := slices.Sorted(maps.Keys(held))
+	for _, u := range users {
+		want := held[u]
+		items, _ := r.List(int(u))
+		var hits, dcg, ideal float64
+		for i := range k {
+			d := 1 / math.Log2(float64(i+2))
+			if i < len(want) {
+				ideal += d
+			}
+			if i < len(items) && slices.Contains(want, l.ItemIDs[items[i]]) {
+				hits++
+				dcg += d
+			}
+		}
+		recall += hits / float64(len(want))
+		ndcg += dcg / ideal
+	}
+	return recall / float64(len(users)), ndcg / float64(len(users))
 }
 
 type raw struct {

@@ -29,6 +29,10 @@ type Options struct {
 	KeepSeen bool
 	Targets  []uint32 // users to recommend for; everybody when nil
 	Shards   int      // 1 when 0
+
+	// Only tells which tasks to run, for a look at a few rows of a large
+	// matrix; the rows of others are 0, or have no entries. All when nil.
+	Only func(stage string, first, rows int) bool
 }
 
 // Result is what a run gave.
@@ -83,7 +87,7 @@ func Drive(run Runner, x *Matrix, o Options) (*Result, error) {
 	if top == 0 {
 		top = 10
 	}
-	v := &driver{run: run, shards: max(o.Shards, 1), frames: x.frames(targets), made: map[string]bool{}}
+	v := &driver{run: run, shards: max(o.Shards, 1), only: o.Only, frames: x.frames(targets), made: map[string]bool{}}
 	v.config = abi.Config{ABI: abi.Version, Parameters: params, Seed: o.Seed, Top: top, KeepSeen: o.KeepSeen,
 		Data: abi.Data{Users: x.Users, Items: x.Items, Interactions: x.Interactions(), Targets: len(targets), Values: x.Values, Times: x.Times}}
 	plan, err := run.Plan(v.config)
@@ -139,6 +143,7 @@ type driver struct {
 	run    Runner
 	config abi.Config
 	shards int
+	only   func(stage string, first, rows int) bool
 	frames map[string]Frame
 	made   map[string]bool
 	log    []string

@@ -71,6 +71,9 @@ func Checkerboard(n int) *Matrix {
 	return New(n, n, cells)
 }
 
+// Cells is the entries, by user and item.
+func (m *Matrix) Cells() []Cell { return m.cells }
+
 // Interactions is the number of cells.
 func (m *Matrix) Interactions() int { return len(m.cells) }
 

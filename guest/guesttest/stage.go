@@ -27,6 +27,12 @@ func (v *driver) stage(s abi.Stage, index, iteration int) error {
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", s.Name, err)
 		}
+		if v.only != nil && !v.only(s.Name, c.Task.First, c.Task.Rows) {
+			if parts[shard], err = nothing(s, c.Task); err != nil {
+				return err
+			}
+			continue
+		}
 		out, log, err := v.run.Task(c, inputs, s.Outputs)
 		v.log = append(v.log, log...)
 		if err == nil {
@@ -45,6 +51,30 @@ func (v *driver) stage(s abi.Stage, index, iteration int) error {
 		v.frames[o.Frame], v.made[o.Frame] = f, true
 	}
 	return nil
+}
+
+// nothing is the outputs of a task that was not run: zeros, and no entries.
+func nothing(s abi.Stage, t *abi.Task) (map[string]Array, error) {
+	written := map[string][]byte{}
+	for _, o := range s.Outputs {
+		rows := t.Rows
+		if o.Rows != 0 {
+			rows = o.Rows
+		}
+		written[o.Frame+"."+abi.Offsets] = make([]byte, 8*(rows+1))
+		entries := false
+		for _, a := range o.Arrays {
+			if a.Per == abi.PerEntry {
+				entries = true
+				continue
+			}
+			written[o.Frame+"."+a.Name] = make([]byte, rows*max(a.Width, 1)*sizes[a.DType])
+		}
+		if !entries {
+			delete(written, o.Frame+"."+abi.Offsets)
+		}
+	}
+	return Collect(s.Outputs, written)
 }
 
 // cuts is the bounds of the shards of so many rows.

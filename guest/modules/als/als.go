@@ -27,7 +27,7 @@ var module = guest.Module{
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {
 		vectors := guest.F32("vector").Wide(c.Int("factors"))
-		p.Stage("start_users", startUsers).Over(guest.Users).Writes("user_factors", vectors)
+		p.Stage("start_users", startUsers).Over(guest.Users).Aligned("by_user", "value").Writes("user_factors", vectors)
 		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
 			p.Stage("item_gram", itemGram).Over(guest.Once).Whole("item_factors").WritesRows("gram", c.Int("factors"), vectors)
@@ -41,7 +41,15 @@ var module = guest.Module{
 	},
 }
 
-func startUsers(t *guest.Task) { start(t, "user_factors.vector", 1) }
+func startUsers(t *guest.Task) {
+	for _, v := range t.F32("by_user.value") {
+		if v < 0 {
+			t.Fail("a value is", v, "but there is no confidence below none: drop values below 0")
+		}
+	}
+	start(t, "user_factors.vector", 1)
+}
+
 func startItems(t *guest.Task) { start(t, "item_factors.vector", 2) }
 
 // start draws the first vectors from [0, 0.01), as the library implicit does.
@@ -107,16 +115,24 @@ func solve(t *guest.Task, m num.Sparse, mine, others string) {
 	})
 }
 
-// score lists the items with the largest x·y.
+// score lists the items with the largest x·y. A user without a profile gets no
+// list, as nothing speaks for any item.
 func score(t *guest.Task) {
 	users, items := t.Matrix("user_factors.vector"), t.Matrix("item_factors.vector")
 	ids, profiles := t.U32("targets.user"), t.Sparse("targets", "item", "value", t.Items())
-	lists := t.Recommendations()
+	own, lists := t.U64("targets.offsets"), t.Recommendations()
 	t.Blocks(1024, func(first, rows int) {
 		var seen num.Sparse
 		if !t.KeepSeen() {
 			seen = profiles.Slice(first, rows)
 		}
-		lists.AddAll(num.ScoreTopK(users, ids[first:first+rows], items, seen, t.Top()))
+		l := num.ScoreTopK(users, ids[first:first+rows], items, seen, t.Top())
+		for r := range rows {
+			from, to := l.Offsets[r], l.Offsets[r+1]
+			if own[first+r] == own[first+r+1] {
+				to = from
+			}
+			lists.Add(l.Index[from:to], l.Score[from:to])
+		}
 	})
 }

@@ -144,20 +144,20 @@ func table(t *testing.T) (lines []line) {
 func TestImplicit(t *testing.T) {
 	runs := map[string]*guesttest.Result{}
 	data := map[string]*guesttest.Labelled{}
-	for _, l := range table(t) {
+	lines := table(t)
+	for _, l := range lines {
 		key := l.data + " " + l.values + " " + l.model
-		if l.data == "gowalla" && testing.Short() {
-			continue
-		}
 		if runs[key] == nil {
 			var x *guesttest.Labelled
+			var o guesttest.Options
 			if l.data == "gowalla" {
 				x = guesttest.Gowalla(t, "train")
+				o = listed(x, lines, l.data)
 			} else if x = guesttest.MovieLens100K(t); l.values == "binary" {
 				x = x.Binary()
 			}
-			r, err := guesttest.Run(module, x.Matrix, guesttest.Options{Params: map[string]any{
-				"similarity": l.model, "neighbours": 100, "cut": "row", "normalize": l.model != "bm25"}})
+			o.Params = map[string]any{"similarity": l.model, "neighbours": 100, "cut": "row", "normalize": l.model != "bm25"}
+			r, err := guesttest.Run(module, x.Matrix, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,6 +187,58 @@ func TestImplicit(t *testing.T) {
 		}
 		near(t, key, l, "sum", sum, l.sum)
 		near(t, key, l, "smallest score", float64(scores[len(scores)-1]), l.min)
+	}
+}
+
+// listed limits a run to the rows that the table needs: its items, its users,
+// and the items of these.
+func listed(x *guesttest.Labelled, lines []line, data string) guesttest.Options {
+	items, users := map[int]bool{}, map[int]bool{}
+	for _, l := range lines {
+		switch {
+		case l.data == data && l.kind == "item":
+			items[int(x.Item(l.id))] = true
+		case l.data == data:
+			u := int(x.User(l.id))
+			users[u] = true
+			for _, i := range x.Profile(u) {
+				items[i] = true
+			}
+		}
+	}
+	return guesttest.Options{Shards: 8000, Only: func(stage string, first, rows int) bool {
+		need := map[string]map[int]bool{"neighbours": items, "score": users}[stage]
+		if need == nil {
+			return true
+		}
+		for r := first; r < first+rows; r++ {
+			if need[r] {
+				return true
+			}
+		}
+		return false
+	}}
+}
+
+// On Gowalla, row is as good as implicit: Recall@20 0.1157, nDCG@20 0.0840,
+// where its items are numbered as here, and 0.1156 and 0.0839 where they are
+// numbered at random, because many scores are equal at the hundredth neighbour.
+// The figures of column were measured here.
+func TestQuality(t *testing.T) {
+	if os.Getenv("RECHOST_SLOW") == "" {
+		t.Skip("takes a minute or two: set RECHOST_SLOW=1")
+	}
+	x, test := guesttest.Gowalla(t, "train"), guesttest.Gowalla(t, "test")
+	for cut, want := range map[string][2]float64{"row": {0.1157, 0.0840}, "column": {0.1271, 0.0936}} {
+		r, err := guesttest.Run(module, x.Matrix, guesttest.Options{Top: 20, Params: map[string]any{"cut": cut}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		recall, ndcg := guesttest.Quality(r, x, x.Held(test), 20)
+		t.Logf("cut=%s: Recall@20 %.4f, nDCG@20 %.4f", cut, recall, ndcg)
+		if math.Abs(recall-want[0]) > 3e-4 || math.Abs(ndcg-want[1]) > 3e-4 {
+			t.Errorf("cut=%s: Recall@20 %.4f, nDCG@20 %.4f, want %.4f, %.4f", cut, recall, ndcg, want[0], want[1])
+		}
 	}
 }
 
