@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"rechost/guest/abi"
+	"rechost/host"
 
 	"github.com/urfave/cli/v2"
 )
@@ -60,14 +61,11 @@ func printVersion(e *env, asJSON bool) error {
 
 // buildVersion reads what the Go linker recorded.
 func buildVersion() version {
-	v := version{Version: "development", Go: runtime.Version(), Wazero: "unknown",
+	v := version{Version: host.Version(), Go: runtime.Version(), Wazero: "unknown",
 		System: runtime.GOOS + "/" + runtime.GOARCH, ABI: abi.Version, Kernels: abi.KernelVersion}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
-	}
-	if m := info.Main.Version; m != "" && m != "(devel)" {
-		v.Version = m
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
