@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,8 +39,8 @@ func worker() error {
 	}
 	// What the parent left open by mistake must not be there for a guest that
 	// breaks out.
-	if err := unix.CloseRange(hostFD+1, math.MaxUint32, 0); err != nil && err != unix.ENOSYS {
-		return fmt.Errorf("close_range: %w", err)
+	if err := closeInherited(); err != nil {
+		return err
 	}
 	hello, file, err := receive(hostFD, math.MaxInt64)
 	if err != nil {
@@ -69,6 +70,32 @@ func worker() error {
 			return err
 		}
 	}
+}
+
+// closeInherited closes every descriptor above the socket but the two of the
+// Go runtime's own poller, which may be at work before main is (a package that
+// sets a timer while it starts is enough).
+func closeInherited() error {
+	dir, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		// Without /proc the poller cannot be told from the rest.
+		if err := unix.CloseRange(hostFD+1, math.MaxUint32, 0); err != nil && err != unix.ENOSYS {
+			return fmt.Errorf("close_range: %w", err)
+		}
+		return nil
+	}
+	for _, e := range dir {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= hostFD {
+			continue
+		}
+		switch what, _ := os.Readlink("/proc/self/fd/" + e.Name()); what {
+		case "anon_inode:[eventpoll]", "anon_inode:[eventfd]":
+		default:
+			_ = unix.Close(fd) // the one that listed the folder is closed already
+		}
+	}
+	return nil
 }
 
 func failure(err error, stale bool) *message {
