@@ -262,9 +262,6 @@ func importDelimited(ctx context.Context, src *source, l layout, o ImportOptions
 	if c.crlf {
 		rep.found("lines end in CRLF")
 	}
-	if c.blank > 0 {
-		rep.found("%d blank lines", c.blank)
-	}
 	latin1, err := enc.decide(src.name, o.Encoding, rep)
 	if err != nil {
 		return err

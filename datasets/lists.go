@@ -227,12 +227,6 @@ func importWords(ctx context.Context, src *source, rep *ImportReport, out io.Wri
 	if src.gzip {
 		rep.found("gzip")
 	}
-	if rep.BlankLines > 0 {
-		rep.found("%d blank lines", rep.BlankLines)
-	}
-	if rep.UsersWithoutItems > 0 {
-		rep.found("%d users without items, left out", rep.UsersWithoutItems)
-	}
 	if err == nil && rep.Rows == 0 {
 		return fault.Data("%s: has no interactions", src.name)
 	}
