@@ -22,14 +22,14 @@ func TestSameBytesOnARM64(t *testing.T) {
 	if runtime.GOARCH == "arm64" || runtime.GOOS != "linux" {
 		t.Skipf("skipped: this is %s/%s; the test compares emulated linux/arm64 with another architecture", runtime.GOOS, runtime.GOARCH)
 	}
-	qemu := ""
+	qemu := os.Getenv("RECHOST_QEMU")
 	for _, name := range []string{"qemu-aarch64-static", "qemu-aarch64"} {
-		if path, err := exec.LookPath(name); err == nil {
+		if path, err := exec.LookPath(name); err == nil && qemu == "" {
 			qemu = path
 		}
 	}
 	if qemu == "" {
-		t.Skip("skipped: there is no qemu-aarch64 on this machine; Debian's package is qemu-user-static")
+		t.Skip("skipped: there is no qemu-aarch64 on this machine; Debian's package is qemu-user-static, RECHOST_QEMU names another")
 	}
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "rechost-arm64")
