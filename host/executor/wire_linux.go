@@ -78,6 +78,7 @@ const (
 	msgOutput   = "output"
 	msgDone     = "done"
 	msgFailed   = "failed"
+	msgDrill    = "drill" // answered in tests only
 )
 
 const (
