@@ -1,0 +1,206 @@
+package recs
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"rechost/host/digest"
+	"rechost/host/fault"
+	"rechost/host/matrix"
+	"rechost/host/table"
+)
+
+// Written says what Write wrote.
+type Written struct {
+	Path   string        `json:"path"`
+	Digest digest.Digest `json:"sha256"`
+	Bytes  int64         `json:"bytes"`
+	Rows   int64         `json:"rows"`
+	Users  int           `json:"users"` // with a list that is not empty
+}
+
+// batchRows is the rows handed to the table writer at a time.
+const batchRows = table.GroupRows
+
+// Write writes checked lists to the named file: to a temporary file in the
+// same folder, which then takes the name. A file that is one of inputs, under
+// this name or another, is never overwritten. After a failure, or when ctx
+// ends, nothing is left behind.
+func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs []string) (w Written, err error) {
+	if err := Refuse(name, inputs); err != nil {
+		return w, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
+	if err != nil {
+		return w, fault.New(fault.Failed, "%s: %v", name, cause(err))
+	}
+	done := false
+	defer func() {
+		if !done {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	h := &hashing{w: bufio.NewWriterSize(f, 1<<20), h: sha256.New()}
+	if err := writeRows(ctx, h, l, m, &w); err != nil {
+		return Written{}, named(name, err)
+	}
+	err = h.w.Flush()
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		if err := Refuse(name, inputs); err != nil { // somebody may have put a link there meanwhile
+			return Written{}, err
+		}
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return Written{}, named(name, err)
+	}
+	done = true
+	syncFolder(filepath.Dir(name))
+	w.Path, w.Bytes, w.Digest = name, h.n, digest.Digest(h.h.Sum(nil))
+	return w, nil
+}
+
+// named puts the file's name before an error that has not got it.
+func named(name string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.New(fault.Failed, "%s: %v", name, cause(err))
+}
+
+// cause is what went wrong, without the name of a temporary file.
+func cause(err error) error {
+	var pe *fs.PathError
+	var le *os.LinkError
+	switch {
+	case errors.As(err, &pe):
+		return pe.Err
+	case errors.As(err, &le):
+		return le.Err
+	}
+	return err
+}
+
+// syncFolder makes the new name durable, where the system can.
+func syncFolder(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		d.Sync() // some systems cannot sync a folder; the file itself is safe
+		d.Close()
+	}
+}
+
+// hashing counts and hashes what goes through it.
+type hashing struct {
+	w *bufio.Writer
+	h interface {
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+	}
+	n int64
+}
+
+func (h *hashing) Write(b []byte) (int, error) {
+	h.h.Write(b)
+	h.n += int64(len(b))
+	return h.w.Write(b)
+}
+
+// Columns of a file of recommendations beside user and item.
+var (
+	Score = table.Column{Name: "score", Type: table.TypeFloat}
+	Rank  = table.Column{Name: "rank", Type: table.TypeInt32}
+)
+
+func writeRows(ctx context.Context, h *hashing, l Lists, m *matrix.Matrix, w *Written) error {
+	u := table.Column{Name: m.Users.Name, Type: m.Users.Type}
+	i := table.Column{Name: m.Items.Name, Type: m.Items.Type}
+	tw, err := table.NewWriter(h, []table.Column{u, i, Score, Rank}, 0)
+	if err != nil {
+		return err
+	}
+	var users []uint32
+	var ranks []int64
+	start := uint64(0) // first entry that is not written yet
+	flush := func(end uint64) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := tw.Write([]table.Vector{
+			m.Users.Vector(users), m.Items.Vector(l.Items[start:end]),
+			table.Float32Vector(l.Scores[start:end]), table.IntVector(ranks),
+		})
+		users, ranks, start = users[:0], ranks[:0], end
+		return err
+	}
+	for t, u := range l.Users {
+		a, b := l.Offsets[t], l.Offsets[t+1]
+		if b > a {
+			w.Users++
+		}
+		for r := range b - a {
+			users = append(users, u)
+			ranks = append(ranks, int64(r)+1)
+		}
+		if len(users) >= batchRows-1<<16 { // a row group, whole lists
+			if err := flush(b); err != nil {
+				return err
+			}
+		}
+	}
+	if len(users) > 0 {
+		if err := flush(l.Offsets[len(l.Users)]); err != nil {
+			return err
+		}
+	}
+	w.Rows = tw.Rows()
+	return tw.Close()
+}
+
+// Refuse returns an error where writing to name would overwrite one of
+// inputs, or cannot work because name is a folder or its folder does not
+// exist. Write calls it; a command calls it before it starts the work.
+func Refuse(name string, inputs []string) error {
+	dir, err := os.Stat(filepath.Dir(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Failed, "%s: the folder does not exist", name).WithHint("mkdir -p %s", filepath.Dir(name))
+	case err != nil:
+		return fault.New(fault.Failed, "%s: %v", name, cause(err))
+	case !dir.IsDir():
+		return fault.New(fault.Failed, "%s: %s is not a folder", name, filepath.Dir(name))
+	}
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil // nothing to overwrite; a link to nothing is replaced
+	}
+	if st.IsDir() {
+		return fault.Use("%s is a folder", name).WithHint("--out names a file: %s", filepath.Join(name, "recommendations.parquet"))
+	}
+	if !st.Mode().IsRegular() {
+		return fault.Use("%s is not a regular file", name)
+	}
+	for _, in := range inputs {
+		if x, err := os.Stat(in); err == nil && os.SameFile(st, x) {
+			return fault.Use("%s is an input (%s), which is never overwritten", name, in).WithHint("--out names another file")
+		}
+	}
+	return nil
+}
