@@ -1,0 +1,263 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"rechost/guest/abi"
+	"rechost/guest/num/naive"
+	"rechost/host/array"
+)
+
+// numCall is a call with 1 MiB of memory and two opened inputs: handle 0 holds
+// 16 u32 (0..7 twice), handle 1 five u64 (100, 104, 104, 110, 116).
+func numCall() *call {
+	open := func(name string, t array.DType, rows int, data []byte) *opened {
+		a := &Array{Meta: array.Meta{DType: t, Rows: rows}, mapped: append(make([]byte, array.HeaderSize), data...)}
+		a.once.Do(func() {})
+		return &opened{Input{Name: name, Array: a, Rows: rows}, 0, int64(rows)}
+	}
+	index := make([]uint32, 16)
+	for i := range index {
+		index[i] = uint32(i % 8)
+	}
+	return &call{ctx: context.Background(), module: &Module{}, mem: &memory{bytes: make([]byte, 1<<20)}, limits: Limits{Memory: 1 << 24},
+		open: []*opened{open("x.index", array.U32, 16, array.BytesOf(index)),
+			open("x.offsets", array.U64, 5, array.BytesOf([]uint64{100, 104, 104, 110, 116}))}}
+}
+
+// try runs a kernel and returns its result or the error that it ended with.
+// Any other panic goes up.
+func (c *call) try(name string, stack ...uint64) (result uint64, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			e, ok := x.(*ended)
+			if !ok {
+				panic(x)
+			}
+			err = e
+		}
+	}()
+	for len(stack) < len(kernels[name].params) {
+		stack = append(stack, 0)
+	}
+	kernels[name].fn(c, stack)
+	return stack[0], nil
+}
+
+// put writes numbers into the guest's memory and returns their address.
+func put[T array.Number](c *call, at uint32, v ...T) uint64 {
+	copy(c.mem.bytes[at:], array.BytesOf(v))
+	return uint64(at)
+}
+
+func f32s(c *call, at, n int) []float32 { return c.f32("", uint32(at), uint64(n)) }
+
+const (
+	oneF = 0x3f800000 // bits of 1
+	twoF = 0x40000000
+	mem  = abi.InMemory
+	ones = abi.AllOnes
+)
+
+// The same sparse matrix, 4 x 8 with 16 entries, in memory and in inputs.
+func sparseRecords(c *call) (memory, input uint64, m naive.Sparse) {
+	m = naive.Sparse{Rows: 4, Cols: 8, Offsets: []uint64{100, 104, 104, 110, 116}, Index: make([]uint32, 16)}
+	for i := range m.Index {
+		m.Index[i] = uint32(i % 8)
+	}
+	put(c, 0x1000, m.Offsets...)
+	put(c, 0x1100, m.Index...)
+	memory = put(c, 0x1200, 4, 8, 0, int64(mem), 0x1000, mem, 0x1100, ones, 0, 16)
+	input = put(c, 0x1300, 4, 8, 0, int64(1), 0, 0, 0, ones, 0, 16)
+	return memory, input, m
+}
+
+func TestNumCallsKernels(t *testing.T) {
+	c := numCall()
+	inMemory, inInput, m := sparseRecords(c)
+	must := func(r uint64, err error) uint64 {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	x, y := put[float32](c, 0x100, 1, 2, 3, 4, 5, 6), put[float32](c, 0x200, 1, 1, 1, 2, 2, 2)
+	if r := must(c.try("dot", 6, x, y)); math.Float32frombits(uint32(r)) != 36 {
+		t.Errorf("dot %v", r)
+	}
+	must(0, second(c.try("axpy", 6, twoF, x, y)))
+	must(0, second(c.try("scale", 3, twoF, x)))
+	if got := fmt.Sprint(f32s(c, 0x100, 3), f32s(c, 0x200, 6)); got != "[2 4 6] [3 5 7 10 12 14]" {
+		t.Errorf("axpy and scale: %s", got)
+	}
+	for _, record := range []uint64{inMemory, inInput} {
+		must(0, second(c.try("row_sums", 0x300, record, 0)))
+		must(0, second(c.try("col_sums", 0x320, record, 1)))
+		must(0, second(c.try("transpose", record, 0x400, 0x500, 0)))
+		if got := fmt.Sprint(f32s(c, 0x300, 4), f32s(c, 0x320, 8), c.u64("", 0x400, 9), c.u32("", 0x500, 4)); got !=
+			"[4 0 6 6] [2 2 2 2 2 2 2 2] [0 2 4 6 8 10 12 14 16] [0 2 0 2]" {
+			t.Errorf("sums and transpose: %s", got)
+		}
+	}
+	must(0, second(c.try("transpose", inInput, 0x400, 0x500, 0)))
+	items := put(c, 0x1400, 8, 4, 0, int64(mem), 0x400, mem, 0x500, ones, 0, 16)
+	n := must(c.try("product_topk", inInput, items, 0, 0, 0, 0, 0, 0, 2, 0x2000, 0x2100, 0x2200))
+	tr := naive.Sparse{Rows: 8, Cols: 4, Offsets: make([]uint64, 9), Index: make([]uint32, 16)}
+	naive.Transpose(tr, m)
+	want := naive.Sparse{Offsets: make([]uint64, 5), Index: make([]uint32, 8), Value: make([]float32, 8)}
+	if w := naive.ProductTopK(want, naive.Product{A: m, B: tr, OffDiagonal: true}, 2); uint64(w) != n ||
+		!slices.Equal(want.Index[:w], c.u32("", 0x2100, n)) || !slices.Equal(want.Offsets, c.u64("", 0x2000, 5)) {
+		t.Errorf("product_topk: %d %v, want %d %v", n, c.u32("", 0x2100, n), w, want.Index)
+	}
+}
+
+func second(_ uint64, err error) error { return err }
+
+func TestNumRefuses(t *testing.T) {
+	type stack = []uint64
+	minus := func(n int64) uint64 { return uint64(-n) }
+	big := uint64(1) << 40
+	sparse := func(c *call, words ...int64) uint64 { return put(c, 0x4000, words...) }
+	for _, test := range []struct {
+		name  string
+		stack func(c *call) stack
+		want  string
+	}{
+		{"dot", func(c *call) stack { return stack{6, 1<<20 - 20, 0} }, "dot: x: 24 bytes at 0xfffec lie outside"},
+		{"dot", func(c *call) stack { return stack{minus(1), 0, 0} }, "dot: length -1 is not from 0"},
+		{"dot", func(c *call) stack { return stack{big, 0, 0} }, "dot: length"},
+		{"dot", func(c *call) stack { return stack{2, 0x102, 0} }, "not aligned"},
+		{"axpy", func(c *call) stack { return stack{4, oneF, 0x100, 0x10c} }, "axpy: y overlaps x"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(mem), 0x200, 4, 0)} }, "m has no columns"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(mem), 0x200, -4, 2)} }, "m has -4 rows"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(mem), 0x200, 1<<31-1, 1<<31-1)} }, "lie outside"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(mem), -4, 1, 1)} }, "is not an address"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(0), 0, 1, 1)} }, "has elements of u32, not f32"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(7), 0, 1, 1)} }, "no input has the handle 7"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(1)<<32, 0, 1, 1)} }, "no input has the handle"},
+		{"gram", func(c *call) stack { return stack{0x8000, put(c, 0x100, int64(-3), 0, 1, 1)} }, "no input has the handle -3"},
+		{"gather", func(c *call) stack {
+			return stack{0x8000, put(c, 0x100, int64(mem), 0x200, 4, 2), 1, put(c, 0x300, uint32(4))}
+		}, "row 0 is 4, not below 4"},
+		{"row_sums", func(c *call) stack { return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), 3} }, "power 3"},
+		{"row_sums", func(c *call) stack { return stack{0x8000, sparse(c, 4, 7, 0, 1, 0, 0, 0, ones, 0, 16), 1} }, "an index of m is 7, not below 7"},
+		{"row_sums", func(c *call) stack { return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 15), 1} }, "offset 4 of m is 116, not from 110 to 115"},
+		{"row_sums", func(c *call) stack { return stack{0x8000, sparse(c, 5, 8, 0, 1, 0, 0, 0, ones, 0, 16), 1} }, "elements 0 to 6 of input x.offsets, which has 5"},
+		{"row_sums", func(c *call) stack { return stack{0x8000, sparse(c, 4, 8, 0, 1, -1, 0, 0, ones, 0, 16), 1} }, "of input x.offsets, which has 5"},
+		{"row_sums", func(c *call) stack {
+			put(c, 0x5000, uint64(0), 3, 2)
+			return stack{0x8000, sparse(c, 2, 8, 0, mem, 0x5000, 0, 0, ones, 0, 16), 1}
+		}, "offset 2 of m is 2, not from 3"},
+		{"row_sums", func(c *call) stack {
+			put(c, 0x5000, uint64(10), 3, 4)
+			return stack{0x8000, sparse(c, 1, 8, 1, mem, 0x5000, 0, 0, ones, 0, 16), 1}
+		}, "offset 1 of m is 3, not from 10"},
+		{"row_sums", func(c *call) stack {
+			put(c, 0x5000, uint64(0), math.MaxUint64)
+			return stack{0x8000, sparse(c, 1, 8, 0, mem, 0x5000, 0, 0, ones, 0, 16), 1}
+		}, "offset 1 of m"},
+		{"row_sums", func(c *call) stack { // the result would change the offsets while they are in use
+			put(c, 0x5000, uint64(0), 1, 2)
+			return stack{0x5004, sparse(c, 2, 8, 0, mem, 0x5000, 0, 0, ones, 0, 16), 1}
+		}, "dst overlaps m"},
+		{"product_topk", func(c *call) stack {
+			s := sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16)
+			return stack{s, s, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
+		}, "a has 8 columns and b 4 rows"},
+		{"product_topk", func(c *call) stack {
+			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
+			b := sparse(c, 4, 1<<30, 0, 1, 0, 0, 0, ones, 0, 16)
+			return stack{a, b, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
+		}, "more than the memory limit"},
+		{"product_topk", func(c *call) stack {
+			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
+			b := sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16)
+			return stack{a, b, 0, minus(1), 0, 0, 0, 0, 1<<31 - 1, 0x6000, 0x7000, 0x8000}
+		}, "lie outside"},
+		{"score_topk", func(c *call) stack {
+			u, v := put(c, 0x100, int64(mem), 0x200, 4, 2), put(c, 0x140, int64(mem), 0x200, 4, 3)
+			return stack{u, 4, 0, v, 0, 1, 0x6000, 0x7000, 0x8000}
+		}, "users have 2 columns and items 3"},
+		{"score_topk", func(c *call) stack {
+			u := put(c, 0x100, int64(mem), 0x200, 4, 2)
+			put(c, 0x5000, uint64(0), 2, 2, 2, 2)
+			put(c, 0x5100, uint32(3), 1)
+			s := sparse(c, 4, 4, 0, mem, 0x5000, mem, 0x5100, ones, 0, 2)
+			return stack{u, 4, 0, u, s, 1, 0x6000, 0x7000, 0x8000}
+		}, "row 0 of seen is not in ascending order"},
+		{"ridge_cg", func(c *call) stack {
+			f := put(c, 0x100, int64(mem), 0x200, 7, 2)
+			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, 3}
+		}, "rows have 8 columns and factors 7 rows"},
+		{"ridge_cg", func(c *call) stack {
+			f := put(c, 0x100, int64(mem), 0x200, 8, 2)
+			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, minus(3)}
+		}, "-3 steps"},
+		{"uniform", func(c *call) stack { return stack{1 << 20, 0} }, "lie outside"},
+	} {
+		if _, err := numCall().tryWith(test.name, test.stack); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+func (c *call) tryWith(name string, stack func(*call) []uint64) (uint64, error) {
+	return c.try(name, stack(c)...)
+}
+
+// What passed the checks once is not let through when it changed: only inputs,
+// which cannot change, are remembered.
+func TestNumChecksMemoryAgain(t *testing.T) {
+	c := numCall()
+	m, _, _ := sparseRecords(c)
+	if _, err := c.try("row_sums", 0x300, m, 1); err != nil {
+		t.Fatal(err)
+	}
+	put(c, 0x1100, uint32(8))
+	if _, err := c.try("row_sums", 0x300, m, 1); err == nil {
+		t.Error("an index out of range was not seen the second time")
+	}
+}
+
+// FuzzNum hands kernels arbitrary arguments and memory: whatever they are, the
+// call ends well or ends the task.
+func FuzzNum(f *testing.F) {
+	var names []string
+	for n := range kernels {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for i := range names {
+		f.Add(uint8(i), []byte{4, 0, 0x40, 0x80, 0xc0, 2, 1, 3, 0x60, 0x70, 0x20, 0x10}, []byte{255, 64, 4, 2})
+		f.Add(uint8(i), []byte{0x20, 0x28, 0, 0x30, 0x38, 1, 1, 1, 1}, []byte{4, 8, 0, 1, 0, 0, 0, 254, 0, 16})
+	}
+	f.Fuzz(func(t *testing.T, which uint8, args, memory []byte) {
+		name := names[int(which)%len(names)]
+		c := numCall()
+		small := func(b byte) uint64 { return uint64(int64(int8(b))) }
+		for i, b := range memory {
+			if 8*i+8 > 1<<16 {
+				break
+			}
+			binary.LittleEndian.PutUint64(c.mem.bytes[8*i:], small(b))
+		}
+		c.mem.bytes = c.mem.bytes[: 1<<16 : 1<<16]
+		stack := make([]uint64, len(kernels[name].params))
+		for i := range stack {
+			if i < len(args) {
+				stack[i] = small(args[i])
+				if kernels[name].params[i] == i32 {
+					stack[i] = uint64(args[i]) * 8
+				}
+			}
+		}
+		c.try(name, stack...)
+	})
+}
