@@ -3,10 +3,51 @@ package guesttest
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 
 	"rechost/guest/abi"
 )
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// lawful holds a stage to what the host asks of it, beside what following the
+// plan shows by itself.
+func lawful(s abi.Stage) error {
+	if !nameForm.MatchString(s.Name) {
+		return fmt.Errorf("the name is not of the form %v", nameForm)
+	}
+	bound := map[string]bool{}
+	for _, in := range s.Inputs {
+		if bound[in.Frame] {
+			return fmt.Errorf("input %s is bound twice", in.Frame)
+		}
+		if s.Over == abi.OverOnce && in.Bind != abi.Whole {
+			return fmt.Errorf("input %s is bound %s, but the stage runs once", in.Frame, in.Bind)
+		}
+		bound[in.Frame] = true
+	}
+	if len(s.Outputs) == 0 {
+		return fmt.Errorf("no output")
+	}
+	taken := map[string]bool{abi.ByUser: true, abi.ByItem: true, abi.Targets: true, abi.OverUsers: true, abi.OverItems: true, abi.OverOnce: true}
+	for _, o := range s.Outputs {
+		if taken[o.Frame] || !nameForm.MatchString(o.Frame) {
+			return fmt.Errorf("output %q: the name is taken or not of the form %v", o.Frame, nameForm)
+		}
+		taken[o.Frame] = true
+		if whole := o.Combine == abi.Sum || s.Over == abi.OverOnce; whole != (o.Rows > 0) {
+			return fmt.Errorf("output %s has rows %d: outputs of a stage that runs once, and sums, say how many rows they have, others do not", o.Frame, o.Rows)
+		}
+		for _, a := range o.Arrays {
+			if !nameForm.MatchString(a.Name) || a.Name == abi.Offsets || taken[o.Frame+"."+a.Name] {
+				return fmt.Errorf("output %s has an array %q: the name is taken or not of the form %v", o.Frame, a.Name, nameForm)
+			}
+			taken[o.Frame+"."+a.Name] = true
+		}
+	}
+	return nil
+}
 
 // check holds the recommendations to what the host asks of them.
 func (v *driver) check(r *Result) error {

@@ -17,6 +17,9 @@ func (v *driver) stage(s abi.Stage, index, iteration int) error {
 	if !ok {
 		return fmt.Errorf("stage %s is over %q, which is nothing", s.Name, s.Over)
 	}
+	if err := lawful(s); err != nil {
+		return fmt.Errorf("stage %s: %w", s.Name, err)
+	}
 	bounds := cuts(rows, v.shards)
 	parts := make([]map[string]Array, len(bounds)-1)
 	for shard := range parts {

@@ -35,8 +35,8 @@ func plan(c *guest.Config, p *guest.Plan) {
 		byItem, byUser = "item_weights", "user_weights"
 		p.Stage("lengths", lengths).Over(guest.Items).Aligned("by_item").Writes("lengths", guest.F32("sum"))
 		p.Stage("weigh_users", weighUsers).Over(guest.Users).Aligned("by_user", "item", "value").Whole("lengths").
-			Writes("users", guest.F32("idf")).Writes(byUser, guest.F32("value").Entries())
-		p.Stage("weigh_items", weighItems).Over(guest.Items).Aligned("by_item").Whole("lengths").Whole("users").
+			Writes("user_idf", guest.F32("value")).Writes(byUser, guest.F32("value").Entries())
+		p.Stage("weigh_items", weighItems).Over(guest.Items).Aligned("by_item").Whole("lengths").Whole("user_idf").
 			Writes(byItem, guest.F32("value").Entries())
 	}
 	s := p.Stage("measure", measure).Over(guest.Items).Aligned("by_item").
@@ -102,13 +102,13 @@ func weighUsers(t *guest.Task) {
 		}
 		out.Add(nil, values)
 	}
-	t.WriteF32("users.idf", idf)
+	t.WriteF32("user_idf.value", idf)
 }
 
 // weighItems weighs the same values by item.
 func weighItems(t *guest.Task) {
 	weigh, length, m := weigher(t), t.F32("lengths.sum"), t.Entries("by_item", "user", "value")
-	idf, out := t.F32("users.idf"), t.Lists("item_weights", "", "value")
+	idf, out := t.F32("user_idf.value"), t.Lists("item_weights", "", "value")
 	for i := range t.Rows {
 		users, values := m.Row(i)
 		for e, u := range users {

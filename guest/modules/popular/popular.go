@@ -20,8 +20,8 @@ var module = guest.Module{
 		guest.Choice("by", "what an item's score is: its number of users, or the sum of their values", "users", "values"),
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {
-		p.Stage("count", count).Over(guest.Items).Aligned("by_item").Writes("items", guest.F32("score"))
-		p.Stage("rank", rank).Over(guest.Once).Whole("items").
+		p.Stage("count", count).Over(guest.Items).Aligned("by_item").Writes("counts", guest.F32("score"))
+		p.Stage("rank", rank).Over(guest.Once).Whole("counts").
 			WritesRows("ranking", c.Items(), guest.U32("item"), guest.F32("score"))
 		p.Stage("recommend", recommend).Over(guest.Targets).Aligned("targets", "item").Whole("ranking").Recommends()
 	},
@@ -34,11 +34,11 @@ func count(t *guest.Task) {
 		power = 1
 	}
 	num.RowSums(score, t.Sparse("by_item", "user", "value", t.Users()), power)
-	t.WriteF32("items.score", score)
+	t.WriteF32("counts.score", score)
 }
 
 func rank(t *guest.Task) {
-	score := t.F32("items.score")
+	score := t.F32("counts.score")
 	item := make([]uint32, len(score))
 	for i := range item {
 		item[i] = uint32(i)
