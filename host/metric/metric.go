@@ -124,7 +124,7 @@ func Evaluate(r *recs.Table, test *matrix.Matrix, o Options) (*Result, error) {
 			fault.Clean(r.Users.Text(int(r.Lists.Users[list])), 80), fault.Clean(r.Items.Text(int(item)), 80))
 	}
 	if !common {
-		return nil, fault.Data("%s: no user of it has test interactions in %s", recsName, testName).
+		return nil, fault.Data("%s: none of its users has an item in %s", recsName, testName).
 			WithHint("users are %s like %s there and %s like %s here", test.Users.Type, example(&test.Users), r.Users.Type, example(&r.Users))
 	}
 	res := measure(l, test.ByUser.Offsets, test.ByUser.Index, at)
