@@ -1,0 +1,78 @@
+// Package every calls every function of guest/num: natively in a test, and in
+// a guest, whose bits have to be the same.
+package every
+
+import (
+	"math"
+
+	"rechost/guest/num"
+)
+
+// Factors is the columns of the matrix that Bits takes.
+const Factors = 20
+
+// Bits runs every function on y (n x Factors) and m (any rows x n) and returns
+// the bits of all results.
+func Bits(y num.Matrix, m num.Sparse) (bits []uint32) {
+	floats := func(v ...float32) {
+		for _, x := range v {
+			bits = append(bits, math.Float32bits(x))
+		}
+	}
+	lists := func(l num.Lists) {
+		for _, o := range l.Offsets {
+			bits = append(bits, uint32(o))
+		}
+		bits = append(bits, l.Index...)
+		floats(l.Score...)
+	}
+
+	x, z := make([]float32, 77), make([]float32, 77)
+	num.Uniform(x, 7, 8, 9)
+	num.Normal(z, 1<<63, 8, 9)
+	floats(x...)
+	num.Axpy(1.5, x, z)
+	num.Scale(0.3, z)
+	floats(z...)
+	floats(num.Dot(x, z), num.Sum(z))
+
+	for power := range 3 {
+		rows, cols := make([]float32, m.Rows), make([]float32, m.Cols)
+		num.RowSums(rows, m, power)
+		num.ColSums(cols, m, power)
+		floats(rows...)
+		floats(cols...)
+	}
+	t := num.Transpose(m)
+	lists(num.Lists{Offsets: t.Offsets.Data(), Index: t.Index.Data(), Score: t.Value.Data()})
+
+	part := m.Slice(3, m.Rows-5)
+	norms, ones := make([]float32, m.Rows), make([]float32, part.Rows)
+	num.RowSums(norms, m, 2)
+	for i := range ones {
+		ones[i] = 1
+	}
+	near := num.ProductTopK(num.Product{A: part, B: t, Norms: norms, Alpha: ones, Beta: ones, Gamma: 0.25, OffDiagonal: true, Diagonal: 3}, 6)
+	lists(near)
+	lists(num.ProductTopK(num.Product{A: near.Sparse(m.Rows), B: m.Binary(), Without: part}, 9))
+	dense := make([]float32, part.Rows*t.Cols)
+	num.ProductRows(dense, part, t)
+	floats(dense...)
+
+	g := make([]float32, Factors*Factors)
+	num.Gram(g, y)
+	floats(g...)
+	some := make([]float32, 3*Factors)
+	num.Gather(some, y, []uint32{2, 0, 1})
+	floats(some...)
+
+	r := num.Ridge{Rows: part, Factors: y, Gram: g, Lambda: ones, Weight: [2]float32{1, 0.5}, Target: [2]float32{2, 1}}
+	u := make([]float32, part.Rows*Factors)
+	num.RidgeCG(u, r, 3)
+	floats(u...)
+	lists(num.ScoreTopK(num.Dense(u, Factors), nil, y, part, 5))
+	bits = append(bits, uint32(num.RidgeCholesky(u, r)))
+	floats(u...)
+	lists(num.ScoreTopK(y, []uint32{4, 4, 1}, y.Slice(2, y.Rows-2), num.Sparse{}, 7))
+	return bits
+}
