@@ -60,7 +60,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		return nil, err
 	}
 	changed, err := rewrite.Rewrite(wasm, rewrite.Options{
-		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: tableMax, DWARF: true,
+		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: m.tableMax, DWARF: true,
 	})
 	if err != nil {
 		return nil, err
@@ -143,20 +143,24 @@ func PrivateDir(dir string) error {
 	return nil
 }
 
-// tableMax is the most entries of a table. A Go program has one a function.
-const tableMax = 1_000_000
+// maxTable is the most entries of a table, where the memory limit is large. A
+// Go program has one a function.
+const maxTable = 1_000_000
 
-// checkMemory makes sure that an instance fits into the limit at all.
+const entryBytes = 8 // wazero keeps a pointer an entry
+
+// checkMemory makes sure that an instance fits into the limit at all, and sets
+// aside what its tables may come to: at most a quarter.
 func (m *Module) checkMemory() error {
+	if n := len(m.info.Tables); n > 0 {
+		m.tableMax = uint32(min(maxTable, m.limits.Memory/(4*entryBytes*int64(n))))
+	}
 	for _, t := range m.info.Tables {
-		n := uint32(tableMax)
+		n := m.tableMax
 		if t.HasMax {
 			n = min(n, t.Max)
 		}
-		m.tables += 8 * int64(n) // wazero keeps a pointer an entry
-	}
-	if len(m.info.Tables) > 0 {
-		m.tables = min(m.tables, m.limits.Memory/4)
+		m.tables += entryBytes * int64(max(n, t.Min))
 	}
 	if m.info.Memory == nil {
 		return fault.Mod("the module has no memory: a module exports one as %q", abi.ExportMemory)

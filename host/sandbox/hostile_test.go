@@ -1,0 +1,347 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/fault"
+	w "rechost/host/sandbox/rewrite/wasmenc"
+)
+
+// A guest is a module from parts; what is nil is as it should be.
+type guest struct {
+	imports    func(m *w.Module, types guestTypes)
+	init       []byte // body of _initialize; nil: none
+	start      []byte // body of the start function; nil: none
+	abi        []byte
+	run        []byte
+	locals     []w.Local
+	pages      int64
+	maxPages   int64
+	table      [2]int64 // entries: least and most; none if both are 0
+	withoutRun bool
+	runType    int // 1: () -> i32
+	extra      func(m *w.Module, types guestTypes)
+}
+
+type guestTypes struct{ none, number, unary uint32 }
+
+func (g guest) bytes() []byte {
+	var m w.Module
+	t := guestTypes{m.Type(nil, nil), m.Type(nil, []byte{w.I32}), m.Type([]byte{w.I32}, []byte{w.I32})}
+	if g.imports != nil {
+		g.imports(&m, t)
+	}
+	if g.pages == 0 {
+		g.pages, g.maxPages = 1, -1
+	}
+	m.Memory(g.pages, g.maxPages)
+	if g.table != [2]int64{} {
+		m.Table(w.FuncRef, g.table[0], g.table[1])
+	}
+	or := func(code, otherwise []byte) []byte {
+		if code == nil {
+			return otherwise
+		}
+		return code
+	}
+	m.ExportFunc(abi.ExportABI, m.Func(t.number, nil, or(g.abi, w.I32Const(abi.Version))))
+	m.ExportFunc(abi.ExportDescribe, m.Func(t.number, nil, w.I32Const(0)))
+	m.ExportFunc(abi.ExportPlan, m.Func(t.number, nil, w.I32Const(0)))
+	if !g.withoutRun {
+		typ := t.unary
+		if g.runType == 1 {
+			typ = t.number
+		}
+		m.ExportFunc(abi.ExportRun, m.Func(typ, g.locals, or(g.run, w.I32Const(0))))
+	}
+	if g.init != nil {
+		m.ExportFunc(abi.ExportInitialize, m.Func(t.none, nil, g.init))
+	}
+	if g.start != nil {
+		m.Start(m.Func(t.none, nil, g.start))
+	}
+	m.ExportMemory()
+	if g.extra != nil {
+		g.extra(&m, t)
+	}
+	return m.Bytes()
+}
+
+func loadGuest(t *testing.T, g guest, l Limits) (*loadedGuest, error) {
+	t.Helper()
+	m, err := Load(context.Background(), g.bytes(), Options{Name: "g.wasm", Limits: l, Cooperative: true})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { m.Close() })
+	return &loadedGuest{m}, nil
+}
+
+type loadedGuest struct {
+	m interface {
+		Run(context.Context, Call) (Reply, error)
+	}
+}
+
+func (g *loadedGuest) run() error {
+	_, err := g.m.Run(context.Background(), Call{Config: []byte("{}")})
+	return err
+}
+
+var forever = w.Loop(w.Void, w.Br(0))
+
+func TestRefused(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		wasm  []byte
+		code  fault.Code
+		words []string
+	}{
+		{"empty", nil, fault.Module, nil},
+		{"text", []byte("#!/bin/sh\n"), fault.Module, nil},
+		{"unknown import", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("env", "memcpy", t.none) }}.bytes(),
+			fault.Module, []string{"imports env.memcpy", "rechost_num"}},
+		{"unknown function", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("rechost", "open", t.none) }}.bytes(),
+			fault.Module, []string{"imports rechost.open", "input_open"}},
+		{"socket", guest{imports: func(m *w.Module, t guestTypes) {
+			m.ImportFunc(wasiModule, "sock_accept", m.Type([]byte{w.I32, w.I32, w.I32}, []byte{w.I32}))
+		}}.bytes(), fault.Module, []string{"imports wasi_snapshot_preview1.sock_accept"}},
+		{"wrong type", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("rechost", "log", t.unary) }}.bytes(),
+			fault.Module, []string{"rechost.log as (i32) -> (i32): it is (i32, i32, i32) -> ()"}},
+		{"memory", guest{imports: func(m *w.Module, t guestTypes) { m.ImportMemory("rechost", "memory", 1, -1) }}.bytes(), fault.Module, nil},
+		{"global", guest{imports: func(m *w.Module, t guestTypes) { m.ImportGlobal("rechost", "log", w.I32, false) }}.bytes(),
+			fault.Module, []string{"global rechost.log"}},
+		{"table", guest{imports: func(m *w.Module, t guestTypes) { m.ImportTable("rechost", "log", w.FuncRef, 1, -1) }}.bytes(),
+			fault.Module, []string{"table rechost.log"}},
+		{"the rewriter's module", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("rechost_host", "yield", t.none) }}.bytes(), fault.Module, nil},
+		{"escape in a name", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("\x1b[31m", "x", t.none) }}.bytes(), fault.Module, []string{"imports"}},
+		{"no run", guest{withoutRun: true}.bytes(), fault.Module, []string{"does not export rechost_run, (i32) -> (i32)"}},
+		{"run of another type", guest{runType: 1, run: w.I32Const(0)}.bytes(), fault.Module, []string{"exports rechost_run as () -> (i32): it must be (i32) -> (i32)"}},
+		{"a memory as initialize", guest{extra: func(m *w.Module, _ guestTypes) { m.Export(abi.ExportInitialize, w.KindMemory, 0) }}.bytes(),
+			fault.Module, []string{"exports _initialize as a memory"}},
+		{"memory of 4 GiB", guest{pages: 65536, maxPages: -1}.bytes(), fault.Module, nil},
+		{"memory beyond the limit", guest{pages: 8192, maxPages: -1}.bytes(), fault.Limit, []string{"starts with 512MiB of memory", "--memory"}},
+		{"table of 2^27", guest{table: [2]int64{1 << 27, -1}}.bytes(), fault.Module, []string{"table"}},
+		{"stack underflow", guest{run: w.Op(w.I32Add)}.bytes(), fault.Module, []string{"not a valid module"}},
+		{"result missing", guest{run: w.Op(w.Nop)}.bytes(), fault.Module, []string{"not a valid module"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			_, err := Load(context.Background(), x.wasm, Options{Name: "g.wasm", Limits: testLimits, Cooperative: true})
+			wantFault(t, err, x.code, x.words...)
+		})
+	}
+}
+
+func TestHostileGuests(t *testing.T) {
+	limits := testLimits
+	limits.Memory = 64 << 20
+	limits.Deadline = 300 * time.Millisecond
+	fueled := limits
+	fueled.Fuel = 1_000_000
+	fueled.Deadline = time.Minute
+	still := []string{"still running after 300ms"}
+	grow := func(pages int32) []byte {
+		return w.Join(w.Loop(w.Void, w.I32Const(pages), w.MemoryGrow(), w.Op(w.Drop), w.Br(0)), w.Op(w.Unreachable))
+	}
+	for _, x := range []struct {
+		name   string
+		guest  guest
+		limits Limits
+		code   fault.Code
+		words  []string
+	}{
+		{"loop in run", guest{run: w.Join(forever, w.Op(w.Unreachable))}, limits, fault.Limit, still},
+		{"loop in start", guest{start: forever}, limits, fault.Limit, still},
+		{"loop in _initialize", guest{init: forever}, limits, fault.Limit, still},
+		{"loop in rechost_abi", guest{abi: w.Join(forever, w.Op(w.Unreachable))}, limits, fault.Limit, still},
+		{"memory.fill for ever", guest{run: w.Join(w.Loop(w.Void, w.I32Const(0), w.I32Const(1), w.I32Const(65536), w.MemoryFill(), w.Br(0)), w.Op(w.Unreachable))}, limits, fault.Limit, still},
+		{"grow for ever", guest{run: grow(1)}, limits, fault.Limit, still},
+		{"grow by all for ever", guest{run: grow(65535)}, limits, fault.Limit, still},
+		{"grow by more than all", guest{run: grow(-1)}, limits, fault.Limit, still},
+		{"grow and trap", guest{run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.Op(w.Unreachable))}, limits, fault.Limit,
+			[]string{"more than 64MiB of memory (asked for 125.1MiB)", "--memory"}},
+		{"own maximum", guest{pages: 1, maxPages: 2, run: w.Join(w.I32Const(5), w.MemoryGrow(), w.Op(w.Drop), w.Op(w.Unreachable))}, limits, fault.Module, []string{"unreachable"}},
+		{"table grows for ever", guest{table: [2]int64{1, -1}, run: w.Join(w.Loop(w.Void, w.RefNull(w.FuncRef), w.I32Const(1<<20), w.TableGrow(0), w.Op(w.Drop), w.Br(0)), w.Op(w.Unreachable))}, limits, fault.Limit, still},
+		{"trap", guest{run: w.Join(w.I32Const(-4), w.I32Load(0))}, limits, fault.Module, []string{"out of bounds memory access"}},
+		{"division", guest{run: w.Join(w.I32Const(1), w.I32Const(0), w.Op(0x6d))}, limits, fault.Module, []string{"integer divide by zero"}},
+		{"trap in start", guest{start: w.Op(w.Unreachable)}, limits, fault.Module, []string{"unreachable"}},
+		{"data out of bounds", guest{extra: func(m *w.Module, _ guestTypes) { m.Data(65530, make([]byte, 100)) }}, limits, fault.Module, []string{"out of bounds"}},
+		{"other ABI", guest{abi: w.I32Const(7)}, limits, fault.Module, []string{"speaks ABI version 7"}},
+		{"fuel", guest{run: w.Join(forever, w.Op(w.Unreachable))}, fueled, fault.Limit, []string{"1000000 instructions of fuel", "--fuel"}},
+		{"fuel in start", guest{start: w.Join(w.I32Const(1), w.Op(w.Drop)), run: w.Join(forever, w.Op(w.Unreachable))}, fueled, fault.Limit, []string{"fuel"}},
+		{"start is an import", guest{imports: func(m *w.Module, t guestTypes) { m.Start(m.ImportFunc(wasiModule, "sched_yield", t.number)) }}, limits, fault.Module, nil},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			g, err := loadGuest(t, x.guest, x.limits)
+			if err == nil {
+				start := time.Now()
+				err = g.run()
+				if d := time.Since(start); d > 3*time.Second {
+					t.Errorf("took %v", d)
+				}
+			}
+			wantFault(t, err, x.code, x.words...)
+		})
+	}
+}
+
+// Recursion without an end runs into a limit and leaves the host well.
+func TestDeepRecursion(t *testing.T) {
+	var self uint32
+	g := guest{imports: func(m *w.Module, _ guestTypes) { self = m.NextFunc() + 3 }}
+	g.bytes() // for the index of run
+	g.run = w.Join(w.LocalGet(0), w.Call(self), w.LocalGet(0), w.Op(w.I32Add))
+	m, err := loadGuest(t, g, testLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, m.run(), fault.Module, "stack overflow")
+}
+
+// An instance's memory is zeros, whatever the one before left there.
+func TestNothingIsLeft(t *testing.T) {
+	// Grows to 32 MiB, fails if the last word is not 0, and writes there.
+	const last = 512*65536 - 4
+	g := guest{run: w.Join(
+		w.I32Const(511), w.MemoryGrow(), w.Op(w.Drop),
+		w.I32Const(last), w.I32Load(0), w.If(w.Void, w.Op(w.Unreachable)),
+		w.I32Const(last), w.I32Const(77), w.I32Store(0),
+		w.I32Const(1024), w.I32Load(0), w.If(w.Void, w.Op(w.Unreachable)),
+		w.I32Const(1024), w.I32Const(77), w.I32Store(0),
+		w.I32Const(0))}
+	m, err := loadGuest(t, g, testLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := m.run(); err != nil {
+			t.Fatalf("instance %d: %v", i, err)
+		}
+	}
+}
+
+// Every host function, called with numbers that wrap, overlap, reach past the
+// end or mean nothing, answers or ends the task with an error; it neither
+// panics, nor hangs, nor touches what is not the guest's. Memory has an
+// inaccessible page behind it.
+func TestEvilNumbers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	const memoryBytes = 2 * wasmPage
+	a := testArray(t, ramp(5000))
+	words := testArray(t, ramp(64))
+	i32s := []uint64{0, 1, 2, 3, 4, 8, 16, 100, 4096, 65535, 65536, memoryBytes - 8, memoryBytes - 4, memoryBytes - 1, memoryBytes, memoryBytes + 1,
+		1 << 30, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 65536, 1<<32 - 8, 1<<32 - 4, 1<<32 - 1}
+	i64s := []uint64{0, 1, 2, 3, 7, 100, 4999, 5000, 5001, 16384, 1 << 20, 1 << 30, 1 << 31, 1<<32 - 1, 1 << 32, 1<<32 + 1, 1 << 61, 1 << 62, 1<<62 + 1, 1<<63 - 1, 1 << 63, 1<<63 + 1, 1<<64 - 1}
+	floats := []uint64{0, 0x3f800000, 0x7f800000, 0x7fc00000, 0xff800000, 0x7f7fffff, 1}
+	type entry struct {
+		name string
+		fn   hostFunc
+	}
+	var all []entry
+	for module, table := range map[string]map[string]hostFunc{dataModule: dataFuncs, numModule: kernels, wasiModule: wasiFuncs} {
+		for name, fn := range table {
+			all = append(all, entry{module + "." + name, fn})
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].name < all[j].name })
+	mem := newMemory()
+	defer mem.close()
+	for _, e := range all {
+		r := rand.New(rand.NewPCG(1, uint64(len(e.name))))
+		tries, ends := 200, 0
+		if len(e.fn.params) == 0 {
+			tries = 1
+		}
+		for try := range tries {
+			if err := mem.reset(memoryBytes); err != nil {
+				t.Fatal(err)
+			}
+			if mem.Reallocate(memoryBytes) == nil {
+				t.Fatal("no memory")
+			}
+			if try%2 == 1 {
+				// What the numbers point to is numbers as well.
+				for i := 0; i < memoryBytes; i += 4 {
+					b := mem.bytes[i:]
+					v := uint32(r.IntN(64))
+					if r.IntN(8) == 0 {
+						v = uint32(i32s[r.IntN(len(i32s))])
+					}
+					b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+				}
+			}
+			c := &call{ctx: context.Background(), module: &evilModule, mem: mem, limits: testLimits, config: []byte("{}"), phase: running,
+				inputs:  []Input{{Name: "in.x", Array: a, Rows: 5000}, {Name: "\x00", Array: words, Rows: 64}},
+				outputs: []outputBuffer{{Output: Output{Name: "out.y", DType: array.F32, Rows: -1}, want: -1}}, deadline: time.Now().Add(200 * time.Millisecond)}
+			c.outputLeft = c.limits.Output
+			c.open = []*opened{{Input: c.inputs[0], n: 5000}, {Input: c.inputs[1], first: 8, n: 40}}
+			c.guest.seed([32]byte{})
+			stack := make([]uint64, max(len(e.fn.params), len(e.fn.results), 1))
+			for i, p := range e.fn.params {
+				from := i32s
+				switch p {
+				case i64:
+					from = i64s
+				case f32:
+					from = floats
+				}
+				stack[i] = from[r.IntN(len(from))]
+				if r.IntN(4) == 0 {
+					stack[i] = from[r.IntN(8)%len(from)] // small, to come further
+				}
+			}
+			args := fmt.Sprintf("%#x", stack)
+			start := time.Now()
+			ended := protect(t, e.name+args, func() { e.fn.fn(c, stack) })
+			if d := time.Since(start); d > 2*time.Second {
+				t.Errorf("%s%s took %v", e.name, args, d)
+			}
+			if ended != nil {
+				ends++
+				if fault.CodeOf(ended) != fault.Module && fault.CodeOf(ended) != fault.Limit {
+					t.Errorf("%s%s: %v", e.name, args, ended)
+				}
+				if strings.TrimSpace(ended.Error()) == "" {
+					t.Errorf("%s%s: empty error", e.name, args)
+				}
+			}
+			if len(mem.bytes) != memoryBytes {
+				t.Fatalf("%s%s changed the memory's size", e.name, args)
+			}
+		}
+		t.Logf("%s: %d of %d calls ended the task", e.name, ends, tries)
+	}
+	data, err := a.data()
+	if err != nil || !bytes.Equal(data, array.BytesOf(ramp(5000))) {
+		t.Error("an input was changed")
+	}
+}
+
+var evilModule = Module{name: "evil.wasm", limits: testLimits}
+
+// protect calls f and returns what it ended the task with.
+func protect(t *testing.T, what string, f func()) (err error) {
+	t.Helper()
+	defer func() {
+		switch x := recover().(type) {
+		case nil:
+		case *ended:
+			err = x.err
+		default:
+			t.Errorf("%s panicked: %v", what, x)
+		}
+	}()
+	f()
+	return nil
+}
