@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/table"
 )
@@ -277,6 +279,10 @@ func TestImportRefuses(t *testing.T) {
 		{"csv", in, dir, ImportOptions{}, fault.Usage},
 		{"csv", in, filepath.Join(dir, "no", "out"), ImportOptions{}, fault.Failed},
 		{"csv", in, filepath.Join(dir, "out"), ImportOptions{Columns: []string{"a"}}, fault.Usage},
+		{"csv", in, filepath.Join(dir, "out"), ImportOptions{Header: "maybe"}, fault.Usage},
+		{"csv", in, filepath.Join(dir, "out"), ImportOptions{Quotes: "maybe"}, fault.Usage},
+		{"csv", in, filepath.Join(dir, "out"), ImportOptions{Encoding: "koi8-r"}, fault.Usage},
+		{"lightgcn", in, filepath.Join(dir, "out"), ImportOptions{Columns: []string{"a", "b"}}, fault.Usage},
 	} {
 		if _, err := Import(ctx, c.format, c.in, c.out, c.o); err == nil || fault.CodeOf(err) != c.code {
 			t.Errorf("%+v: %v, code %d", c, err, fault.CodeOf(err))
@@ -340,5 +346,65 @@ func TestImportPublicData(t *testing.T) {
 				t.Errorf("%d rows of %s, first %s", rep.Rows, lines[0], lines[1])
 			}
 		})
+	}
+}
+
+// The training pairs of the NCF split have a published digest: users and items
+// of MovieLens-1M numbered from 0 by first appearance, minus the test pairs,
+// as sorted lines.
+func TestImportedPairsOfNCF(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a million rows")
+	}
+	pairs := func(format, file string) [][2]int64 {
+		in, out := dataFile(t, file), filepath.Join(t.TempDir(), "out.parquet")
+		if _, err := Import(context.Background(), format, in, out, ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := table.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var all [][2]int64
+		for g := range f.Groups() {
+			v, err := f.Read(g, []int{0, 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range v[0].Ints {
+				all = append(all, [2]int64{v[0].Ints[i], v[1].Ints[i]})
+			}
+		}
+		return all
+	}
+	test := map[[2]int64]bool{}
+	for _, p := range pairs("ncf", "ml-1m-ncf/ml-1m.test.rating") {
+		test[p] = true
+	}
+	users, items := map[int64]int64{}, map[int64]int64{}
+	number := func(of map[int64]int64, raw int64) int64 {
+		n, ok := of[raw]
+		if !ok {
+			n = int64(len(of))
+			of[raw] = n
+		}
+		return n
+	}
+	var train [][2]int64
+	for _, p := range pairs("movielens", "ml-1m/ratings.csv.gz") {
+		p = [2]int64{number(users, p[0]), number(items, p[1])}
+		if !test[p] {
+			train = append(train, p)
+		}
+	}
+	slices.SortFunc(train, func(a, b [2]int64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	var lines bytes.Buffer
+	for _, p := range train {
+		fmt.Fprintf(&lines, "%d\t%d\n", p[0], p[1])
+	}
+	sum := digest.Of(lines.Bytes())
+	if len(train) != 994_169 || !strings.HasPrefix(sum.String(), "3936bdbc79d13e58") {
+		t.Errorf("%d pairs with digest %s", len(train), sum)
 	}
 }

@@ -88,8 +88,30 @@ func (t *tokens) id(word []byte, what string) (int64, error) {
 
 var pairColumns = []table.Column{{Name: "user", Type: table.TypeInt64}, {Name: "item", Type: table.TypeInt64}}
 
+// fixed refuses the options that a format without choices has no use for.
+func fixed(format string, o ImportOptions) error {
+	for _, x := range []struct {
+		name string
+		set  bool
+	}{
+		{"delimiter", o.Delimiter != ""},
+		{"header", o.Header != ""},
+		{"quotes", o.Quotes != ""},
+		{"columns", len(o.Columns) > 0},
+		{"encoding", o.Encoding != ""},
+	} {
+		if x.set {
+			return fault.Use("%s has a fixed form, which --%s cannot change", format, x.name).WithHint("leave out --%s", x.name)
+		}
+	}
+	return nil
+}
+
 // importLightGCN reads "user item item …" a line.
-func importLightGCN(ctx context.Context, src *source, _ ImportOptions, rep *ImportReport, out io.Writer) error {
+func importLightGCN(ctx context.Context, src *source, o ImportOptions, rep *ImportReport, out io.Writer) error {
+	if err := fixed("lightgcn", o); err != nil {
+		return err
+	}
 	return importWords(ctx, src, rep, out, pairColumns, func(t *tokens, word []byte, end wordEnd, rows *rows) error {
 		user, err := t.id(word, "the user")
 		if err != nil {
@@ -133,6 +155,9 @@ func importNCF(ctx context.Context, src *source, o ImportOptions, rep *ImportRep
 			o.Delimiter = "\t"
 		}
 		return importMovieLens(ctx, src, o, rep, out)
+	}
+	if err := fixed("a .negative file", o); err != nil {
+		return err
 	}
 	rep.found("a positive and its negatives a line; label is 1 and 0")
 	columns := append(pairColumns[:2:2], table.Column{Name: "label", Type: table.TypeInt32})
