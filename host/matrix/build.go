@@ -365,8 +365,8 @@ func (b *builder) combineEntries(es []entry, s *scratch, first int, itemBits uin
 			}
 			e = combine(sorted[i:j], b.options.Duplicates)
 			if math.IsInf(float64(e.value), 0) {
-				return 0, fault.Data("user %s, item %s: the sum of %d values is too large for 32-bit floating point",
-					b.name(&b.m.Users, first+int(e.key>>itemBits)), b.name(&b.m.Items, int(e.key&(1<<itemBits-1))), j-i).
+				return 0, fault.Data("%suser %s, item %s: the sum of %d values is too large for 32-bit floating point",
+					b.where(), b.name(&b.m.Users, first+int(e.key>>itemBits)), b.name(&b.m.Items, int(e.key&(1<<itemBits-1))), j-i).
 					WithHint("--duplicates max, last or first combine them otherwise")
 			}
 		}
@@ -414,7 +414,15 @@ func combine(es []entry, d Duplicates) entry {
 
 func (b *builder) name(d *IDs, i int) string { return fault.Clean(d.Text(i), 200) }
 
+// where is the file's name for a message, where there is one file only.
+func (b *builder) where() string {
+	if f := b.m.Read.Files; len(f) == 1 {
+		return f[0].Path + ": "
+	}
+	return ""
+}
+
 func (b *builder) repeated(first int, key uint64, itemBits uint, n int) error {
-	return fault.Data("user %s has item %s in %d rows", b.name(&b.m.Users, first+int(key>>itemBits)), b.name(&b.m.Items, int(key&(1<<itemBits-1))), n).
+	return fault.Data("%suser %s has item %s in %d rows", b.where(), b.name(&b.m.Users, first+int(key>>itemBits)), b.name(&b.m.Items, int(key&(1<<itemBits-1))), n).
 		WithHint("--duplicates sum, max, last or first say how repeated pairs combine")
 }
