@@ -33,7 +33,8 @@ type Module struct {
 	info        *rewrite.Info
 	offsets     rewrite.Offsets
 	provided    []provided
-	tables      int64 // bytes that the module's tables may come to
+	tableMax    uint32 // entries that a table may grow to
+	tables      int64  // bytes that the module's tables may come to
 
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
