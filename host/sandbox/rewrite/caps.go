@@ -1,6 +1,10 @@
 package rewrite
 
-import "rechost/host/fault"
+import (
+	"math"
+
+	"rechost/host/fault"
+)
 
 // Caps bound the shape of a module. Zero means the default, which leaves the
 // modules that compilers make generous room and a compiler bounded work.
@@ -10,6 +14,9 @@ type Caps struct {
 	Body      int    // bytes of one function: 1 MiB
 	Locals    int    // of one function: 4,096
 	Nesting   int    // of blocks in one function: 4,096
+	Blocks    int    // blocks, loops, ifs, elses and conditional branches of one function: 10,000
+	Labels    int    // in the branch tables of one function: 16,384
+	State     int    // blocks times locals of one function: 2,000,000
 	Params    int    // of one type: 256
 	Results   int    // of one type: 64
 	Types     int    // 10,000
@@ -28,6 +35,7 @@ type Caps struct {
 
 var defaults = Caps{
 	Size: 64 << 20, Functions: 100_000, Body: 1 << 20, Locals: 4096, Nesting: 4096,
+	Blocks: 10_000, Labels: 16_384, State: 2_000_000,
 	Params: 256, Results: 64, Types: 10_000, Imports: 1000, Exports: 10_000, Globals: 10_000,
 	Tables: 4, TableSize: DefaultTableMax, Pages: 65_535,
 	Data: 100_000, Elements: 10_000, Entries: 1_000_000, Custom: 100, Name: 64 << 10,
@@ -37,6 +45,7 @@ var defaults = Caps{
 // counted stays within a small multiple of the bytes that it took.
 var widest = Caps{
 	Size: 1 << 30, Functions: 1 << 24, Body: 1 << 30, Locals: 1 << 30, Nesting: 1 << 22,
+	Blocks: math.MaxInt, Labels: math.MaxInt, State: math.MaxInt,
 	Params: 1 << 16, Results: 1 << 16, Types: 1 << 24, Imports: 100_000, Exports: 100_000, Globals: 1 << 24,
 	Tables: 1 << 16, TableSize: 1<<32 - 1, Pages: 65_536,
 	Data: 1 << 24, Elements: 1 << 24, Entries: 1 << 28, Custom: 10_000, Name: 1 << 24,
@@ -48,6 +57,9 @@ func (c Caps) filled() Caps {
 	fill(&c.Body, defaults.Body)
 	fill(&c.Locals, defaults.Locals)
 	fill(&c.Nesting, defaults.Nesting)
+	fill(&c.Blocks, defaults.Blocks)
+	fill(&c.Labels, defaults.Labels)
+	fill(&c.State, defaults.State)
 	fill(&c.Params, defaults.Params)
 	fill(&c.Results, defaults.Results)
 	fill(&c.Types, defaults.Types)
@@ -77,4 +89,11 @@ func (r *reader) within(n, max int, what string) bool {
 		r.refuse(fault.Mod("the module has %d %s: at most %d are allowed", n, what, max))
 	}
 	return r.err == nil
+}
+
+// perFunction does the same for one function, by its index.
+func (r *reader) perFunction(f, n, max int, what string) {
+	if n > max {
+		r.refuse(fault.Mod("function %d has %d %s: at most %d are allowed", f, n, what, max))
+	}
 }

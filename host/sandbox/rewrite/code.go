@@ -51,7 +51,8 @@ type walker struct {
 	locals uint64 // parameters and locals
 	stack  []frame
 	onFunc func(at, end int, f uint32) // sees every function index
-	deep   int
+	deep   int                         // deepest nesting of blocks in this body
+	labels int                         // of the last br_table
 }
 
 // open begins body i and reads its locals.
@@ -65,7 +66,7 @@ func (w *walker) open(m *module, i int, r *reader) {
 		w.locals += uint64(r.u32())
 		m.valType(r)
 		if w.locals > uint64(m.caps.Locals) {
-			r.refuse(fault.Mod("function %d has %d locals: at most %d are allowed", m.imported+i, w.locals, m.caps.Locals))
+			r.perFunction(m.imported+i, int(w.locals), m.caps.Locals, "locals")
 		}
 	}
 	m.info.MaxLocals = max(m.info.MaxLocals, int(w.locals))
@@ -76,11 +77,27 @@ func (w *walker) open(m *module, i int, r *reader) {
 func (w *walker) check(m *module, i int, r *reader) {
 	w.open(m, i, r)
 	var ins instruction
+	blocks, labels := 1, 0
 	for w.next(&ins) {
 		m.info.Instructions++
+		switch ins.op {
+		case opBlock, opLoop, opIf, opElse, opBrIf:
+			blocks++
+		case opBrTable:
+			labels += w.labels
+		}
 	}
 	r.done("function")
 	m.info.MaxNesting = max(m.info.MaxNesting, w.deep)
+	m.info.MaxBlocks = max(m.info.MaxBlocks, blocks)
+	m.info.MaxLabels = max(m.info.MaxLabels, labels)
+	state := blocks * int(w.locals)
+	m.info.MaxState = max(m.info.MaxState, state)
+	if r.err == nil {
+		r.perFunction(m.imported+i, blocks, m.caps.Blocks, "blocks and branches")
+		r.perFunction(m.imported+i, labels, m.caps.Labels, "labels in branch tables")
+		r.perFunction(m.imported+i, state, m.caps.State, "values to follow (blocks times locals)")
+	}
 }
 
 // next decodes the next instruction and keeps the stack of blocks. It is false
@@ -114,6 +131,7 @@ func (w *walker) next(ins *instruction) bool {
 		w.label()
 	case op == opBrTable:
 		n := r.count("labels", 1)
+		w.labels = n + 1
 		for i := 0; i <= n && r.err == nil; i++ {
 			w.label()
 		}

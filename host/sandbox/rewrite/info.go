@@ -25,14 +25,17 @@ type Info struct {
 	Elements     int // element segments
 	Custom       []Section
 	Producers    []Producer
-	GoVersion    string // "go1.26.0", where a Go linker left build information
-	GoBuild      string // the lines of `go version -m`, cleaned
-	GoBuildID    string
+	GoVersion    string // "go1.26.0", of a module that Go's own compiler made
+	GoBuild      string // Go's module information, as `go version -m` prints it, cleaned
+	GoBuildID    string // of the Go linker
 	Instructions int
 
 	LongestBody int // bytes of one function's body
 	MaxLocals   int // locals of one function, parameters not counted
 	MaxNesting  int // blocks within blocks
+	MaxBlocks   int // blocks and conditional branches of one function
+	MaxLabels   int // in the branch tables of one function
+	MaxState    int // blocks times locals of one function
 	MaxParams   int // parameters of one type
 	MaxResults  int // results of one type
 	LongestName int // bytes
@@ -162,3 +165,9 @@ func (t FuncType) String() string {
 func (t FuncType) Is(params, results []ValType) bool {
 	return slices.Equal(t.Params, params) && slices.Equal(t.Results, results)
 }
+
+// MarshalText writes the kind in words.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// MarshalText writes the type as it is written in the text form.
+func (t ValType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }

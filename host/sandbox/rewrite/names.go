@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"bytes"
-	"encoding/binary"
 	"unicode/utf8"
 
 	"rechost/host/fault"
@@ -28,7 +27,7 @@ func (m *module) custom(r *reader) {
 	case "producers":
 		m.producers(&s)
 	case "go:buildid":
-		m.info.GoBuildID = fault.Clean(string(s.b[s.pos:min(s.end, s.pos+200)]), 200)
+		m.info.GoBuildID = goBuildID(s.b[s.pos:min(s.end, s.pos+300)])
 	}
 }
 
@@ -93,41 +92,48 @@ func (m *module) producers(r *reader) {
 		field := r.name()
 		for k := r.count("producers", 2); k > 0 && r.err == nil; k-- {
 			p := Producer{fault.Clean(field, 100), fault.Clean(r.name(), 100), fault.Clean(r.name(), 100)}
-			if r.err == nil && len(m.info.Producers) < maxProducers {
+			if r.err != nil {
+				return
+			}
+			if p.Field == "language" && p.Name == "Go" {
+				m.info.GoVersion = p.Version
+			}
+			if len(m.info.Producers) < maxProducers {
 				m.info.Producers = append(m.info.Producers, p)
 			}
 		}
 	}
 }
 
-// buildInfo is what Go's linker puts before the version and module lines, as
-// package debug/buildinfo describes: magic, pointer size, flags (2: strings
-// inline), padding to 32 bytes, then two strings with a varint length each.
-var buildInfo = []byte("\xff Go buildinf:")
+// Markers of 16 bytes that Go's toolchain puts around a program's module
+// information (cmd/go/internal/modload, infoStart and infoEnd). The header that
+// debug/buildinfo looks for is not in wasm modules.
+const (
+	infoStart = "\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6"
+	infoEnd   = "\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2"
+)
 
-// goBuild looks for Go's build information in a data segment.
+// maxGoBuild is the longest module information that is shown.
+const maxGoBuild = 16 << 10
+
+// goBuild looks for Go's module information in a data segment.
 func (m *module) goBuild(data []byte) {
-	if m.info.GoVersion != "" {
+	if m.info.GoBuild != "" {
 		return
 	}
-	i := bytes.Index(data, buildInfo)
-	if i < 0 || len(data)-i < 32 || data[i+15]&2 == 0 {
-		return
-	}
-	data = data[i+32:]
-	text := func() string {
-		n, k := binary.Uvarint(data)
-		if k <= 0 || n > uint64(len(data)-k) || n > 64<<10 {
-			data = nil
-			return ""
+	if _, after, ok := bytes.Cut(data, []byte(infoStart)); ok {
+		if text, _, ok := bytes.Cut(after[:min(len(after), maxGoBuild)], []byte(infoEnd[:8])); ok {
+			m.info.GoBuild = fault.Clean(string(text), maxGoBuild)
 		}
-		s := data[k : k+int(n)]
-		data = data[k+int(n):]
-		return string(s)
 	}
-	m.info.GoVersion = fault.Clean(text(), 100)
-	// The module lines stand between two markers of 16 bytes.
-	if mod := text(); len(mod) > 33 && mod[len(mod)-17] == '\n' {
-		m.info.GoBuild = fault.Clean(mod[16:len(mod)-16], 16<<10)
+}
+
+// goBuildID takes the id out of what the linker writes: \xff Go build ID: "id"
+func goBuildID(b []byte) string {
+	_, b, ok := bytes.Cut(b, []byte(`"`))
+	id, _, end := bytes.Cut(b, []byte(`"`))
+	if !ok || !end {
+		return ""
 	}
+	return fault.Clean(string(id), 200)
 }

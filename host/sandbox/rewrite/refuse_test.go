@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -137,6 +138,11 @@ func TestCaps(t *testing.T) {
 		{"4097 locals: at most 4096", Caps{}, module(func(m *w.Module) { m.Func(m.Type(nil, nil), []w.Local{{N: 97, Type: w.F64}, {N: 4000, Type: w.I32}}) })},
 		{"4294967295 locals", Caps{}, module(func(m *w.Module) { m.Func(m.Type(nil, nil), []w.Local{{N: 1<<32 - 1, Type: w.F64}}) })},
 		{"4097 deep: at most 4096", Caps{}, code(nested(4097))},
+		{"10001 blocks and branches: at most 10000", Caps{}, code(bytes.Repeat(w.Block(w.Void), 10_000))},
+		{"20002 labels in branch tables: at most 16384", Caps{}, code(w.I32Const(0), w.BrTable(0, make([]uint32, 10_000)...), w.I32Const(0), w.BrTable(0, make([]uint32, 10_000)...))},
+		{"2004000 values to follow", Caps{}, module(func(m *w.Module) {
+			m.Func(m.Type(nil, nil), []w.Local{{N: 2000, Type: w.I32}}, bytes.Repeat(w.Block(w.Void), 1001))
+		})},
 		{"400 parameters of one function: at most 256", Caps{}, module(func(m *w.Module) { m.Type(make32(400), nil) })},
 		{"65 results of one function: at most 64", Caps{}, module(func(m *w.Module) { m.Type(nil, make32(65)) })},
 		{"10001 types", Caps{}, module(func(m *w.Module) { repeat(10_001, func() { m.Type(nil, nil) }) })},

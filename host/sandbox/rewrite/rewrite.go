@@ -56,7 +56,7 @@ const YieldEvery = 1 << 16
 // Work that stands for one count of YieldEvery, and bytes that cost one
 // instruction of fuel. The sizes are powers of two.
 const (
-	workPerCount  = 64   // instructions of the straightest way through a loop or function
+	workPerCount  = 64   // instructions of a loop or a function, without those of loops inside
 	bytesPerCount = 1024 // of memory.copy, fill, init; a table's entry counts as 8 bytes
 	bytesPerFuel  = 64
 )

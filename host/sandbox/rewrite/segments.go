@@ -166,9 +166,7 @@ func (m *module) codeSection(r *reader) {
 	var w walker
 	for i := 0; i < n && r.err == nil; i++ {
 		size := r.count("bytes of a function", 1)
-		if size > m.caps.Body {
-			r.refuse(fault.Mod("function %d has %d bytes: at most %d are allowed", m.imported+i, size, m.caps.Body))
-		}
+		r.perFunction(m.imported+i, size, m.caps.Body, "bytes")
 		s := r.sub(size)
 		m.bodies = append(m.bodies, span{uint32(s.pos), uint32(s.end)})
 		w.check(m, i, &s)
