@@ -26,6 +26,7 @@ func TestSynthFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("sha256 %s", first)
 	if rep.Rows != 5000 || rep.Users != 300 || rep.Items != 200 || rep.Bytes != size {
 		t.Errorf("%+v, but the file has %d bytes", rep, size)
 	}
