@@ -33,3 +33,13 @@ func tileAVX2(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n
 //
 //go:noescape
 func scoreAVX2(dst *float32, a *float32, b *float32, n int, floor *float32, hits *uint32) uint32
+
+// rateAVX2 turns sums into keys in place; see set.rate.
+//
+//go:noescape
+func rateAVX2(keys *uint32, index *uint32, norms *float32, alpha float32, beta float32, gamma float32, n int, top *uint32)
+
+// aboveAVX2 counts the keys of at least least.
+//
+//go:noescape
+func aboveAVX2(keys *uint32, n int, least uint32) int

@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot40:
+dot45:
 	CMPQ    DX, $0x10
-	JL      dotend41
+	JL      dotend46
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot40:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot40
+	JMP     dot45
 
-dotend41:
+dotend46:
 	TESTQ      DX, DX
-	JZ         dotdone42
+	JZ         dotdone47
 	CMPQ       DX, $0x08
-	JL         dotshort43
+	JL         dotshort48
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone42
+	JZ         dotdone47
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend41:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone42
+	JMP        dotdone47
 
-dotshort43:
+dotshort48:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort43:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone42:
+dotdone47:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide44:
+axpywide49:
 	CMPQ    DX, $0x20
-	JL      axpy45
+	JL      axpy50
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide44:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide44
+	JMP     axpywide49
 
-axpy45:
+axpy50:
 	CMPQ    DX, $0x08
-	JL      axpyend46
+	JL      axpyend51
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy45
+	JMP     axpy50
 
-axpyend46:
+axpyend51:
 	TESTQ      DX, DX
-	JZ         axpydone47
+	JZ         axpydone52
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend46:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone47:
+axpydone52:
 	VZEROUPPER
 	RET
 
@@ -153,9 +153,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6451:
+gemv6456:
 	CMPQ    SI, $0x40
-	JL      gemvone48
+	JL      gemvone53
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -168,9 +168,9 @@ gemv6451:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done53
+	JZ      gemv64done58
 
-gemv64row52:
+gemv64row57:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -191,9 +191,9 @@ gemv64row52:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row52
+	JNZ          gemv64row57
 
-gemv64done53:
+gemv64done58:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -205,38 +205,38 @@ gemv64done53:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6451
+	JMP     gemv6456
 
-gemvone48:
-gemv154:
+gemvone53:
+gemv159:
 	CMPQ    SI, $0x08
-	JL      gemvend49
+	JL      gemvend54
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done56
+	JZ      gemv1done61
 
-gemv1row55:
+gemv1row60:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row55
+	JNZ          gemv1row60
 
-gemv1done56:
+gemv1done61:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv154
+	JMP     gemv159
 
-gemvend49:
+gemvend54:
 	TESTQ      SI, SI
-	JZ         gemvall50
+	JZ         gemvall55
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -245,9 +245,9 @@ gemvend49:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone59
+	JZ         gemvtaildone64
 
-gemvtailrow58:
+gemvtailrow63:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -255,12 +255,12 @@ gemvtailrow58:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow58
+	JNZ          gemvtailrow63
 
-gemvtaildone59:
+gemvtaildone64:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall50:
+gemvall55:
 	VZEROUPPER
 	RET
 
@@ -278,11 +278,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone60
+	JZ    fitdone65
 
-fitk62:
+fitk67:
 	CMPQ       R8, $0x05
-	JL         fitknear63
+	JL         fitknear68
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -291,23 +291,23 @@ fitk62:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear63:
+fitknear68:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip64
+	JZ     fitkskip69
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot65:
+dot70:
 	CMPQ    R14, $0x10
-	JL      dotend66
+	JL      dotend71
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -317,18 +317,18 @@ dot65:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot65
+	JMP     dot70
 
-dotend66:
+dotend71:
 	TESTQ      R14, R14
-	JZ         dotdone67
+	JZ         dotdone72
 	CMPQ       R14, $0x08
-	JL         dotshort68
+	JL         dotshort73
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone67
+	JZ         dotdone72
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -336,9 +336,9 @@ dotend66:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone67
+	JMP        dotdone72
 
-dotshort68:
+dotshort73:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -347,7 +347,7 @@ dotshort68:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone67:
+dotdone72:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -358,14 +358,14 @@ dotdone67:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip64:
+fitkskip69:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide69:
+axpywide74:
 	CMPQ    R13, $0x20
-	JL      axpy70
+	JL      axpy75
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -381,22 +381,22 @@ axpywide69:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide69
+	JMP     axpywide74
 
-axpy70:
+axpy75:
 	CMPQ    R13, $0x08
-	JL      axpyend71
+	JL      axpyend76
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy70
+	JMP     axpy75
 
-axpyend71:
+axpyend76:
 	TESTQ      R13, R13
-	JZ         axpydone72
+	JZ         axpydone77
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -406,14 +406,14 @@ axpyend71:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone72:
+axpydone77:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk62
+	JNZ  fitk67
 
-fitdone60:
+fitdone65:
 	VZEROUPPER
 	RET
 
@@ -450,9 +450,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 32(R9), Y11
 	ADDQ    CX, R9
 	TESTQ   R8, R8
-	JZ      productdone74
+	JZ      productdone79
 
-product73:
+product78:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -488,9 +488,9 @@ product73:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product73
+	JNZ          product78
 
-productdone74:
+productdone79:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -534,9 +534,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone76
+	JZ     productdone81
 
-product75:
+product80:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -572,9 +572,9 @@ product75:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product75
+	JNZ          product80
 
-productdone76:
+productdone81:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -631,7 +631,7 @@ productdone76:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone77
+	JZ           scorenone82
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -645,7 +645,89 @@ productdone76:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone77:
+scorenone82:
 	MOVL CX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func rateAVX2(keys *uint32, index *uint32, norms *float32, alpha float32, beta float32, gamma float32, n int, top *uint32)
+// Requires: AVX, AVX2
+TEXT ·rateAVX2(SB), NOSPLIT, $0-56
+	MOVQ         keys+0(FP), AX
+	MOVQ         index+8(FP), CX
+	MOVQ         norms+16(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVQ         top+48(FP), SI
+	VBROADCASTSS gamma+32(FP), Y2
+	VBROADCASTSS alpha+24(FP), Y0
+	VBROADCASTSS beta+28(FP), Y1
+	MOVL         $0x80000000, DI
+	VMOVD        DI, X3
+	VPBROADCASTD X3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+
+rate83:
+	TESTQ      BX, BX
+	JZ         ratedone85
+	VMOVUPS    (AX), Y6
+	TESTQ      DX, DX
+	JZ         rateplain84
+	VMOVUPS    (CX), Y7
+	VPCMPEQD   Y9, Y9, Y9
+	VGATHERDPS Y9, (DX)(Y7*4), Y8
+	VMULPS     Y8, Y0, Y8
+	VADDPS     Y1, Y8, Y8
+	VMULPS     Y6, Y2, Y7
+	VSUBPS     Y7, Y8, Y8
+	VDIVPS     Y8, Y6, Y6
+
+rateplain84:
+	VPSRAD  $0x1f, Y6, Y7
+	VCMPPS  $0x0c, Y5, Y6, Y9
+	VPOR    Y3, Y7, Y7
+	VPXOR   Y6, Y7, Y7
+	VPAND   Y9, Y7, Y7
+	VPMAXUD Y7, Y4, Y4
+	VMOVUPS Y7, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, BX
+	JMP     rate83
+
+ratedone85:
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y4, 32(SI)
+	VZEROUPPER
+	RET
+
+// func aboveAVX2(keys *uint32, n int, least uint32) int
+// Requires: AVX, AVX2
+TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
+	MOVQ         keys+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS least+16(FP), Y0
+	VXORPS       Y2, Y2, Y2
+
+above86:
+	TESTQ    CX, CX
+	JZ       abovedone87
+	VMOVUPS  (AX), Y1
+	VPMAXUD  Y0, Y1, Y3
+	VPCMPEQD Y3, Y1, Y3
+	VPSUBD   Y3, Y2, Y2
+	ADDQ     $0x20, AX
+	SUBQ     $0x08, CX
+	JMP      above86
+
+abovedone87:
+	VEXTRACTI128 $0x01, Y2, X0
+	VPADDD       X0, X2, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, AX
+	MOVQ         AX, ret+24(FP)
 	VZEROUPPER
 	RET

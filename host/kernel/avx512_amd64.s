@@ -772,3 +772,77 @@ scorenone39:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
+
+// func rateAVX512(keys *uint32, index *uint32, norms *float32, alpha float32, beta float32, gamma float32, n int, top *uint32)
+// Requires: AVX, AVX512F
+TEXT ·rateAVX512(SB), NOSPLIT, $0-56
+	MOVQ         keys+0(FP), AX
+	MOVQ         index+8(FP), CX
+	MOVQ         norms+16(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVQ         top+48(FP), SI
+	VBROADCASTSS alpha+24(FP), Z0
+	VBROADCASTSS beta+28(FP), Z1
+	VBROADCASTSS gamma+32(FP), Z2
+	MOVL         $0x80000000, DI
+	VMOVD        DI, X3
+	VPBROADCASTD X3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+
+rate40:
+	TESTQ      BX, BX
+	JZ         ratedone42
+	VMOVUPS    (AX), Z6
+	TESTQ      DX, DX
+	JZ         rateplain41
+	VMOVUPS    (CX), Z7
+	KXNORW     K1, K1, K1
+	VGATHERDPS (DX)(Z7*4), K1, Z8
+	VMULPS     Z8, Z0, Z8
+	VADDPS     Z1, Z8, Z8
+	VMULPS     Z6, Z2, Z7
+	VSUBPS     Z7, Z8, Z8
+	VDIVPS     Z8, Z6, Z6
+
+rateplain41:
+	VPSRAD   $0x1f, Z6, Z7
+	VCMPPS   $0x0c, Z5, Z6, K2
+	VPORD    Z3, Z7, Z7
+	VPXORD.Z Z6, Z7, K2, Z7
+	VPMAXUD  Z7, Z4, Z4
+	VMOVUPS  Z7, (AX)
+	ADDQ     $0x40, AX
+	ADDQ     $0x40, CX
+	SUBQ     $0x10, BX
+	JMP      rate40
+
+ratedone42:
+	VMOVUPS Z4, (SI)
+	VZEROUPPER
+	RET
+
+// func aboveAVX512(keys *uint32, n int, least uint32) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
+	MOVQ         keys+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS least+16(FP), Z0
+	XORQ         DX, DX
+
+above43:
+	TESTQ   CX, CX
+	JZ      abovedone44
+	VMOVUPS (AX), Z1
+	VPCMPUD $0x05, Z0, Z1, K1
+	KMOVW   K1, BX
+	POPCNTL BX, BX
+	ADDQ    BX, DX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JMP     above43
+
+abovedone44:
+	MOVQ DX, ret+24(FP)
+	VZEROUPPER
+	RET

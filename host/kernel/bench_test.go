@@ -167,7 +167,7 @@ func BenchmarkCosine(b *testing.B) {
 		done(0)
 	})
 	b.Run("accumulate", func(b *testing.B) {
-		a, m := newAccumulator(users.Cols), scattered(nil)
+		a, m := active.accumulator(users.Cols), scattered(nil)
 		done := spent(b)
 		for b.Loop() {
 			for r := range items.Rows {

@@ -99,7 +99,10 @@ func FuzzLists(f *testing.F) {
 			}
 		}
 		got, want := lists(4, top), lists(4, top)
-		sameLists(t, "product", got, ProductTopK(got, p, top, nil), want, naive.ProductTopK(want, p, top))
+		wanted := naive.ProductTopK(want, p, top)
+		for _, s := range available() {
+			sameLists(t, s.name+" product", got, s.ProductTopK(got, p, top, nil), want, wanted)
+		}
 
 		c := int(seed%5) + 1
 		users, items := naive.Matrix{Rows: 4, Cols: c, Data: make([]float32, 4*c)}, naive.Matrix{Rows: n, Cols: c, Data: make([]float32, n*c)}

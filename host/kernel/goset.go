@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"unsafe"
 
 	"rechost/guest/num/naive"
@@ -30,6 +31,8 @@ var plain = set{
 	tall: 4, wide: 8,
 	tile:  goTile,
 	score: goScore,
+	rate:  goRate,
+	above: goAbove,
 }
 
 // at is the address of element i counted from p.
@@ -73,4 +76,34 @@ func goScore(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32 {
 		any |= h[i]
 	}
 	return any
+}
+
+func goRate(keys, index *uint32, norms *float32, alpha, beta, gamma float32, n int, top *uint32) {
+	columns := unsafe.Slice(index, n)
+	best := unsafe.Slice(top, 16)
+	clear(best)
+	for i, b := range unsafe.Slice(keys, n) {
+		x := math.Float32frombits(b)
+		if norms != nil {
+			d := float32(alpha**at(norms, int(columns[i]))) + beta
+			d -= float32(gamma * x)
+			x /= d
+		}
+		k := uint32(0)
+		if x != 0 && x == x {
+			k = turned(x)
+		}
+		unsafe.Slice(keys, n)[i] = k
+		best[0] = max(best[0], k)
+	}
+}
+
+func goAbove(keys *uint32, n int, least uint32) int {
+	count := 0
+	for _, k := range unsafe.Slice(keys, n) {
+		if k >= least {
+			count++
+		}
+	}
+	return count
 }

@@ -53,6 +53,14 @@ type set struct {
 	// ldb = wide. Bit j of hits[i] tells whether element (i, j) is above
 	// floor[i]; returned is the or of all hits.
 	score func(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32
+
+	// rate turns n sums (float32 bits; n is a multiple of 16) into keys in
+	// place: the score x / (alpha*norms[index] + beta - gamma*x), or x where
+	// norms is nil, turned so that keys order as scores do; 0 for a score that
+	// is 0 or NaN. It leaves the greatest key in one of the 16 numbers of top.
+	rate func(keys, index *uint32, norms *float32, alpha, beta, gamma float32, n int, top *uint32)
+	// above counts the keys of at least least among n, a multiple of 16.
+	above func(keys *uint32, n int, least uint32) int
 }
 
 // Names of the forms, best first, for RECHOST_KERNELS.

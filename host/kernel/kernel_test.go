@@ -255,8 +255,9 @@ func TestScoreTopK(t *testing.T) {
 	})
 }
 
-func TestProduct(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
+func TestProduct(t *testing.T) { forms(t, testProduct) }
+
+func testProduct(t *testing.T, s *set, r *rand.Rand) {
 	coarse := func() float32 { return float32(r.IntN(5) - 2) } // zeros, and sums that return to 0
 	for kind, fill := range map[string]func() float32{"ordinary": ordinary(r), "special": special(r), "coarse": coarse, "binary": nil} {
 		for _, cols := range []int{1, 9, 200} {
@@ -278,7 +279,7 @@ func TestProduct(t *testing.T) {
 						}
 					}
 					got, want := lists(15, k), lists(15, k)
-					a := ProductTopK(got, p, k, nil)
+					a := s.ProductTopK(got, p, k, nil)
 					b := naive.ProductTopK(want, p, k)
 					what := fmt.Sprintf("%s, %d columns, k %d", kind, cols, k)
 					sameLists(t, what, got, a, want, b)

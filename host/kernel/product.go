@@ -11,27 +11,30 @@ import (
 // accumulator is a row of a sparse product: a sum for each column, and a list
 // of the columns that have one.
 type accumulator struct {
+	s   *set
 	sum []uint32 // bits of float32; 0 for a column that has none
 	// touched lists columns. One that went back to 0 on its way may be there
 	// twice, and one whose sum is 0 too: take sets a sum to 0 when it is read,
 	// so that nothing counts twice.
-	touched []uint32
-	n       int
-	keys    []uint64
-	spare   []uint64
-	counts  []uint32 // of keys, by their upper bits
+	touched       []uint32
+	n             int
+	keys          []uint32
+	chosen, spare []uint64
+	top           [16]uint32
 }
 
 // ProductScratch is the bytes that ProductTopK allocates for each column of B.
-const ProductScratch = 4 + 8 + 8 + 8
+const ProductScratch = 4 + 8 + 8 + 8 + 8
 
-func newAccumulator(cols int) *accumulator {
+func (s *set) accumulator(cols int) *accumulator {
+	list := 2*cols + 1
 	return &accumulator{
+		s:       s,
 		sum:     make([]uint32, cols),
-		touched: make([]uint32, 2*cols+1),
-		keys:    make([]uint64, cols),
+		touched: make([]uint32, list+15),
+		keys:    make([]uint32, list+15),
+		chosen:  make([]uint64, cols),
 		spare:   make([]uint64, cols),
-		counts:  make([]uint32, 1<<keyBits),
 	}
 }
 
@@ -39,7 +42,7 @@ func newAccumulator(cols int) *accumulator {
 // new: it is always written at the end of the list, which grows only if it was.
 func (a *accumulator) add(w float32, index []uint32, value []float32) {
 	for len(index) > 0 {
-		room := len(a.touched) - a.n
+		room := len(a.touched) - 15 - a.n
 		if room == 0 {
 			a.compact()
 			continue
@@ -93,90 +96,133 @@ func (a *accumulator) compact() {
 func (a *accumulator) drop(j uint32) { a.sum[j] = 0 }
 
 // take scores the columns of row r, leaves the sums clear, and returns the keys
-// of the best k in order. It counts keys by bucket, finds the bucket where the
-// k-th lies, puts the keys above that one in their buckets' places and sorts
-// within buckets. What is kept hangs on data that no processor can predict, so
-// there are no branches on it: keys are written first and counted after.
+// of the best k in order.
 func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
-	keys, counts := a.keys, a.counts
-	scaled := len(p.Norms) > 0
-	var alpha, beta float32
-	if scaled {
-		alpha, beta = p.Alpha[r], p.Beta[r]
-	}
-	n := 0
-	low, high := uint64(math.MaxUint64), uint64(0)
-	for _, j := range a.touched[:a.n] {
-		x := math.Float32frombits(a.sum[j])
-		a.sum[j] = 0
-		if scaled {
-			d := float32(alpha*p.Norms[j]) + beta
-			d -= float32(p.Gamma * x)
-			s := x / d
-			if x == 0 { // 0/0, or a column that was taken already
-				s = 0
-			}
-			x = s
-		}
-		if x == 0 || x != x {
-			continue
-		}
-		v := key(x, j)
-		keys[n] = v
-		n++
-		counts[v>>(64-keyBits)&(1<<keyBits-1)]++
-		low, high = min(low, v), max(high, v)
-	}
+	n := a.n
 	a.n = 0
+	touched := a.touched[:n]
+	keys := a.keys[:roundUp(n, 16)]
+	for i, j := range touched {
+		keys[i] = a.sum[j]
+		a.sum[j] = 0
+	}
+	for i := n; i < len(keys); i++ { // as columns without a sum
+		keys[i], a.touched[i] = 0, 0
+	}
 	if n == 0 {
 		return nil
 	}
-	low, high = low>>(64-keyBits), high>>(64-keyBits)
-
-	// counts become places, from the best bucket down.
-	place, edge := uint32(0), high
-	for b := high; ; b-- {
-		c := counts[b]
-		counts[b] = place
-		place += c
-		if int(place) >= k || b == low {
-			edge = b
-			break
+	var norms *float32
+	var alpha, beta float32
+	if len(p.Norms) > 0 {
+		norms, alpha, beta = &p.Norms[0], p.Alpha[r], p.Beta[r]
+	}
+	a.s.rate(&keys[0], &a.touched[0], norms, alpha, beta, p.Gamma, len(keys), &a.top[0])
+	top := slices.Max(a.top[:])
+	if top == 0 {
+		return nil
+	}
+	least, m := a.s.cut(keys, top, k, k/4+8)
+	if m > 2*k+64 { // many equal scores: take those with the smallest columns
+		return a.ties(keys, touched, least, k)
+	}
+	out := a.chosen[:0]
+	for i, v := range keys[:n] {
+		if v >= least {
+			out = append(out, uint64(v)<<32|uint64(^touched[i]))
 		}
 	}
-	limit, m := edge<<(64-keyBits), 0
-	for _, v := range keys[:n] {
-		keys[m] = v
-		if v >= limit {
-			m++
-		}
-	}
-	out := a.spare[:m]
-	for _, v := range keys[:m] {
-		c := &counts[v>>(64-keyBits)&(1<<keyBits-1)]
-		out[*c] = v
-		*c++
-	}
-	// Each place is now its bucket's end.
-	from := uint32(0)
-	for b := high; ; b-- {
-		if end := counts[b]; end > from+1 {
-			sortKeys(out[from:end])
-			from = end
-		} else if end == from+1 {
-			from = end
-		}
-		if b == edge {
-			break
-		}
-	}
-	clear(counts[low : high+1])
-	return out[:min(k, m)]
+	sorted := a.sorted(out, uint64(least)<<32, uint64(top)<<32|math.MaxUint32)
+	return sorted[:min(k, m)]
 }
 
-// keyBits of a key's upper end sort it into a bucket: sign, exponent and six
-// bits of the score.
-const keyBits = 15
+// cut returns a least key, above 0, that at least k keys reach, and how many
+// do: at most slack more than k unless more are equal. Where fewer than k keys
+// are above 0 it is 1. top is the greatest key.
+func (s *set) cut(keys []uint32, top uint32, k, slack int) (least uint32, count int) {
+	ask := func(t uint32) int { return s.above(&keys[0], len(keys), t) }
+	low, high, count := uint32(1), uint64(top)+1, ask(1)
+	if count <= k+slack {
+		return 1, count
+	}
+	// The k-th score is seldom less than a 16th of the best, four exponents.
+	if near := int64(top) - 4<<23; near > 1 {
+		if c := ask(uint32(near)); c >= k {
+			low, count = uint32(near), c
+		} else {
+			high = uint64(near)
+		}
+	}
+	for count > k+slack && high-uint64(low) > 1 {
+		middle := uint32((uint64(low) + high) / 2)
+		if c := ask(middle); c >= k {
+			low, count = middle, c
+		} else {
+			high = uint64(middle)
+		}
+	}
+	return low, count
+}
+
+// ties is the end of take where least is the score of many columns: those above
+// it, and of those that have it the smallest, which are found by a cut through
+// the complements of their numbers.
+func (a *accumulator) ties(keys, touched []uint32, least uint32, k int) []uint64 {
+	out := a.chosen[:0]
+	n := 0
+	for i, v := range keys[:len(touched)] {
+		switch {
+		case v > least:
+			out = append(out, uint64(v)<<32|uint64(^touched[i]))
+		case v == least:
+			keys[n] = ^touched[i]
+			n++
+		}
+	}
+	equal := keys[:roundUp(n, 16)]
+	clear(equal[n:])
+	bound, _ := a.s.cut(equal, slices.Max(equal), k-len(out), 0)
+	for _, v := range equal {
+		if v >= bound {
+			out = append(out, uint64(least)<<32|uint64(v))
+		}
+	}
+	sortKeys(out)
+	return out[:min(k, len(out))]
+}
+
+// sorted sorts keys from low to high in descending order: into buckets by
+// their upper bits, then within buckets.
+func (a *accumulator) sorted(keys []uint64, low, high uint64) []uint64 {
+	if len(keys) <= 16 {
+		sortKeys(keys)
+		return keys
+	}
+	shift := max(bits.Len64(high-low)-8, 0)
+	var ends [256]uint32
+	for _, v := range keys {
+		ends[(high-v)>>shift&255]++
+	}
+	place := uint32(0)
+	for b, c := range ends {
+		ends[b] = place
+		place += c
+	}
+	out := a.spare[:len(keys)]
+	for _, v := range keys {
+		b := (high - v) >> shift & 255
+		out[ends[b]] = v
+		ends[b]++
+	}
+	from := uint32(0)
+	for _, end := range ends {
+		if end > from+1 {
+			sortKeys(out[from:end])
+		}
+		from = end
+	}
+	return out
+}
 
 // sortKeys sorts in descending order.
 func sortKeys(x []uint64) {
@@ -220,7 +266,11 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 
 // ProductTopK is naive.ProductTopK.
 func ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()) int {
-	m, a := scattered(pause), newAccumulator(p.B.Cols)
+	return active.ProductTopK(dst, p, k, pause)
+}
+
+func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()) int {
+	m, a := scattered(pause), s.accumulator(p.B.Cols)
 	k = min(k, p.B.Cols)
 	n := 0
 	dst.Offsets[0] = 0

@@ -12,9 +12,12 @@ import (
 // score's bits are turned so that they order as the score does (which is never
 // -0 or NaN here), and below them lies the complement of the index.
 func key(score float32, index uint32) uint64 {
+	return uint64(turned(score))<<32 | uint64(^index)
+}
+
+func turned(score float32) uint32 {
 	b := math.Float32bits(score)
-	b ^= uint32(int32(b)>>31) | 1<<31 // all bits of a negative number, the sign of another
-	return uint64(b)<<32 | uint64(^index)
+	return b ^ (uint32(int32(b)>>31) | 1<<31) // all bits of a negative number, the sign of another
 }
 
 func unkey(k uint64) (float32, uint32) {

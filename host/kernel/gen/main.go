@@ -29,6 +29,8 @@ func main() {
 		g.fit()
 		g.tile()
 		g.score()
+		g.rate()
+		g.above()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)
