@@ -6,8 +6,6 @@ import (
 	"hash/crc32"
 	"io"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -28,7 +26,7 @@ type column struct {
 	place int
 
 	src    window
-	codec  compress.Codec
+	codec  format.CompressionCodec
 	raw    []byte // the current page, uncompressed
 	values int    // values of the chunk that no page has shown yet
 	dict   *dictionary
@@ -59,8 +57,8 @@ func (c *column) open(f *File, group int) error {
 	case physicals[m.Type] != c.Type.Physical:
 		return fmt.Errorf("a %s chunk in a %s column", physicals[m.Type], c.Type.Physical)
 	}
-	c.codec = parquet.LookupCompressionCodec(m.Codec)
-	if c.codec.CompressionCodec() != m.Codec || c.codec.String() == "UNSUPPORTED" {
+	c.codec = m.Codec
+	if codecs[c.codec] == nil {
 		return fmt.Errorf("compressed with %s, which rechost does not read", m.Codec)
 	}
 	start := m.DataPageOffset
@@ -110,7 +108,7 @@ func (c *column) nextPage() error {
 				return errors.New("a second dictionary")
 			}
 			d := &h.DictionaryPageHeader.V
-			if b, err = c.unpackPage(nil, b, size); err != nil {
+			if b, err = uncompress(c.codec, nil, b, size); err != nil {
 				return err
 			}
 			if c.dict, err = readDictionary(c.Type, int(d.NumValues), d.Encoding, b); err != nil {
@@ -140,7 +138,7 @@ func (c *column) dataPage(h *format.PageHeader, b []byte, size int) (err error) 
 		if err := c.count(int(d.NumValues)); err != nil {
 			return err
 		}
-		if c.raw, err = c.unpackPage(c.raw, b, size); err != nil {
+		if c.raw, err = uncompress(c.codec, c.raw, b, size); err != nil {
 			return err
 		}
 		return c.page.readV1(c, int(d.NumValues), d, c.raw)
@@ -159,7 +157,7 @@ func (c *column) dataPage(h *format.PageHeader, b []byte, size int) (err error) 
 	levels, body := b[rep:rep+def], b[rep+def:]
 	if d.IsCompressed.Valid && !d.IsCompressed.V {
 		c.raw = append(c.raw[:0], body...)
-	} else if c.raw, err = c.unpackPage(c.raw, body, size-rep-def); err != nil {
+	} else if c.raw, err = uncompress(c.codec, c.raw, body, size-rep-def); err != nil {
 		return err
 	}
 	return c.page.readV2(c, int(d.NumValues), d, levels, c.raw)
@@ -173,27 +171,6 @@ func (c *column) count(n int) error {
 	}
 	c.values -= n
 	return nil
-}
-
-// unpackPage uncompresses a page into dst's memory.
-func (c *column) unpackPage(dst, b []byte, size int) ([]byte, error) {
-	if c.codec.CompressionCodec() == format.Uncompressed {
-		return append(dst[:0], b...), nil
-	}
-	if len(b) == 0 && size == 0 {
-		return dst[:0], nil
-	}
-	if cap(dst) < size {
-		dst = make([]byte, size)
-	}
-	out, err := c.codec.Decode(dst[:size], b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.codec, err)
-	}
-	if len(out) != size {
-		return nil, fmt.Errorf("%s: a page of %d bytes instead of %d", c.codec, len(out), size)
-	}
-	return out, nil
 }
 
 // window reads part of a file in order, through a buffer.

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -355,10 +354,7 @@ func appendLevels(dst []byte, null []bool, a, b int) ([]byte, int) {
 
 // page appends a page with its header.
 func (c *chunk) page(h format.PageHeader, body []byte) error {
-	packed, err := parquet.Snappy.Encode(nil, body)
-	if err != nil {
-		return err
-	}
+	packed := appendSnappy(nil, body)
 	h.UncompressedPageSize, h.CompressedPageSize = int32(len(body)), int32(len(packed))
 	if len(body) > maxPageBytes || len(packed) > maxPageBytes {
 		return fmt.Errorf("a page of %d bytes, more than rechost writes: the values are too long", len(body))

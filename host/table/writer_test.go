@@ -331,3 +331,25 @@ func BenchmarkWrite4M(b *testing.B) {
 	}
 	b.ReportMetric(float64(out.Len())/1e6, "MB")
 }
+
+func TestSnappy(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	for range 3000 {
+		b := make([]byte, r.IntN(1<<r.IntN(19)))
+		alphabet := 1 + r.IntN(256)
+		for i := range b {
+			b[i] = byte(r.IntN(alphabet))
+			if k := 1 + r.IntN(200); i >= k && r.IntN(3) > 0 {
+				b[i] = b[i-k]
+			}
+		}
+		for i := 0; i+40 < len(b); i += 1 + r.IntN(300) {
+			copy(b[i+r.IntN(20):], b[i:i+20])
+		}
+		packed := appendSnappy(nil, b)
+		got, err := uncompress(1, nil, packed, len(b))
+		if err != nil || !bytes.Equal(got, b) {
+			t.Fatalf("%d bytes do not come back: %v", len(b), err)
+		}
+	}
+}
