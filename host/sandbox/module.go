@@ -86,7 +86,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		m.Close()
 		return nil, err
 	}
-	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), changed.Wasm)
+	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), mergeData(changed.Wasm))
 	if err != nil {
 		m.Close()
 		if errors.Is(err, fs.ErrPermission) {
