@@ -8,10 +8,9 @@ import (
 	"testing"
 
 	"rechost/guest/num"
-	"rechost/guest/num/naive"
+	"rechost/guest/num/numtest"
 	"rechost/host/array"
 	"rechost/host/digest"
-	"rechost/host/sandbox/testdata/num/every"
 )
 
 // Every function of guest/num gives the same bits natively, where it runs the
@@ -33,19 +32,7 @@ func TestNumInGuest(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	const items, rows = 50, 40
-	y := make([]float32, items*every.Factors)
-	naive.Normal(y, 1, 2, 3)
-	offsets, index := []uint64{17}, []uint32{}
-	for r := range rows {
-		for j := r % 7; j < items; j += 1 + (j*r)%11 {
-			index = append(index, uint32(j))
-		}
-		offsets = append(offsets, 17+uint64(len(index)))
-	}
-	value := make([]float32, len(index))
-	naive.Uniform(value, 4, 5, 6)
-
+	y, items, offsets, index, value := numtest.Input()
 	got, err := m.Run(context.Background(), Call{
 		Config:  taskConfig(t),
 		Inputs:  []Input{numInput(t, "y.data", y), numInput(t, "m.offsets", offsets), numInput(t, "m.index", index), numInput(t, "m.value", value)},
@@ -55,7 +42,7 @@ func TestNumInGuest(t *testing.T) {
 		t.Fatal(err)
 	}
 	bits := array.View[uint32](got.Data[0])
-	want := every.Bits(num.Dense(y, every.Factors), num.CSR(items, offsets, index, value))
+	want := numtest.Bits(num.Dense(y, numtest.Factors), num.CSR(items, offsets, index, value))
 	if len(bits) != len(want) {
 		t.Fatalf("%d words, want %d", len(bits), len(want))
 	}

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 
 	"rechost/guest/num"
-	"rechost/host/sandbox/testdata/num/every"
+	"rechost/guest/num/numtest"
 )
 
 //go:wasmimport rechost input_open
@@ -39,14 +39,14 @@ func plan() int32 { return 1 }
 //go:wasmexport rechost_run
 func run(int32) int32 {
 	h, n := open("y.data")
-	y := num.Matrix{Rows: n / every.Factors, Cols: every.Factors, Data: num.Opened[float32](h, 0, n)}
+	y := num.Matrix{Rows: n / numtest.Factors, Cols: numtest.Factors, Data: num.Opened[float32](h, 0, n)}
 	h, n = open("m.offsets")
 	m := num.Sparse{Rows: n - 1, Cols: y.Rows, Offsets: num.Opened[uint64](h, 0, n)}
 	h, n = open("m.index")
 	m.Index = num.Opened[uint32](h, 0, n)
 	h, n = open("m.value")
 	m.Value = num.Opened[float32](h, 0, n)
-	bits := every.Bits(y, m)
+	bits := numtest.Bits(y, m)
 	name := "out.bits"
 	outputWrite(unsafe.Pointer(unsafe.StringData(name)), int32(len(name)), unsafe.Pointer(unsafe.SliceData(bits)), int32(4*len(bits)))
 	return 0

@@ -1,12 +1,31 @@
-// Package every calls every function of guest/num: natively in a test, and in
+// Package numtest calls every function of guest/num: natively in a test, and in
 // a guest, whose bits have to be the same.
-package every
+package numtest
 
 import (
 	"math"
 
 	"rechost/guest/num"
+	"rechost/guest/num/naive"
 )
+
+// Input is a matrix of Factors columns and a sparse one for Bits, as slices.
+func Input() (y []float32, items int, offsets []uint64, index []uint32, value []float32) {
+	const rows = 40
+	items = 50
+	y = make([]float32, items*Factors)
+	naive.Normal(y, 1, 2, 3)
+	offsets = []uint64{17}
+	for r := range rows {
+		for j := r % 7; j < items; j += 1 + (j*r)%11 {
+			index = append(index, uint32(j))
+		}
+		offsets = append(offsets, 17+uint64(len(index)))
+	}
+	value = make([]float32, len(index))
+	naive.Uniform(value, 4, 5, 6)
+	return y, items, offsets, index, value
+}
 
 // Factors is the columns of the matrix that Bits takes.
 const Factors = 20
