@@ -46,28 +46,21 @@ func seeds(f *testing.F) {
 	m.Custom("name", w.Join(w.Section(0, w.Name("mod")), w.Section(1, w.Join(w.U32(1), w.U32(one), w.Name("one")))))
 	m.Custom("producers", w.Join(w.U32(1), w.Name("language"), w.U32(1), w.Name("Go"), w.Name("1.26")))
 	f.Add(m.Bytes())
-	out, err := exampleSpec()
-	if err == nil {
-		for _, b := range out {
-			f.Add(b)
-		}
+	for _, b := range moreSeeds() {
+		f.Add(b)
 	}
 }
 
-// exampleSpec returns some of the specification's modules, where they are.
-func exampleSpec() (out [][]byte, err error) {
-	dir := os.Getenv("RECHOST_SPEC") // a folder of .wasm files, to fuzz from more seeds
-	if dir == "" {
-		return nil, errors.New("no folder")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.0.wasm"))
+// moreSeeds returns the small modules of the folder that RECHOST_SPEC names,
+// such as the specification's tests, if it is set.
+func moreSeeds() (out [][]byte) {
+	files, _ := filepath.Glob(filepath.Join(os.Getenv("RECHOST_SPEC"), "*.0.wasm"))
 	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err == nil && len(b) < 8192 {
+		if b, err := os.ReadFile(f); err == nil && len(b) < 8192 {
 			out = append(out, b)
 		}
 	}
-	return out, err
+	return out
 }
 
 // FuzzInspect: any bytes give a description or an error, soon and in little
@@ -87,7 +80,7 @@ func FuzzInspect(f *testing.F) {
 		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<10+64*uint64(len(b)) {
 			t.Errorf("%d bytes of input took %d bytes of memory", len(b), got)
 		}
-		if took > time.Second {
+		if took > 5*time.Second { // a thousand times what it takes, on a loaded machine
 			t.Errorf("%d bytes of input took %v", len(b), took)
 		}
 		if _, err2 := Check(b, Caps{}); err != nil && err2 == nil {

@@ -25,8 +25,8 @@ var addedTypes = w.Join(
 	w.Op(0x60, 1, byte(I32), 1, byte(I32)),
 	w.Op(0x60, 3, byte(I32), byte(I32), byte(I32), 0))
 
-// place gives every added thing its index. n is the number of functions that
-// the module has.
+// place gives every added thing its index, behind all that the module has of
+// its kind, and returns the added functions.
 func (k *meter) place(m *module) []helper {
 	k.counter = uint32(m.globals)
 	k.fuel = k.counter

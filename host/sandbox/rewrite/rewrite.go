@@ -50,7 +50,8 @@ const FuelGlobal = Reserved + "fuel"
 const StartFuel = 1 << 34
 
 // YieldEvery is the number of counts between two calls of FnYield. One count
-// stands for at most 64 instructions or 64 KiB of a bulk operation.
+// stands for 64 instructions of a loop or function, begun or whole, or for 1 KiB
+// of a bulk operation.
 const YieldEvery = 1 << 16
 
 // Work that stands for one count of YieldEvery, and bytes that cost one

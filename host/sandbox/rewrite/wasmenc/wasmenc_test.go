@@ -6,30 +6,30 @@ import (
 
 	"github.com/tetratelabs/wazero"
 
-	. "rechost/host/sandbox/rewrite/wasmenc"
+	w "rechost/host/sandbox/rewrite/wasmenc"
 )
 
 // A module with one of everything is valid and computes 3 * 14.
 func TestModuleRuns(t *testing.T) {
-	var m Module
-	ii := m.Type([]byte{I32, I32}, []byte{I32})
+	var m w.Module
+	ii := m.Type([]byte{w.I32, w.I32}, []byte{w.I32})
 	v := m.Type(nil, nil)
-	i := m.Type(nil, []byte{I32})
-	m.Table(FuncRef, 2, 4)
+	i := m.Type(nil, []byte{w.I32})
+	m.Table(w.FuncRef, 2, 4)
 	m.Memory(1, 2)
-	g := m.Global(I32, true, I32Const(0))
+	g := m.Global(w.I32, true, w.I32Const(0))
 	// multiply by adding in a loop
-	mul := m.Func(ii, []Local{{1, I32}},
-		Block(Void, Loop(Void,
-			LocalGet(0), Op(I32Eqz), BrIf(1),
-			LocalGet(2), LocalGet(1), Op(I32Add), LocalSet(2),
-			LocalGet(0), I32Const(1), Op(I32Sub), LocalSet(0),
-			Br(0))),
-		LocalGet(2))
-	start := m.Func(v, nil, I32Const(14), GlobalSet(g))
+	mul := m.Func(ii, []w.Local{{N: 1, Type: w.I32}},
+		w.Block(w.Void, w.Loop(w.Void,
+			w.LocalGet(0), w.Op(w.I32Eqz), w.BrIf(1),
+			w.LocalGet(2), w.LocalGet(1), w.Op(w.I32Add), w.LocalSet(2),
+			w.LocalGet(0), w.I32Const(1), w.Op(w.I32Sub), w.LocalSet(0),
+			w.Br(0))),
+		w.LocalGet(2))
+	start := m.Func(v, nil, w.I32Const(14), w.GlobalSet(g))
 	run := m.Func(i, nil,
-		I32Const(0), I32Const(0), I32Const(1), MemoryInit(0),
-		I32Const(0), Mem(0x2d, 0, 0), GlobalGet(g), I32Const(1), CallIndirect(ii, 0))
+		w.I32Const(0), w.I32Const(0), w.I32Const(1), w.MemoryInit(0),
+		w.I32Const(0), w.Mem(0x2d, 0, 0), w.GlobalGet(g), w.I32Const(1), w.CallIndirect(ii, 0))
 	m.Elem(1, mul)
 	m.PassiveData([]byte{3})
 	m.Start(start)

@@ -1,3 +1,5 @@
+// Guest is a Go module for tests: strings, maps and reflection in work, a
+// tight loop in matmul.
 package main
 
 import (
@@ -6,12 +8,15 @@ import (
 	"os"
 )
 
+// rec has a bit of everything that encoding/json walks through.
 type rec struct {
 	Name string
 	Vals []float64
 	M    map[string]int
 }
 
+// work writes and reads n entries as JSON and returns the length and number.
+//
 //go:wasmexport work
 func work(n int32) int32 {
 	r := rec{Name: "x", M: map[string]int{}}
@@ -31,10 +36,10 @@ func work(n int32) int32 {
 	return int32(len(b) + len(q.M))
 }
 
-var x [512 * 512]float32
-var y [512 * 512]float32
-var z [512 * 512]float32
+var x, y, z [512 * 512]float32
 
+// matmul multiplies two matrices of n rows and columns, n at most 512.
+//
 //go:wasmexport matmul
 func matmul(n int32) int32 {
 	for i := range x {
@@ -46,7 +51,7 @@ func matmul(n int32) int32 {
 		for j := 0; j < m; j++ {
 			var s float32
 			for k := 0; k < m; k++ {
-				s += x[i*m+k] * y[k*m+j]
+				s += float32(x[i*m+k] * y[k*m+j])
 			}
 			z[i*m+j] = s
 		}
