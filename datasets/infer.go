@@ -110,14 +110,12 @@ func (k *columnKind) see(b []byte, line int64) {
 	if !k.ints && !k.floats {
 		return
 	}
-	if k.ints {
-		if _, ok := parseInt(b); !ok {
-			k.ints = false
-		}
-	}
-	if k.floats {
-		if _, ok := parseFloat(b); !ok {
-			k.floats = false
+	if x, ok := parseInt(b); ok {
+		k.floats = k.floats && -1<<53 < x && x < 1<<53 // as parseFloat has it
+	} else {
+		k.ints = false
+		if k.floats {
+			_, k.floats = parseFloat(b)
 		}
 	}
 	if !k.ints && !k.floats && k.values > 1 {

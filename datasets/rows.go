@@ -33,12 +33,25 @@ func newRows(w io.Writer, columns []table.Column) (*rows, error) {
 
 // reset starts a batch in new memory, since the writer still reads the old.
 func (r *rows) reset() {
+	rows, old := r.n, r.batch // the last batch's sizes are a good guess
 	r.n, r.bytes = 0, 0
 	r.batch = make([]table.Vector, len(r.columns))
 	for k, c := range r.columns {
-		r.batch[k].Kind = c.Type.Kind()
-		if r.batch[k].Kind == table.Bytes {
-			r.batch[k].Offsets = []uint64{0}
+		v := &r.batch[k]
+		v.Kind = c.Type.Kind()
+		if c.Optional {
+			v.Null = make([]bool, 0, rows)
+		}
+		switch v.Kind {
+		case table.Ints:
+			v.Ints = make([]int64, 0, rows)
+		case table.Floats:
+			v.Floats = make([]float64, 0, rows)
+		default:
+			v.Offsets = append(make([]uint64, 0, rows+1), 0)
+			if rows > 0 {
+				v.Arena = make([]byte, 0, len(old[k].Arena)+len(old[k].Arena)/16)
+			}
 		}
 	}
 }
