@@ -18,14 +18,14 @@ func available() []*set {
 
 var formAVX512 = set{
 	name: "avx512",
-	dot:  dotAVX512, axpy: axpyAVX512, gemv: gemvAVX512, fit: fitAVX512,
+	dot:  dotAVX512, axpy: axpyAVX512, divide: divideAVX512, gemv: gemvAVX512, fit: fitAVX512,
 	tall: 12, wide: 32, tile: tileAVX512, score: scoreAVX512,
 	rate: rateAVX512, above: aboveAVX512,
 }
 
 var formAVX2 = set{
 	name: "avx2",
-	dot:  dotAVX2, axpy: axpyAVX2, gemv: gemvAVX2, fit: fitAVX2,
+	dot:  dotAVX2, axpy: axpyAVX2, divide: divideAVX2, gemv: gemvAVX2, fit: fitAVX2,
 	tall: 6, wide: 16, tile: tileAVX2, score: scoreAVX2,
 	rate: rateAVX2, above: aboveAVX2,
 }

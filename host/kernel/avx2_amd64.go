@@ -14,6 +14,11 @@ func dotAVX2(x *float32, y *float32, n int) float32
 //go:noescape
 func axpyAVX2(a float32, x *float32, y *float32, n int)
 
+// divideAVX2 divides n elements of x by d.
+//
+//go:noescape
+func divideAVX2(d float32, x *float32, n int)
+
 // gemvAVX2 adds x[j]*m[j*stride+i] to q[i] for i < cols, for j < rows in order.
 //
 //go:noescape

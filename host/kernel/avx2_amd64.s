@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot45:
+dot48:
 	CMPQ    DX, $0x10
-	JL      dotend46
+	JL      dotend49
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot45:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot45
+	JMP     dot48
 
-dotend46:
+dotend49:
 	TESTQ      DX, DX
-	JZ         dotdone47
+	JZ         dotdone50
 	CMPQ       DX, $0x08
-	JL         dotshort48
+	JL         dotshort51
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone47
+	JZ         dotdone50
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend46:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone47
+	JMP        dotdone50
 
-dotshort48:
+dotshort51:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort48:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone47:
+dotdone50:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide49:
+axpywide52:
 	CMPQ    DX, $0x20
-	JL      axpy50
+	JL      axpy53
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide49:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide49
+	JMP     axpywide52
 
-axpy50:
+axpy53:
 	CMPQ    DX, $0x08
-	JL      axpyend51
+	JL      axpyend54
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy50
+	JMP     axpy53
 
-axpyend51:
+axpyend54:
 	TESTQ      DX, DX
-	JZ         axpydone52
+	JZ         axpydone55
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,38 @@ axpyend51:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone52:
+axpydone55:
+	VZEROUPPER
+	RET
+
+// func divideAVX2(d float32, x *float32, n int)
+// Requires: AVX
+TEXT ·divideAVX2(SB), NOSPLIT, $0-24
+	VBROADCASTSS d+0(FP), Y0
+	MOVQ         x+8(FP), AX
+	MOVQ         n+16(FP), CX
+
+divide56:
+	CMPQ    CX, $0x08
+	JL      divideend57
+	VMOVUPS (AX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     divide56
+
+divideend57:
+	TESTQ      CX, CX
+	JZ         dividedone58
+	LEAQ       ends<>+32(SB), DX
+	NEGQ       CX
+	VMOVUPS    (DX)(CX*4), Y2
+	VMASKMOVPS (AX), Y2, Y1
+	VDIVPS     Y0, Y1, Y1
+	VMASKMOVPS Y1, Y2, (AX)
+
+dividedone58:
 	VZEROUPPER
 	RET
 
@@ -153,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6456:
+gemv6462:
 	CMPQ    SI, $0x40
-	JL      gemvone53
+	JL      gemvone59
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -168,9 +199,9 @@ gemv6456:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done58
+	JZ      gemv64done64
 
-gemv64row57:
+gemv64row63:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -191,9 +222,9 @@ gemv64row57:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row57
+	JNZ          gemv64row63
 
-gemv64done58:
+gemv64done64:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -205,38 +236,38 @@ gemv64done58:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6456
+	JMP     gemv6462
 
-gemvone53:
-gemv159:
+gemvone59:
+gemv165:
 	CMPQ    SI, $0x08
-	JL      gemvend54
+	JL      gemvend60
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done61
+	JZ      gemv1done67
 
-gemv1row60:
+gemv1row66:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row60
+	JNZ          gemv1row66
 
-gemv1done61:
+gemv1done67:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv159
+	JMP     gemv165
 
-gemvend54:
+gemvend60:
 	TESTQ      SI, SI
-	JZ         gemvall55
+	JZ         gemvall61
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -245,9 +276,9 @@ gemvend54:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone64
+	JZ         gemvtaildone70
 
-gemvtailrow63:
+gemvtailrow69:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -255,12 +286,12 @@ gemvtailrow63:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow63
+	JNZ          gemvtailrow69
 
-gemvtaildone64:
+gemvtaildone70:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall55:
+gemvall61:
 	VZEROUPPER
 	RET
 
@@ -278,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone65
+	JZ    fitdone71
 
-fitk67:
+fitk73:
 	CMPQ       R8, $0x05
-	JL         fitknear68
+	JL         fitknear74
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -291,23 +322,23 @@ fitk67:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear68:
+fitknear74:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip69
+	JZ     fitkskip75
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot70:
+dot76:
 	CMPQ    R14, $0x10
-	JL      dotend71
+	JL      dotend77
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -317,18 +348,18 @@ dot70:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot70
+	JMP     dot76
 
-dotend71:
+dotend77:
 	TESTQ      R14, R14
-	JZ         dotdone72
+	JZ         dotdone78
 	CMPQ       R14, $0x08
-	JL         dotshort73
+	JL         dotshort79
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone72
+	JZ         dotdone78
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -336,9 +367,9 @@ dotend71:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone72
+	JMP        dotdone78
 
-dotshort73:
+dotshort79:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -347,7 +378,7 @@ dotshort73:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone72:
+dotdone78:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -358,14 +389,14 @@ dotdone72:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip69:
+fitkskip75:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide74:
+axpywide80:
 	CMPQ    R13, $0x20
-	JL      axpy75
+	JL      axpy81
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -381,22 +412,22 @@ axpywide74:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide74
+	JMP     axpywide80
 
-axpy75:
+axpy81:
 	CMPQ    R13, $0x08
-	JL      axpyend76
+	JL      axpyend82
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy75
+	JMP     axpy81
 
-axpyend76:
+axpyend82:
 	TESTQ      R13, R13
-	JZ         axpydone77
+	JZ         axpydone83
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -406,14 +437,14 @@ axpyend76:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone77:
+axpydone83:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk67
+	JNZ  fitk73
 
-fitdone65:
+fitdone71:
 	VZEROUPPER
 	RET
 
@@ -450,9 +481,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 32(R9), Y11
 	ADDQ    CX, R9
 	TESTQ   R8, R8
-	JZ      productdone79
+	JZ      productdone85
 
-product78:
+product84:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -488,9 +519,9 @@ product78:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product78
+	JNZ          product84
 
-productdone79:
+productdone85:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -534,9 +565,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone81
+	JZ     productdone87
 
-product80:
+product86:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -572,9 +603,9 @@ product80:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product80
+	JNZ          product86
 
-productdone81:
+productdone87:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -631,7 +662,7 @@ productdone81:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone82
+	JZ           scorenone88
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -645,7 +676,7 @@ productdone81:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone82:
+scorenone88:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -658,21 +689,21 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	MOVQ         norms+16(FP), DX
 	MOVQ         n+40(FP), BX
 	MOVQ         top+48(FP), SI
-	VBROADCASTSS gamma+32(FP), Y2
 	VBROADCASTSS alpha+24(FP), Y0
 	VBROADCASTSS beta+28(FP), Y1
+	VBROADCASTSS gamma+32(FP), Y2
 	MOVL         $0x80000000, DI
 	VMOVD        DI, X3
 	VPBROADCASTD X3, Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate83:
+rate89:
 	TESTQ      BX, BX
-	JZ         ratedone85
+	JZ         ratedone91
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain84
+	JZ         rateplain90
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -682,7 +713,7 @@ rate83:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain84:
+rateplain90:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -693,9 +724,9 @@ rateplain84:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate83
+	JMP     rate89
 
-ratedone85:
+ratedone91:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -709,18 +740,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above86:
+above92:
 	TESTQ    CX, CX
-	JZ       abovedone87
+	JZ       abovedone93
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above86
+	JMP      above92
 
-abovedone87:
+abovedone93:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1

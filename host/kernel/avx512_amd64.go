@@ -14,6 +14,11 @@ func dotAVX512(x *float32, y *float32, n int) float32
 //go:noescape
 func axpyAVX512(a float32, x *float32, y *float32, n int)
 
+// divideAVX512 divides n elements of x by d.
+//
+//go:noescape
+func divideAVX512(d float32, x *float32, n int)
+
 // gemvAVX512 adds x[j]*m[j*stride+i] to q[i] for i < cols, for j < rows in order.
 //
 //go:noescape

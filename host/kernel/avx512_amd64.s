@@ -104,6 +104,37 @@ axpydone7:
 	VZEROUPPER
 	RET
 
+// func divideAVX512(d float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divideAVX512(SB), NOSPLIT, $0-24
+	VBROADCASTSS d+0(FP), Z0
+	MOVQ         x+8(FP), AX
+	MOVQ         n+16(FP), CX
+
+divide8:
+	CMPQ    CX, $0x10
+	JL      divideend9
+	VMOVUPS (AX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JMP     divide8
+
+divideend9:
+	TESTQ     CX, CX
+	JZ        dividedone10
+	MOVL      $0x0000ffff, DX
+	BZHIL     CX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (AX), K1, Z1
+	VDIVPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+dividedone10:
+	VZEROUPPER
+	RET
+
 // func gemvAVX512(q *float32, x *float32, m *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·gemvAVX512(SB), NOSPLIT, $0-48
@@ -115,9 +146,9 @@ TEXT ·gemvAVX512(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6411:
+gemv6414:
 	CMPQ    SI, $0x40
-	JL      gemvone8
+	JL      gemvone11
 	VMOVUPS (AX), Z2
 	VMOVUPS 64(AX), Z3
 	VMOVUPS 128(AX), Z4
@@ -126,9 +157,9 @@ gemv6411:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done13
+	JZ      gemv64done16
 
-gemv64row12:
+gemv64row15:
 	VBROADCASTSS (R8), Z0
 	VMULPS       (R9), Z0, Z1
 	VADDPS       Z1, Z2, Z2
@@ -141,9 +172,9 @@ gemv64row12:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row12
+	JNZ          gemv64row15
 
-gemv64done13:
+gemv64done16:
 	VMOVUPS Z2, (AX)
 	VMOVUPS Z3, 64(AX)
 	VMOVUPS Z4, 128(AX)
@@ -151,38 +182,38 @@ gemv64done13:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6411
+	JMP     gemv6414
 
-gemvone8:
-gemv114:
+gemvone11:
+gemv117:
 	CMPQ    SI, $0x10
-	JL      gemvend9
+	JL      gemvend12
 	VMOVUPS (AX), Z2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done16
+	JZ      gemv1done19
 
-gemv1row15:
+gemv1row18:
 	VBROADCASTSS (R8), Z0
 	VMULPS       (R9), Z0, Z1
 	VADDPS       Z1, Z2, Z2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row15
+	JNZ          gemv1row18
 
-gemv1done16:
+gemv1done19:
 	VMOVUPS Z2, (AX)
 	ADDQ    $0x00000040, AX
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x10, SI
-	JMP     gemv114
+	JMP     gemv117
 
-gemvend9:
+gemvend12:
 	TESTQ     SI, SI
-	JZ        gemvall10
+	JZ        gemvall13
 	MOVL      $0x0000ffff, R8
 	BZHIL     SI, R8, R8
 	KMOVW     R8, K1
@@ -191,9 +222,9 @@ gemvend9:
 	MOVQ      DX, R9
 	MOVQ      BX, R10
 	TESTQ     R10, R10
-	JZ        gemvtaildone19
+	JZ        gemvtaildone22
 
-gemvtailrow18:
+gemvtailrow21:
 	VBROADCASTSS (R8), Z0
 	VMOVUPS.Z    (R9), K1, Z1
 	VMULPS       Z1, Z0, Z1
@@ -201,12 +232,12 @@ gemvtailrow18:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow18
+	JNZ          gemvtailrow21
 
-gemvtaildone19:
+gemvtaildone22:
 	VMOVUPS Z2, K1, (AX)
 
-gemvall10:
+gemvall13:
 	VZEROUPPER
 	RET
 
@@ -224,9 +255,9 @@ TEXT ·fitAVX512(SB), NOSPLIT, $0-64
 	MOVQ    R9, R10
 	SHLQ    $0x02, R10
 	TESTQ   R8, R8
-	JZ      fitdone20
+	JZ      fitdone23
 	CMPQ    R9, $0x40
-	JNE     fitany21
+	JNE     fitany24
 	VMOVUPS (CX), Z0
 	VMOVUPS (AX), Z4
 	VMOVUPS 64(CX), Z1
@@ -236,9 +267,9 @@ TEXT ·fitAVX512(SB), NOSPLIT, $0-64
 	VMOVUPS 192(CX), Z3
 	VMOVUPS 192(AX), Z7
 
-fit6422:
+fit6425:
 	CMPQ       R8, $0x05
-	JL         fit64near23
+	JL         fit64near26
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -247,14 +278,14 @@ fit6422:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fit64near23:
+fit64near26:
 	MOVL          (BX), R11
 	IMULQ         R10, R11
 	ADDQ          DX, R11
 	VMOVSS        (DI), X10
 	MOVL          (SI), R12
 	ADDL          R12, R12
-	JZ            fit64skip24
+	JZ            fit64skip27
 	VPXORD        Z9, Z9, Z9
 	VMULPS        (R11), Z0, Z8
 	VADDPS        Z8, Z9, Z9
@@ -275,7 +306,7 @@ fit64near23:
 	VMULSS        (SI), X8, X8
 	VADDSS        X8, X10, X10
 
-fit64skip24:
+fit64skip27:
 	VBROADCASTSS X10, Z10
 	VMULPS       (R11), Z10, Z8
 	VADDPS       Z8, Z4, Z4
@@ -289,17 +320,17 @@ fit64skip24:
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, DI
 	DECQ         R8
-	JNZ          fit6422
+	JNZ          fit6425
 	VMOVUPS      Z4, (AX)
 	VMOVUPS      Z5, 64(AX)
 	VMOVUPS      Z6, 128(AX)
 	VMOVUPS      Z7, 192(AX)
-	JMP          fitdone20
+	JMP          fitdone23
 
-fitany21:
-fitk25:
+fitany24:
+fitk28:
 	CMPQ       R8, $0x05
-	JL         fitknear26
+	JL         fitknear29
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -308,33 +339,33 @@ fitk25:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear26:
+fitknear29:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X1
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip27
+	JZ     fitkskip30
 	VPXORD Z0, Z0, Z0
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot28:
+dot31:
 	CMPQ    R14, $0x10
-	JL      dotend29
+	JL      dotend32
 	VMOVUPS (R12), Z2
 	VMULPS  (R13), Z2, Z2
 	VADDPS  Z2, Z0, Z0
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot28
+	JMP     dot31
 
-dotend29:
+dotend32:
 	TESTQ     R14, R14
-	JZ        dotdone30
+	JZ        dotdone33
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -343,7 +374,7 @@ dotend29:
 	VMULPS    Z3, Z2, Z2
 	VADDPS    Z2, Z0, Z0
 
-dotdone30:
+dotdone33:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPS        Y2, Y0, Y2
 	VEXTRACTF128  $0x01, Y2, X3
@@ -355,14 +386,14 @@ dotdone30:
 	VMULSS        (SI), X2, X2
 	VADDSS        X2, X1, X1
 
-fitkskip27:
+fitkskip30:
 	VBROADCASTSS X1, Z1
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide31:
+axpywide34:
 	CMPQ    R13, $0x40
-	JL      axpy32
+	JL      axpy35
 	VMULPS  (R11), Z1, Z2
 	VMULPS  64(R11), Z1, Z3
 	VMULPS  128(R11), Z1, Z4
@@ -378,22 +409,22 @@ axpywide31:
 	ADDQ    $0x00000100, R11
 	ADDQ    $0x00000100, R12
 	SUBQ    $0x40, R13
-	JMP     axpywide31
+	JMP     axpywide34
 
-axpy32:
+axpy35:
 	CMPQ    R13, $0x10
-	JL      axpyend33
+	JL      axpyend36
 	VMULPS  (R11), Z1, Z2
 	VADDPS  (R12), Z2, Z2
 	VMOVUPS Z2, (R12)
 	ADDQ    $0x00000040, R11
 	ADDQ    $0x00000040, R12
 	SUBQ    $0x10, R13
-	JMP     axpy32
+	JMP     axpy35
 
-axpyend33:
+axpyend36:
 	TESTQ     R13, R13
-	JZ        axpydone34
+	JZ        axpydone37
 	MOVL      $0x0000ffff, R14
 	BZHIL     R13, R14, R14
 	KMOVW     R14, K1
@@ -403,14 +434,14 @@ axpyend33:
 	VADDPS    Z3, Z2, Z2
 	VMOVUPS   Z2, K1, (R12)
 
-axpydone34:
+axpydone37:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk25
+	JNZ  fitk28
 
-fitdone20:
+fitdone23:
 	VZEROUPPER
 	RET
 
@@ -465,9 +496,9 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS 64(R9), Z23
 	ADDQ    CX, R9
 	TESTQ   R8, R8
-	JZ      productdone36
+	JZ      productdone39
 
-product35:
+product38:
 	VMOVUPS     (SI), Z24
 	VMOVUPS     64(SI), Z25
 	VMULPS.BCST (DX), Z24, Z26
@@ -521,9 +552,9 @@ product35:
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	DECQ        R8
-	JNZ         product35
+	JNZ         product38
 
-productdone36:
+productdone39:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -597,9 +628,9 @@ TEXT ·scoreAVX512(SB), NOSPLIT, $0-52
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	TESTQ  BX, BX
-	JZ     productdone38
+	JZ     productdone41
 
-product37:
+product40:
 	VMOVUPS     (DX), Z24
 	VMOVUPS     64(DX), Z25
 	VMULPS.BCST (CX), Z24, Z26
@@ -653,9 +684,9 @@ product37:
 	ADDQ        $0x30, CX
 	ADDQ        $0x00000080, DX
 	DECQ        BX
-	JNZ         product37
+	JNZ         product40
 
-productdone38:
+productdone41:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Z24
 	VCMPPS       $0x1e, Z24, Z0, K1
@@ -742,7 +773,7 @@ productdone38:
 	MOVL         DX, 44(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone39
+	JZ           scorenone42
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
@@ -768,7 +799,7 @@ productdone38:
 	VMOVUPS      Z22, 1408(AX)
 	VMOVUPS      Z23, 1472(AX)
 
-scorenone39:
+scorenone42:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -781,21 +812,21 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	MOVQ         norms+16(FP), DX
 	MOVQ         n+40(FP), BX
 	MOVQ         top+48(FP), SI
+	VBROADCASTSS gamma+32(FP), Z2
 	VBROADCASTSS alpha+24(FP), Z0
 	VBROADCASTSS beta+28(FP), Z1
-	VBROADCASTSS gamma+32(FP), Z2
 	MOVL         $0x80000000, DI
 	VMOVD        DI, X3
 	VPBROADCASTD X3, Z3
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate40:
+rate43:
 	TESTQ      BX, BX
-	JZ         ratedone42
+	JZ         ratedone45
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain41
+	JZ         rateplain44
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -805,7 +836,7 @@ rate40:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain41:
+rateplain44:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -815,9 +846,9 @@ rateplain41:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate40
+	JMP      rate43
 
-ratedone42:
+ratedone45:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -830,9 +861,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above43:
+above46:
 	TESTQ   CX, CX
-	JZ      abovedone44
+	JZ      abovedone47
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -840,9 +871,9 @@ above43:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above43
+	JMP     above46
 
-abovedone44:
+abovedone47:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET

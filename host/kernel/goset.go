@@ -12,6 +12,11 @@ var plain = set{
 	name: "go",
 	dot:  func(x, y *float32, n int) float32 { return naive.Dot(unsafe.Slice(x, n), unsafe.Slice(y, n)) },
 	axpy: goAxpy,
+	divide: func(d float32, x *float32, n int) {
+		for i, v := range unsafe.Slice(x, n) {
+			*at(x, i) = v / d
+		}
+	},
 	gemv: func(q, x, g *float32, rows, cols, stride int) {
 		for j, v := range unsafe.Slice(x, rows) {
 			goAxpy(v, at(g, j*stride), q, cols)

@@ -38,6 +38,8 @@ type set struct {
 	dot func(x, y *float32, n int) float32
 	// axpy adds a*x to y, n elements.
 	axpy func(a float32, x, y *float32, n int)
+	// divide divides n elements of x by d.
+	divide func(d float32, x *float32, n int)
 	// gemv adds x[j]*m[j*stride+i] to q[i] for i < cols, for j < rows in order.
 	gemv func(q, x, m *float32, rows, cols, stride int)
 	// fit does, for each of n entries in order, with y its row of k elements,

@@ -125,7 +125,7 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 			continue
 		}
 		for i := range k {
-			copy(o.row(i)[i:], p.Gram[i*k+i:i*k+k])
+			copy(o.row(i), p.Gram[i*k:])
 			o.row(i)[i] += p.Lambda[row]
 		}
 		for e := a; e < b; e++ {
@@ -150,21 +150,43 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 	return bad
 }
 
+// factor overwrites the upper half of o's sum by its Cholesky factor, and tells
+// whether the matrix is positive definite. It goes a tile's height of rows at a
+// time: first within them, then what they subtract from all rows below, in the
+// order of the loop.
+func (o *outer) factor() bool {
+	s, k := o.s, o.k
+	clear(o.a[:s.tall*o.high])
+	for top := 0; top < k; top += s.tall {
+		bottom := min(top+s.tall, k)
+		for j := top; j < bottom; j++ {
+			u := o.row(j)
+			if !(u[j] > 0) {
+				return false
+			}
+			s.divide(float32(math.Sqrt(float64(u[j]))), &u[j], k-j)
+			for i := j + 1; i < bottom; i++ {
+				s.axpy(-u[i], &u[i], &o.row(i)[i], k-i)
+			}
+			minus := o.a[(j-top)*o.high:][:k]
+			for i := bottom; i < k; i++ {
+				minus[i] = -u[i]
+			}
+		}
+		for i := bottom; i < k; i += s.tall {
+			for j := i / s.wide * s.wide; j < o.wide; j += s.wide {
+				s.tile(&o.sum[i*o.wide+j], o.wide, &o.a[i], o.high, &o.sum[top*o.wide+j], o.wide, bottom-top)
+			}
+		}
+	}
+	return true
+}
+
 // solve is the function of that name in package naive.
 func (s *set) solve(o *outer, x []float32) bool {
-	k := len(x)
-	for j := range k {
-		u := o.row(j)
-		if !(u[j] > 0) {
-			return false
-		}
-		d := float32(math.Sqrt(float64(u[j])))
-		for i := j; i < k; i++ {
-			u[i] /= d
-		}
-		for i := j + 1; i < k; i++ {
-			s.axpy(-u[i], &u[i], &o.row(i)[i], k-i)
-		}
+	k := o.k
+	if !o.factor() {
+		return false
 	}
 	for j := range k {
 		u := o.row(j)

@@ -25,6 +25,7 @@ func main() {
 		g.ConstraintExpr("amd64,!purego")
 		g.dot()
 		g.axpy()
+		g.divide()
 		g.gemv()
 		g.fit()
 		g.tile()

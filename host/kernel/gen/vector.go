@@ -294,3 +294,34 @@ func (g *generator) fit() {
 	g.Label(done)
 	g.ret()
 }
+
+func (g *generator) divide() {
+	g.function("divide", "func(d float32, x *float32, n int)", "divides n elements of x by d.")
+	d := g.vec()
+	p, err := g.Param("d").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.VBROADCASTSS(p.Addr, d)
+	x, n := g.arg("x"), g.arg("n")
+	loop, end, done := label("divide"), label("divideend"), label("dividedone")
+	t := g.vec()
+	g.Label(loop)
+	g.CMPQ(n, operand.U8(g.isa.lanes))
+	g.JL(operand.LabelRef(end))
+	g.VMOVUPS(operand.Mem{Base: x}, t)
+	g.VDIVPS(d, t, t)
+	g.VMOVUPS(t, operand.Mem{Base: x})
+	g.ADDQ(operand.U8(g.bytes()), x)
+	g.SUBQ(operand.U8(g.isa.lanes), n)
+	g.JMP(operand.LabelRef(loop))
+	g.Label(end)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	m := g.mask(n)
+	g.loadEnd(operand.Mem{Base: x}, m, t)
+	g.VDIVPS(d, t, t)
+	g.storeEnd(t, m, operand.Mem{Base: x})
+	g.Label(done)
+	g.ret()
+}
