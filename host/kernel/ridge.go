@@ -42,7 +42,7 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 		}
 		first.split(&later, p, a, b)
 		lambda := p.Lambda[row]
-		s.gram(res, x, &p, lambda)
+		s.gram(res, x, &p, lambda, m)
 		for i, v := range res {
 			res[i] = -v
 		}
@@ -50,7 +50,7 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 		copy(dir, res)
 		old := s.Dot(res, res)
 		for t := 0; t < steps && !(old < negligible); t++ {
-			s.gram(q, dir, &p, lambda)
+			s.gram(q, dir, &p, lambda, m)
 			s.fitAll(q, dir, p.Factors, later, m)
 			alpha := old / s.Dot(dir, q)
 			s.axpy(alpha, &dir[0], &x[0], k)
@@ -59,7 +59,6 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 			copy(next, res)
 			s.axpy(now/old, &dir[0], &next[0], k)
 			dir, next, old = next, dir, now
-			m.spend(k * (k + 8))
 		}
 		canonical(x)
 	}
@@ -105,10 +104,15 @@ func grown(x []float32, n int) []float32 {
 }
 
 // gram sets q to (Gram + diag(lambda))·x.
-func (s *set) gram(q, x []float32, p *naive.Ridge, lambda float32) {
+func (s *set) gram(q, x []float32, p *naive.Ridge, lambda float32, m *meter) {
 	k := len(x)
 	clear(q)
-	s.gemv(&q[0], &x[0], &p.Gram[0], k, k, k)
+	piece := max((1<<20)/k, 1) // 4 MiB of the matrix, which a large one has to bring from memory
+	for j := 0; j < k; j += piece {
+		n := min(piece, k-j)
+		s.gemv(&q[0], &x[j], &p.Gram[j*k], n, k, k)
+		m.spend(8 * n * k)
+	}
 	s.axpy(lambda, &x[0], &q[0], k)
 }
 
@@ -136,8 +140,7 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 			}
 		}
 		o.flush(m)
-		m.spend(k * k * k / 4)
-		if !s.solve(o, x) {
+		if !s.solve(o, x, m) {
 			for i := range x {
 				x[i] = float32(math.NaN())
 			}
@@ -154,7 +157,7 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 // whether the matrix is positive definite. It goes a tile's height of rows at a
 // time: first within them, then what they subtract from all rows below, in the
 // order of the loop.
-func (o *outer) factor() bool {
+func (o *outer) factor(m *meter) bool {
 	s, k := o.s, o.k
 	clear(o.a[:s.tall*o.high])
 	for top := 0; top < k; top += s.tall {
@@ -173,7 +176,9 @@ func (o *outer) factor() bool {
 				minus[i] = -u[i]
 			}
 		}
+		m.spend(8 * s.tall * s.tall * (k - top))
 		for i := bottom; i < k; i += s.tall {
+			m.spend(s.tall * s.tall * (k - i))
 			for j := i / s.wide * s.wide; j < o.wide; j += s.wide {
 				s.tile(&o.sum[i*o.wide+j], o.wide, &o.a[i], o.high, &o.sum[top*o.wide+j], o.wide, bottom-top)
 			}
@@ -183,9 +188,9 @@ func (o *outer) factor() bool {
 }
 
 // solve is the function of that name in package naive.
-func (s *set) solve(o *outer, x []float32) bool {
+func (s *set) solve(o *outer, x []float32, m *meter) bool {
 	k := o.k
-	if !o.factor() {
+	if !o.factor(m) {
 		return false
 	}
 	for j := range k {
