@@ -27,7 +27,12 @@ func TestMain(m *testing.M) {
 		hangDrill()
 		return
 	}
-	os.Exit(m.Run())
+	if len(os.Args) == 2 && os.Args[1] == "orphan-drill" {
+		orphanDrill()
+	}
+	code := m.Run()
+	os.RemoveAll(codeCache())
+	os.Exit(code)
 }
 
 // Stages of ../sandbox/testdata/guest.
@@ -107,8 +112,6 @@ func both(t *testing.T, workers int, limits Limits, arrays Arrays, f func(t *tes
 
 func newExecutor(t testing.TB, kind string, workers int, limits Limits, arrays Arrays) Executor {
 	t.Helper()
-	// Go's test cache may put the binary elsewhere the next time; one folder of
-	// code for all tests of a run is what matters.
 	o := Options{Module: goGuest(t), Name: "guest.wasm", Arrays: arrays, Workers: workers, Limits: limits,
 		Cache: filepath.Join(codeCache(), kind)}
 	var e Executor

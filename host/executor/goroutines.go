@@ -39,10 +39,18 @@ func (g *Goroutines) load(ctx context.Context) (*sandbox.Module, error) {
 		o := g.options
 		// Not the caller's context: a compiled module outlives the call that
 		// was first to need it. The shape checks bound what compiling takes.
-		g.module, g.err = sandbox.Load(context.WithoutCancel(ctx), o.Module, sandbox.Options{
-			Name: o.Name, Limits: sandbox.Limits(o.Limits), CacheDir: o.Cache, Interpreter: o.Interpreter,
-			Cooperative: true, Compilers: runtime.GOMAXPROCS(0),
-		})
+		load := func() (*sandbox.Module, error) {
+			return sandbox.Load(context.WithoutCancel(ctx), o.Module, sandbox.Options{
+				Name: o.Name, Limits: sandbox.Limits(o.Limits), CacheDir: o.Cache, Interpreter: o.Interpreter,
+				Cooperative: true, Compilers: runtime.GOMAXPROCS(0),
+			})
+		}
+		g.module, g.err = load()
+		if stale := (*sandbox.StaleCache)(nil); errors.As(g.err, &stale) {
+			if g.err = sandbox.ClearCache(o.Cache); g.err == nil {
+				g.module, g.err = load()
+			}
+		}
 	})
 	return g.module, at(g.options.Name, "", g.err)
 }

@@ -169,7 +169,14 @@ func (p *processes) ready(ctx context.Context, s *slot) (*workerProcess, error) 
 	if err != nil {
 		return nil, err
 	}
-	w, _, err := p.start(ctx, !compiled)
+	w, stale, err := p.start(ctx, !compiled)
+	if stale {
+		if err := sandbox.ClearCache(p.options.Cache); err != nil {
+			return nil, err
+		}
+		compiled = false
+		w, _, err = p.start(ctx, true)
+	}
 	if err == nil && !compiled {
 		p.setCompiled(true)
 		// Only a hint for the next run: without it that run's first worker
@@ -232,7 +239,7 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 			p.noteWalls(m.Walls)
 			return w, false, nil
 		case msgFailed:
-			stale, err = m.Stale && !mayCompile, m.failed()
+			stale, err = m.Stale, m.failed()
 		default:
 			err = fault.Mod("its worker process broke the protocol: %s before ready", fault.Clean(m.Kind, 20))
 		}

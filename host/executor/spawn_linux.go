@@ -122,19 +122,20 @@ func (w *workerProcess) close() {
 
 // died explains why the worker cannot be talked to; err is what talking gave.
 func (w *workerProcess) died(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+		w.kill(fault.Mod("its worker process broke the protocol: %v", err))
+	}
+	select {
+	case <-w.ended:
+	case <-time.After(500 * time.Millisecond):
+		w.kill(fault.Mod("its worker process hung up"))
+		<-w.ended
+	}
 	w.mu.Lock()
 	why := w.killed
 	w.mu.Unlock()
 	if why != nil {
 		return why
-	}
-	select {
-	case <-w.ended:
-	case <-time.After(500 * time.Millisecond):
-		// It is alive, so it lied.
-		w.kill(err)
-		<-w.ended
-		return fault.Mod("its worker process broke the protocol: %v", err)
 	}
 	said := w.said.String()
 	state, _ := w.cmd.ProcessState.Sys().(syscall.WaitStatus)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), mergeData(changed.Wasm))
 	if err != nil {
 		m.Close()
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || strings.HasPrefix(err.Error(), "compilationcache:") {
 			return nil, &StaleCache{err}
 		}
 		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
@@ -97,12 +98,31 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	return m, nil
 }
 
-// StaleCache is the error of Load where the compiled code was not in CacheDir
-// and could not be put there, because this process may only read it.
+// StaleCache is the error of Load where the compiled code in CacheDir is
+// damaged, or was not there and could not be put there, because this process
+// may only read it. After ClearCache a process that may write can load.
 type StaleCache struct{ err error }
 
-func (s *StaleCache) Error() string { return "the compiled code is not in the cache: " + s.err.Error() }
+func (s *StaleCache) Error() string {
+	return "the compiled code in the cache is missing or damaged: " + s.err.Error()
+}
+
+// Unwrap returns the cause.
 func (s *StaleCache) Unwrap() error { return s.err }
+
+// ClearCache removes the compiled code in a CacheDir.
+func ClearCache(dir string) error {
+	found, err := filepath.Glob(filepath.Join(dir, "wazero-*"))
+	for _, d := range found {
+		if e := os.RemoveAll(d); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return fault.New(fault.Failed, "cannot clear the folder for compiled code: %v", err)
+	}
+	return nil
+}
 
 // Close releases the compiled code. No call may be running.
 func (m *Module) Close() error {

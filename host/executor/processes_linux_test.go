@@ -1,0 +1,341 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rechost/guest/abi"
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/fault"
+	w "rechost/host/sandbox/rewrite/wasmenc"
+)
+
+// A worker that somebody kills costs its own task; the next one gets another.
+func TestKilledWorker(t *testing.T) {
+	e := newExecutor(t, "processes", 2, testLimits, nil)
+	p := e.(*processes)
+	if _, err := e.Describe(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	p.started.Wait()
+	victim := p.slots[0].w.cmd.Process.Pid
+	time.AfterFunc(200*time.Millisecond, func() { syscall.Kill(victim, syscall.SIGKILL) })
+	err := e.Run(context.Background(), tasksOf(t, stageLoop, 1, nil, 1), drop)
+	wantFault(t, err, fault.Failed, "guest.wasm: stage users, shard 1 of 1: its worker process was killed by somebody else (SIGKILL)")
+	if err := e.Run(context.Background(), tasksOf(t, stageFresh, 4, nil, 1), drop); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Workers do not outlive the host, however it ends.
+func TestWorkersDieWithTheHost(t *testing.T) {
+	wasm := filepath.Join(t.TempDir(), "guest.wasm")
+	if err := os.WriteFile(wasm, goGuest(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "orphan-drill")
+	cmd.Env = append(os.Environ(), "DRILL_WASM="+wasm, "DRILL_CACHE="+filepath.Join(codeCache(), "processes"))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	for range 200 {
+		if syscall.Kill(pid, 0) == syscall.ESRCH {
+			return
+		}
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && bytes.Contains(b, []byte(") Z ")) {
+			return // dead, and whoever adopted it has not asked yet
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("worker %d lives on", pid)
+}
+
+// orphanDrill starts a worker with a busy guest and waits to be killed.
+func orphanDrill() {
+	wasm, err := os.ReadFile(os.Getenv("DRILL_WASM"))
+	if err == nil {
+		var e Executor
+		e, err = NewProcesses(Options{Module: wasm, Name: "guest.wasm", Limits: testLimits, Cache: os.Getenv("DRILL_CACHE")})
+		if err == nil {
+			if _, err = e.Describe(context.Background()); err == nil {
+				fmt.Println(e.(*processes).slots[0].w.cmd.Process.Pid)
+				e.Run(context.Background(), []Task{{Stage: "users", Index: stageLoop, Shards: 1, Config: []byte("{}")}}, drop)
+			}
+		}
+	}
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+// An entry of the code cache that was changed is found out and made again.
+func TestDamagedCache(t *testing.T) {
+	cache := filepath.Join(t.TempDir(), "code")
+	run := func(e Executor, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if err := e.Run(context.Background(), tasksOf(t, 0, 2, nil, 0), drop); err != nil {
+			t.Error(err)
+		}
+	}
+	o := Options{Module: module(nil, nil, ""), Name: "g.wasm", Workers: 2, Limits: testLimits, Cache: cache}
+	both := func() {
+		t.Helper()
+		run(NewProcesses(o))
+		g, err := NewGoroutines(o)
+		run(g, err)
+	}
+	entries := func(f func(name string, b []byte)) (n int) {
+		filepath.WalkDir(cache, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), "compiled-") {
+				b, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+				f(name, b)
+			}
+			return nil
+		})
+		return n
+	}
+	both()
+	if n := entries(func(name string, b []byte) {
+		b[len(b)/2] ^= 1
+		os.WriteFile(name, b, 0o600)
+	}); n == 0 {
+		t.Fatal("nothing was cached")
+	}
+	both()
+	entries(func(name string, b []byte) { os.WriteFile(name, b[:len(b)/3], 0o600) })
+	both()
+	entries(func(name string, b []byte) { os.Remove(name) })
+	both()
+	if err := os.Chmod(cache, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	_, err := NewProcesses(o)
+	wantFault(t, err, fault.Failed, "mode 0700")
+}
+
+// module is a small module whose parts are code; nil is as it should be.
+func module(start, initialize []byte, imported string) []byte {
+	var m w.Module
+	none, number, unary := m.Type(nil, nil), m.Type(nil, []byte{w.I32}), m.Type([]byte{w.I32}, []byte{w.I32})
+	if imported != "" {
+		m.ImportFunc("env", imported, none)
+	}
+	m.Memory(1, -1)
+	m.ExportMemory()
+	m.ExportFunc(abi.ExportABI, m.Func(number, nil, w.I32Const(abi.Version)))
+	m.ExportFunc(abi.ExportDescribe, m.Func(number, nil, w.I32Const(0)))
+	m.ExportFunc(abi.ExportPlan, m.Func(number, nil, w.I32Const(0)))
+	m.ExportFunc(abi.ExportRun, m.Func(unary, nil, w.I32Const(0)))
+	if start != nil {
+		m.Start(m.Func(none, nil, start))
+	}
+	if initialize != nil {
+		m.ExportFunc(abi.ExportInitialize, m.Func(none, nil, initialize))
+	}
+	return m.Bytes()
+}
+
+func TestLoopsBeforeRun(t *testing.T) {
+	limits := testLimits
+	limits.Deadline = 700 * time.Millisecond
+	forever := w.Loop(w.Void, w.Br(0))
+	for name, wasm := range map[string][]byte{"start": module(forever, nil, ""), "_initialize": module(nil, forever, "")} {
+		for _, kind := range []string{"goroutines", "processes"} {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				o := Options{Module: wasm, Name: "g.wasm", Limits: limits}
+				e, err := Executor(nil), error(nil)
+				if kind == "processes" {
+					e, err = NewProcesses(o)
+				} else {
+					e, err = NewGoroutines(o)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				_, err = e.Describe(context.Background())
+				wantFault(t, err, fault.Limit, "g.wasm: ", "still running after 700ms")
+				_, err = e.Plan(context.Background(), []byte("{}"))
+				wantFault(t, err, fault.Limit, "g.wasm: ", "still running after 700ms")
+			})
+		}
+	}
+}
+
+func TestRefusedModule(t *testing.T) {
+	e, err := NewProcesses(Options{Module: module(nil, nil, "system"), Name: "g.wasm", Workers: 3, Limits: testLimits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	_, err = e.Describe(context.Background())
+	wantFault(t, err, fault.Module, "g.wasm: load: imports env.system, which modules are not given")
+	err = e.Run(context.Background(), tasksOf(t, 0, 5, nil, 1), drop)
+	wantFault(t, err, fault.Module, "g.wasm: load: imports env.system")
+}
+
+// A worker that says what it must not is killed, and nothing it sent is used.
+func TestLyingWorker(t *testing.T) {
+	good := func(n int) *os.File {
+		f, err := sealed("output", func(x io.Writer) error { _, err := x.Write(make([]byte, n)); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	unsealed, err := newMemfd("output")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsealed.Write(make([]byte, 40))
+	passwd, err := os.Open("/etc/passwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := func(i int, size int64) *message { return &message{Kind: msgOutput, Output: i, Size: size} }
+	raw := func(b []byte, fds ...int) func(fd int) {
+		return func(fd int) { unix.Sendmsg(fd, b, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL) }
+	}
+	say := func(m *message, f *os.File) func(fd int) { return func(fd int) { send(fd, m, f) } }
+	for _, x := range []struct {
+		name string
+		lie  []func(fd int)
+	}{
+		{"unsealed result", []func(int){say(out(0, 40), unsealed)}},
+		{"a file of its own", []func(int){say(out(0, 40), passwd)}},
+		{"a socket", []func(int){func(fd int) { send(fd, out(0, 40), os.NewFile(uintptr(fd), "self")) }}},
+		{"too short", []func(int){say(out(0, 36), good(36))}},
+		{"other size than announced", []func(int){say(out(0, 40), good(80))}},
+		{"negative size", []func(int){say(out(0, -40), good(40))}},
+		{"wrong number", []func(int){say(out(1, 40), good(40))}},
+		{"negative number", []func(int){say(out(-1, 40), good(40))}},
+		{"twice", []func(int){say(out(0, 40), good(40)), say(out(0, 40), good(40))}},
+		{"done without results", []func(int){say(&message{Kind: msgDone}, nil)}},
+		{"done with a descriptor", []func(int){say(out(0, 40), good(40)), say(&message{Kind: msgDone}, good(1))}},
+		{"ready again", []func(int){say(&message{Kind: msgReady}, nil)}},
+		{"no kind", []func(int){say(&message{}, nil)}},
+		{"not JSON", []func(int){raw([]byte("j{"))}},
+		{"deep JSON", []func(int){raw(append([]byte("j"), bytes.Repeat([]byte("["), maxInline)...))}},
+		{"empty", []func(int){raw([]byte{}, int(passwd.Fd()))}},
+		{"unknown form", []func(int){raw([]byte("x{}"))}},
+		{"enclosed in a file", []func(int){raw([]byte("m"), int(passwd.Fd()))}},
+		{"enclosed in nothing", []func(int){raw([]byte("m"))}},
+		{"too long", []func(int){raw(append([]byte("j"), make([]byte, 2*maxInline)...))}},
+		{"many descriptors", []func(int){raw([]byte("j{}"), 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2)}},
+		{"hangs up", []func(int){func(fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) }}},
+		{"says nothing", nil},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			p := &processes{options: Options{Name: "g.wasm", Limits: testLimits}, compiling: newLock(), slots: []slot{{lock: newLock()}}}
+			p.options.Limits.Deadline = 900 * time.Millisecond
+			p.closing, p.close = context.WithCancel(context.Background())
+			pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(pair[1])
+			cmd := exec.Command("/bin/sleep", "60")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := cmd.Start(); err != nil {
+				t.Skip(err)
+			}
+			liar := &workerProcess{cmd: cmd, host: os.NewFile(uintptr(pair[0]), "host"), ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]uint64{}}
+			go func() { cmd.Wait(); close(liar.ended) }()
+			p.slots[0].w = liar
+			go func() {
+				receive(pair[1], 1<<20) // the task
+				for _, lie := range x.lie {
+					lie(pair[1])
+				}
+			}()
+			err = p.Run(context.Background(), tasksOf(t, 0, 1, nil, 10), func(int, Result) error {
+				t.Error("a result was taken")
+				return nil
+			})
+			if err == nil || !strings.HasPrefix(err.Error(), "g.wasm: stage users, shard 1 of 1: ") {
+				t.Errorf("error %v", err)
+			}
+			t.Log(err)
+			if p.slots[0].w != nil {
+				t.Error("the worker was kept")
+			}
+			select {
+			case <-liar.ended:
+			case <-time.After(2 * time.Second):
+				t.Error("the worker lives")
+			}
+		})
+	}
+}
+
+// A result is what its memfd holds, whole.
+func TestManyAndEmptyOutputs(t *testing.T) {
+	f, err := sealed("x", func(x io.Writer) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := mapOutput(f, 0, 100, Output{Rows: 0, DType: array.F32})
+	if err != nil || b == nil || len(b) != 0 {
+		t.Errorf("an empty output: %v, %v", b, err)
+	}
+	if _, err := mapOutput(f, 0, 100, Output{Rows: 1, DType: array.F32}); err == nil {
+		t.Error("a missing row was taken")
+	}
+}
+
+func BenchmarkTask(b *testing.B) {
+	e := newExecutor(b, "processes", 1, testLimits, nil)
+	tasks := tasksOf(b, stageFresh, 1, nil, 1)
+	for b.Loop() {
+		if err := e.Run(context.Background(), tasks, func(_ int, r Result) error { r.Release(); return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSpawn is from nothing to the first answer, with the code cached.
+func BenchmarkSpawn(b *testing.B) {
+	newExecutor(b, "processes", 1, testLimits, nil).Describe(context.Background())
+	for b.Loop() {
+		e := newExecutor(b, "processes", 1, testLimits, nil)
+		if _, err := e.Describe(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		e.Close()
+	}
+}
