@@ -13,6 +13,11 @@ import (
 // The error is that of Check with wide caps, or says that a table starts with
 // too many entries or that the result would be too large.
 func Rewrite(wasm []byte, o Options) (*Module, error) {
+	return rewrite(wasm, o, (*walker).measure)
+}
+
+// rewrite is Rewrite with the function that says where to count.
+func rewrite(wasm []byte, o Options, measure measurer) (*Module, error) {
 	m, err := decode(wasm, widest)
 	if err != nil {
 		return nil, err
@@ -20,7 +25,7 @@ func Rewrite(wasm []byte, o Options) (*Module, error) {
 	if o.TableMax == 0 {
 		o.TableMax = DefaultTableMax
 	}
-	k := &meter{Options: o}
+	k := &meter{Options: o, measure: measure}
 	e := &emitter{m: m, k: k, helpers: k.place(m)}
 	e.out = append(make([]byte, 0, len(wasm)+len(wasm)/2), wasm[:8]...)
 	for _, id := range []byte{secType, secImport, secFunction, secTable, secMemory, secGlobal, secExport, secStart, secElement, secDataCount, secCode, secData} {

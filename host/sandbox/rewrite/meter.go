@@ -8,6 +8,10 @@ type point struct {
 	head bool   // a loop's head or the function's entry
 }
 
+// measurer finds the points of a function's body i, in order. It may reuse
+// the slice.
+type measurer func(w *walker, m *module, i int, points []point, fuel bool) []point
+
 // measure walks through body i and cuts it into basic blocks. Without fuel it
 // keeps only the heads.
 //
@@ -64,6 +68,7 @@ func (w *walker) measure(m *module, i int, points []point, fuel bool) []point {
 // meter is what rewriting adds to a module: where everything stands.
 type meter struct {
 	Options
+	measure       measurer
 	counter, fuel uint32 // globals
 	shift         uint32 // imports added: what the index of a defined function grows by
 
@@ -151,7 +156,7 @@ type bodies struct {
 
 // rewrite leaves the rewritten body i in out and in marks how offsets map.
 func (s *bodies) rewrite(m *module, i int, k *meter) {
-	s.points = s.w.measure(m, i, s.points, k.Fuel)
+	s.points = k.measure(&s.w, m, i, s.points, k.Fuel)
 	s.out, s.marks = s.out[:0], s.marks[:0]
 	r := reader{b: m.b, pos: int(m.bodies[i].at), end: int(m.bodies[i].end)}
 	copied := r.pos // everything before it is in out
