@@ -120,7 +120,9 @@ func Parameters(d abi.Description, given map[string]any) (map[string]any, error)
 		case int:
 			n, p[q.Name] = float64(v), int64(v)
 		case float64:
-			n = v
+			if n = v; q.Type == abi.Int && v == math.Trunc(v) {
+				p[q.Name] = int64(v)
+			}
 		case string:
 			if q.Choices != nil && !slices.Contains(q.Choices, v) {
 				return nil, fmt.Errorf("parameter %s is %q, not one of %v", q.Name, v, q.Choices)

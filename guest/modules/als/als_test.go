@@ -19,6 +19,8 @@ func TestSuite(t *testing.T) {
 	}
 }
 
+func TestBits(t *testing.T) { guesttest.Bits(t, guesttest.Native(module), "testdata/bits.txt") }
+
 var small = guesttest.Rows([][]float32{
 	{1, 0, 2, 0, 0}, {0, 3, 1, 0, 1}, {1, 0, 0, 1, 0}, {0, 0, 4, 0, 2}, {1, 1, 0, 0, 0}, {0, 0, 0, 2, 5}})
 

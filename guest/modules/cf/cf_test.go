@@ -23,6 +23,8 @@ func TestSuite(t *testing.T) {
 	}
 }
 
+func TestBits(t *testing.T) { guesttest.Bits(t, guesttest.Native(module), "testdata/bits.txt") }
+
 // Two users have items 0 and 1, one has 1 and 2, one has all three.
 var small = guesttest.Rows([][]float32{{1, 1, 0}, {1, 1, 0}, {0, 1, 1}, {1, 1, 1}})
 

@@ -15,6 +15,8 @@ func TestSuite(t *testing.T) {
 	}
 }
 
+func TestBits(t *testing.T) { guesttest.Bits(t, guesttest.Native(module), "testdata/bits.txt") }
+
 func TestOrder(t *testing.T) {
 	x := guesttest.Rows([][]float32{
 		{1, 0, 9, 0, 1},
