@@ -29,7 +29,7 @@ func ExampleRun() {
 	fmt.Println(s.Module.Name, s.Users, "users,", s.Items, "items,", s.Output.Rows, "recommendations")
 	fmt.Println(filepath.Base(s.Output.Path), filepath.Base(s.Manifest))
 	// Output:
-	// popular 100 users, 48 items, 300 recommendations
+	// popular 98 users, 50 items, 294 recommendations
 	// recommendations.parquet recommendations.manifest.json
 }
 
