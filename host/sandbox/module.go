@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,6 @@ type Module struct {
 	limits      Limits
 	cooperative bool
 	info        *rewrite.Info
-	offsets     rewrite.Offsets
 	provided    []provided
 	tableMax    uint32 // entries that a table may grow to
 	tables      int64  // bytes that the module's tables may come to
@@ -61,13 +61,15 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if err := m.checkMemory(); err != nil {
 		return nil, err
 	}
-	changed, err := rewrite.Rewrite(wasm, rewrite.Options{
-		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: m.tableMax, DWARF: true,
-	})
-	if err != nil {
-		return nil, err
+	if m.needsRewriting() {
+		changed, err := rewrite.Rewrite(wasm, rewrite.Options{
+			Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: m.tableMax, DWARF: true,
+		})
+		if err != nil {
+			return nil, err
+		}
+		wasm = changed.Wasm
 	}
-	m.offsets = changed.Offsets
 	config := wazero.NewRuntimeConfigCompiler()
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
@@ -87,7 +89,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		m.Close()
 		return nil, err
 	}
-	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), mergeData(changed.Wasm))
+	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), mergeData(wasm))
 	if err != nil {
 		m.Close()
 		if errors.Is(err, fs.ErrPermission) || strings.HasPrefix(err.Error(), "compilationcache:") {
@@ -192,6 +194,15 @@ func (m *Module) checkMemory() error {
 			WithHint("allow more with --memory %s", size(least))
 	}
 	return nil
+}
+
+// needsRewriting reports whether anything is to be added: in a process of its
+// own, unmetered, a module with bounded tables runs as it is.
+func (m *Module) needsRewriting() bool {
+	if m.cooperative || m.limits.Fuel > 0 {
+		return true
+	}
+	return slices.ContainsFunc(m.info.Tables, func(t rewrite.Table) bool { return !t.HasMax || t.Max > m.tableMax })
 }
 
 func (m *Module) takeMemory() (*memory, error) {

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"slices"
@@ -18,7 +17,7 @@ const (
 // new instance. Memory is the same afterwards, as it starts as zeros: a module
 // where that could be told apart (segments that overlap, are passive, or can be
 // named by instructions) is left as it is. The module is one that
-// Rewrite returned, so it is well formed.
+// Check let pass, so it is well formed.
 func mergeData(wasm []byte) []byte {
 	const sectionData, sectionDataCount = 11, 12
 	for at := 8; at < len(wasm); {
@@ -37,7 +36,7 @@ func mergeData(wasm []byte) []byte {
 			if !ok {
 				return wasm
 			}
-			out := make([]byte, 0, len(wasm)+mostZeros)
+			out := make([]byte, 0, len(wasm)-int(size)+len(merged)+10)
 			out = append(out, wasm[:at]...)
 			out = append(out, sectionData)
 			out = binary.AppendUvarint(out, uint64(len(merged)))
@@ -48,6 +47,9 @@ func mergeData(wasm []byte) []byte {
 	}
 	return wasm
 }
+
+// leastSegment is the bytes of an empty segment.
+const leastSegment = 5
 
 // segment is an active data segment.
 type segment struct {
@@ -62,31 +64,45 @@ func mergeSegments(b []byte) ([]byte, bool) {
 		return nil, false
 	}
 	// Where none overlap, their order does not matter.
-	slices.SortStableFunc(segments, func(x, y segment) int { return cmp.Compare(x.start, y.start) })
-	var merged []segment
+	byStart := func(x, y segment) int { return cmp.Compare(x.start, y.start) }
+	if !slices.IsSortedFunc(segments, byStart) {
+		slices.SortStableFunc(segments, byStart)
+	}
+	var groups []segment // start and length of what becomes one segment each
+	var sizes []int
 	zeros := 0
 	for _, s := range segments {
-		if len(merged) > 0 {
-			last := &merged[len(merged)-1]
-			end := uint64(last.start) + uint64(len(last.data))
+		if n := len(groups); n > 0 {
+			end := uint64(groups[n-1].start) + uint64(sizes[n-1])
 			if uint64(s.start) < end {
 				return nil, false
 			}
-			if gap := uint64(s.start) - end; gap <= widestGap && zeros+int(gap) <= mostZeros {
-				zeros += int(gap)
-				last.data = append(append(last.data, make([]byte, gap)...), s.data...)
+			if gap := int(uint64(s.start) - end); gap <= widestGap && zeros+gap <= mostZeros {
+				zeros += gap
+				sizes[n-1] += gap + len(s.data)
 				continue
 			}
 		}
-		merged = append(merged, segment{s.start, bytes.Clone(s.data)})
+		groups, sizes = append(groups, segment{start: s.start}), append(sizes, len(s.data))
 	}
-	out := binary.AppendUvarint(nil, uint64(len(merged)))
-	for _, s := range merged {
+	out := make([]byte, 0, len(b)+zeros+16)
+	out = binary.AppendUvarint(out, uint64(len(groups)))
+	next := 0
+	for i, g := range groups {
 		out = append(out, 0, 0x41)
-		out = appendSigned(out, int64(int32(s.start)))
+		out = appendSigned(out, int64(int32(g.start)))
 		out = append(out, 0x0b)
-		out = binary.AppendUvarint(out, uint64(len(s.data)))
-		out = append(out, s.data...)
+		out = binary.AppendUvarint(out, uint64(sizes[i]))
+		from := len(out)
+		out = out[:from+sizes[i]] // zeros: out is new
+		for ; next < len(segments); next++ {
+			s := segments[next]
+			if at := int(s.start - g.start); at+len(s.data) <= sizes[i] {
+				copy(out[from+at:], s.data)
+			} else {
+				break
+			}
+		}
 	}
 	return out, true
 }
@@ -99,6 +115,7 @@ func parseSegments(b []byte) (segments []segment, ok bool) {
 		return nil, false
 	}
 	b = b[n:]
+	segments = make([]segment, 0, min(count, uint64(len(b)/leastSegment)))
 	for range count {
 		if len(b) < 4 || b[0] != 0 || b[1] != 0x41 {
 			return nil, false
