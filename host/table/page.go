@@ -38,6 +38,10 @@ func (p *page) readV1(c *column, n int, d *format.DataPageHeader, b []byte) erro
 			if uint64(k) > uint64(len(b)) {
 				return errTruncated
 			}
+			if p.optional = !oneRun(b[:k], n, c.maxDef); !p.optional {
+				b = b[k:]
+				break
+			}
 			if err := hybrid(p.def, b[:k], width); err != nil {
 				return fmt.Errorf("definition levels: %w", err)
 			}
@@ -58,10 +62,8 @@ func (p *page) readV1(c *column, n int, d *format.DataPageHeader, b []byte) erro
 func (p *page) readV2(c *column, n int, d *format.DataPageHeaderV2, levels, b []byte) error {
 	p.start(n, c.maxDef > 0)
 	if c.maxDef > 0 {
-		if len(levels) == 0 && d.NumNulls == 0 {
-			for i := range p.def {
-				p.def[i] = uint8(c.maxDef)
-			}
+		if len(levels) == 0 && d.NumNulls == 0 || oneRun(levels, n, c.maxDef) {
+			p.optional = false
 		} else if err := hybrid(p.def, levels, bitsFor(c.maxDef)); err != nil {
 			return fmt.Errorf("definition levels: %w", err)
 		}
@@ -71,6 +73,13 @@ func (p *page) readV2(c *column, n int, d *format.DataPageHeaderV2, levels, b []
 		return fmt.Errorf("a page that counts %d nulls and has %d", d.NumNulls, nulls)
 	}
 	return p.decode(c, d.Encoding, b)
+}
+
+// oneRun reports whether levels are n times max in one run, as pages of
+// optional columns without a null have them: nothing need be decoded then.
+func oneRun(b []byte, n, max int) bool {
+	h, k := binary.Uvarint(b)
+	return k > 0 && h&1 == 0 && h>>1 >= uint64(n) && len(b) > k && int(b[k]) == max
 }
 
 func (p *page) start(n int, optional bool) {
