@@ -1,6 +1,7 @@
 package guesttest
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -29,6 +30,7 @@ func Suite(t *testing.T, m guest.Module, e Expect) {
 // SuiteOn is Suite through any runner.
 func SuiteOn(t *testing.T, run Runner, e Expect) {
 	t.Run("description", func(t *testing.T) { description(t, run) })
+	t.Run("plan", func(t *testing.T) { plan(t, run, e) })
 	t.Run("parameters", func(t *testing.T) { parameters(t, run, e) })
 	t.Run("checkerboard", func(t *testing.T) { checkerboard(t, run, e) })
 	t.Run("shards", func(t *testing.T) { shards(t, run, e) })
@@ -80,6 +82,29 @@ func description(t *testing.T, run Runner) {
 		if _, err := Parameters(d, map[string]any{p.Name: p.Default}); err != nil {
 			t.Errorf("its own default: %v", err)
 		}
+	}
+}
+
+// plan: what the schema asks of a plan holds, beside what Drive checks.
+func plan(t *testing.T, run Runner, e Expect) {
+	d, err := run.Describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, err := Parameters(d, e.Params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := run.Plan(abi.Config{ABI: abi.Version, Parameters: params, Top: 10, Data: abi.Data{Users: 7, Items: 5, Interactions: 9, Targets: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Schema(abi.PlanSchema, string(b)); err != nil {
+		t.Errorf("%s: %v", b, err)
 	}
 }
 

@@ -1,0 +1,8 @@
+package abi
+
+import _ "embed"
+
+// PlanSchema is plan.schema.json, the JSON Schema of a Plan.
+//
+//go:embed plan.schema.json
+var PlanSchema string
