@@ -191,6 +191,11 @@ func (e *emitter) tables(r reader) {
 	e.append(secTable, body)
 }
 
+// maxGrowth bounds what counting makes of a module, as a multiple of its size
+// over the first MiB. Compilers' modules grow by a fifth; one of nothing but
+// empty loops would grow thirteenfold.
+const maxGrowth = 4
+
 // code writes the code section. Its size stands before it and is known only
 // afterwards, so the contents are made apart.
 func (e *emitter) code() {
@@ -205,8 +210,8 @@ func (e *emitter) code() {
 			e.offsets.mark(uint64(len(body))+uint64(p.at), uint64(p.orig)-start, p.fixed)
 		}
 		body = append(body, s.out...)
-		if len(body) > maxWasm {
-			e.err = fault.Mod("the module would take more than %d bytes with its counters added", maxWasm)
+		if most := maxGrowth*len(m.b) + 1<<20; len(body) > most {
+			e.err = fault.Mod("the module's code would grow from %d to more than %d bytes with its counters added: it is nothing but small blocks", m.info.CodeBytes, most)
 			return
 		}
 	}

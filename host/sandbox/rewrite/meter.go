@@ -212,7 +212,3 @@ func (s *bodies) note(orig int, fixed bool) { s.noteAt(len(s.out), orig, fixed) 
 func (s *bodies) noteAt(at, orig int, fixed bool) {
 	s.marks = append(s.marks, mark{uint32(at), uint32(orig), fixed})
 }
-
-// maxWasm is the largest module that Rewrite makes. Counting can make code of
-// nothing but small blocks about ten times as large.
-const maxWasm = 256 << 20

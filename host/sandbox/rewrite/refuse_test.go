@@ -229,3 +229,22 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 }
+
+// What is nothing but loops is not blown up to many times its size.
+func TestGrowthIsBounded(t *testing.T) {
+	var m w.Module
+	v := m.Type(nil, nil)
+	loops := bytes.Repeat(w.Loop(w.Void), 9000)
+	repeat(20, func() { m.Func(v, nil, loops) })
+	wasm := m.Bytes()
+	if _, err := Check(wasm, Caps{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Rewrite(wasm, Options{Yield: true, Fuel: true})
+	if err == nil || !strings.Contains(err.Error(), "nothing but small blocks") || fault.CodeOf(err) != fault.Module {
+		t.Errorf("got %v", err)
+	}
+	if m, err := Rewrite(wasm, Options{}); err != nil || len(m.Wasm) > len(wasm) {
+		t.Errorf("without counters: %v", err)
+	}
+}
