@@ -138,7 +138,7 @@ check() {
 
 bench() {
     build
-    PEERS=${PEERS:-} bash cli/bench/bench.sh
+    bash cli/bench/bench.sh
 }
 
 fuzz() {

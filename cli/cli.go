@@ -37,9 +37,9 @@ type env struct {
 // and returns the exit code. The first SIGINT or SIGTERM ends what is running
 // in good order, the second one ends the process.
 func Main(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
-	if len(args) > 1 && args[1] == executor.WorkerCommand {
-		executor.WorkerMain() // before signals and flags: the parent decides when a worker ends
-		return int(fault.Failed)
+	if executor.IsWorker() {
+		executor.WorkerMain()    // before signals and flags: the parent decides when a worker ends
+		return int(fault.Failed) // not reached
 	}
 	ctx, stop := interruptible(ctx, errw)
 	defer stop()
@@ -90,9 +90,9 @@ func complain(w io.Writer, err error) int {
 	if code == fault.Interrupted && !asFault(err) {
 		msg = "interrupted"
 	}
-	fmt.Fprintf(w, "rechost: %s\n", indentRest(clean(msg)))
+	fmt.Fprintf(w, "rechost: %s\n", indentRest(fault.Clean(msg, longest)))
 	if hint := fault.HintOf(err); hint != "" {
-		fmt.Fprintf(w, "rechost: hint: %s\n", indentRest(clean(hint)))
+		fmt.Fprintf(w, "rechost: hint: %s\n", indentRest(fault.Clean(hint, longest)))
 	}
 	return int(code)
 }
@@ -104,7 +104,13 @@ func asFault(err error) bool {
 }
 
 // clean makes text from anywhere fit for a terminal.
-func clean(s string) string { return fault.Clean(strings.TrimRight(s, "\n"), 64<<10) }
+func clean(s string) string {
+	s = strings.TrimRight(s, "\n")
+	return fault.Clean(s, len(s))
+}
+
+// longest is the most bytes of a message or hint that are printed.
+const longest = 16 << 10
 
 // indentRest sets the second and later lines of a message apart from the next
 // message.

@@ -28,7 +28,7 @@ func datasetsCommand(e *env) *command {
 func synthCommand(e *env) *command {
 	o := datasets.SynthOptions{Users: 2000, Items: 500}
 	rows := 50000
-	var asJSON bool
+	var asJSON, quiet bool
 	return &command{
 		Command: &cli.Command{
 			Name:      "synth",
@@ -40,7 +40,7 @@ func synthCommand(e *env) *command {
 				&cli.GenericFlag{Name: "rows", Category: groupTable, Value: whole{&rows, 1}, Usage: "`N` interactions, no pair twice (default 50000)"},
 				&cli.Uint64Flag{Name: "seed", Category: groupTable, Destination: &o.Seed, Usage: "whole `NUMBER`; the same one gives the same bytes (default 0)"},
 				&cli.BoolFlag{Name: "string-ids", Category: groupTable, Destination: &o.StringIDs, Usage: "ids of letters and digits instead of whole numbers"},
-				forceFlag(&o.Force), jsonFlag(&asJSON),
+				forceFlag(&o.Force), jsonFlag(&asJSON), quietFlag(&quiet),
 			},
 			Action: func(c *cli.Context) error {
 				name, err := oneArg(c, "a file to write", "ratings.parquet")
@@ -54,6 +54,9 @@ func synthCommand(e *env) *command {
 				}
 				if asJSON {
 					return writeJSON(e.out, rep)
+				}
+				if quiet {
+					return nil
 				}
 				_, err = fmt.Fprintf(e.err, "rechost: %s: %s of %s and %s, %s\n", oneLine(rep.Path), plural(rep.Rows, "row"),
 					plural(rep.Users, "user"), plural(rep.Items, "item"), bytesText(rep.Bytes))
@@ -75,7 +78,7 @@ find. It is written as it is made, so millions of rows need little memory.`),
 func importCommand(e *env) *command {
 	var o datasets.ImportOptions
 	var format, columns string
-	var asJSON bool
+	var asJSON, quiet bool
 	return &command{
 		Command: &cli.Command{
 			Name:      "import",
@@ -93,7 +96,7 @@ func importCommand(e *env) *command {
 					Usage: "`A,B,C`: names of the columns instead of the file's own, or where it has none"},
 				&cli.GenericFlag{Name: "encoding", Category: groupTable, Value: choice{&o.Encoding, []string{"utf-8", "latin-1"}},
 					Usage: "`ENCODING` of the text: utf-8 or latin-1 (default: found out)"},
-				forceFlag(&o.Force), jsonFlag(&asJSON),
+				forceFlag(&o.Force), jsonFlag(&asJSON), quietFlag(&quiet),
 			},
 			Action: func(c *cli.Context) error {
 				if format == "" {
@@ -113,6 +116,9 @@ func importCommand(e *env) *command {
 				}
 				if asJSON {
 					return writeJSON(e.out, rep)
+				}
+				if quiet {
+					return nil
 				}
 				return printImport(e.err, rep)
 			},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type evaluation struct {
 
 func evalCommand(e *env) *command {
 	var o interactions.Options
+	var columns recs.ReadOptions
 	var at cuts
 	var perUser string
 	var asJSON bool
@@ -44,14 +46,24 @@ func evalCommand(e *env) *command {
 			Name:      "eval",
 			Usage:     "measure recommendations against held-out interactions",
 			ArgsUsage: "RECOMMENDATIONS TEST…",
-			Flags:     append(flags, columnFlags(&o, "Test data")...),
+			Flags: append(append(flags,
+				&cli.StringFlag{Name: "recs-user", Category: groupLists, Destination: &columns.User,
+					Usage: "`COLUMN` of users in the recommendations (default: as --user)"},
+				&cli.StringFlag{Name: "recs-item", Category: groupLists, Destination: &columns.Item,
+					Usage: "`COLUMN` of items in the recommendations (default: as --item)"}),
+				columnFlags(&o, "Test data")...),
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
 				if len(args) < 2 {
 					return fault.Use("rechost eval needs recommendations and test data, and has %s", plural(len(args), "path")).
 						WithHint("rechost eval recommendations.parquet test.parquet")
 				}
-				return evaluate(c.Context, e, args[0], args[1:], o, at, perUser, asJSON)
+				columns.User, columns.Item = cmp.Or(columns.User, o.User), cmp.Or(columns.Item, o.Item)
+				r, err := recs.Read(c.Context, args[0], columns)
+				if err != nil {
+					return err
+				}
+				return evaluate(c.Context, e, r, args[0], args[1:], o, at, perUser, asJSON)
 			},
 		},
 		about:    evalAbout(),
@@ -76,15 +88,11 @@ Metrics, T being a user's test items, a hit an item of T within the first k:
 }
 
 // evaluate measures and prints.
-func evaluate(ctx context.Context, e *env, name string, tests []string, o interactions.Options, at cuts, perUser string, asJSON bool) error {
+func evaluate(ctx context.Context, e *env, r *recs.Table, name string, tests []string, o interactions.Options, at cuts, perUser string, asJSON bool) error {
 	if perUser != "" {
 		if err := recs.Refuse(perUser, append([]string{name}, tests...)); err != nil {
 			return err
 		}
-	}
-	r, err := recs.Read(ctx, name)
-	if err != nil {
-		return err
 	}
 	o.NoTime = true
 	set, err := interactions.Open(tests, o)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"rechost/host"
+	"rechost/host/executor"
 	"rechost/host/fault"
 	"rechost/host/interactions"
 	"rechost/host/matrix"
@@ -170,7 +171,7 @@ func engineFlag(to *string) cli.Flag {
 }
 
 func storeFlag(to *string, group string) cli.Flag {
-	return &cli.StringFlag{Name: "store", Category: group, Destination: to, EnvVars: []string{"RECHOST_STORE"},
+	return &cli.StringFlag{Name: "store", Category: group, Destination: to,
 		Usage: "`FOLDER` of the journal and its arrays (default: $RECHOST_STORE, else in the user's cache folder)"}
 }
 
@@ -178,13 +179,13 @@ func storeFlag(to *string, group string) cli.Flag {
 func (f *jobFlags) limitFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "memory", Category: groupLimits, Value: &f.memory,
-			Usage: "memory, tables and stack of a guest together, a `SIZE` such as 512MB or 2GiB"},
+			Usage: "memory, tables and stack of a guest together, a `SIZE` such as 512MB (default " + bytesText(executor.DefaultMemory) + ")"},
 		&cli.GenericFlag{Name: "deadline", Category: groupLimits, Value: &f.deadline,
-			Usage: "wall-clock `TIME` of compiling, of planning and of each task, such as 30s or 10m"},
+			Usage: "wall-clock `TIME` of compiling, of planning and of each task, such as 30s (default " + shortTime(executor.DefaultDeadline) + ")"},
 		&cli.GenericFlag{Name: "log-limit", Category: groupLimits, Value: &f.logLimit,
-			Usage: "`SIZE` of a task's messages"},
+			Usage: "`SIZE` of a task's messages (default " + bytesText(executor.DefaultLog) + ")"},
 		&cli.GenericFlag{Name: "output-limit", Category: groupLimits, Value: &f.outputLimit,
-			Usage: "`SIZE` of what a task gives back"},
+			Usage: "`SIZE` of what a task gives back (default " + bytesText(executor.DefaultOutput) + ")"},
 		&cli.GenericFlag{Name: "fuel", Category: groupLimits, Value: fuel{&f.job.Limits.Fuel},
 			Usage: "`INSTRUCTIONS` that a task may run, metered; the same run always ends at the same place (default: not metered)"},
 	}

@@ -3,10 +3,19 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
+	"io"
+	"strings"
 
 	"rechost/host"
+	"rechost/host/interactions"
+	"rechost/host/profile"
 )
+
+// dataProfile is what rechost inspect --json prints of data.
+type dataProfile struct {
+	Input   interactions.Report `json:"input"`
+	Profile profile.Profile     `json:"profile"`
+}
 
 // inspectData shows what a run would read.
 func inspectData(ctx context.Context, e *env, job host.Job, asJSON bool) error {
@@ -14,20 +23,52 @@ func inspectData(ctx context.Context, e *env, job host.Job, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	p := profile.Of(m)
 	if asJSON {
-		return writeJSON(e.out, m.Read)
+		return writeJSON(e.out, dataProfile{m.Read, p})
 	}
-	r := m.Read
-	g := grid{uncut: true}
-	g.add("files", fmt.Sprint(len(r.Files)))
-	g.add("columns", columnText(r))
-	g.add("rows", count(r.Rows))
-	g.add("users", count(m.Users.Len()))
-	g.add("items", count(m.Items.Len()))
-	return g.write(e.out)
+	if err := printSchema(e.out, m.Read); err != nil {
+		return err
+	}
+	return p.WriteText(e.out, profile.Text{Width: 100})
 }
 
-// timeText is a time of an interaction.
-func timeText(micros int64) string {
-	return time.UnixMicro(micros).UTC().Format("2006-01-02 15:04:05")
+// printSchema lists the files, and the columns with what they were chosen for.
+func printSchema(w io.Writer, r interactions.Report) error {
+	var size int64
+	for _, f := range r.Files {
+		size += f.Size
+	}
+	name := r.Files[0].Path
+	if n := len(r.Files); n > 1 {
+		name = fmt.Sprintf("%s and %s", name, plural(n-1, "more file"))
+	}
+	fmt.Fprintf(w, "%s, %s\n\n", oneLine(name), bytesText(size))
+	roles := map[string]string{r.User.Name: "user", r.Item.Name: "item"}
+	if r.Value != nil {
+		roles[r.Value.Name] = "value"
+	}
+	if r.Time != nil {
+		roles[r.Time.Name] = "time"
+		if r.TimeUnit != "" {
+			roles[r.Time.Name] += fmt.Sprintf(" (%s, by %s)", r.TimeUnit, r.TimeFrom)
+		}
+	}
+	g := grid{head: []string{"column", "type", "nulls", "used as"}}
+	for _, f := range r.Fields {
+		nulls := ""
+		if f.Optional {
+			nulls = "possible"
+		}
+		role := roles[f.Name]
+		if f.Nested {
+			role = strings.TrimSpace("nested " + role)
+		}
+		g.add(f.Name, f.Type.String(), nulls, role)
+	}
+	if err := g.write(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"rechost/host/executor"
+
 	"github.com/rogpeppe/go-internal/testscript" // command lines and what they print, as text files
 )
 
@@ -21,14 +23,37 @@ var update = flag.Bool("update", false, "rewrite the expected outputs in testdat
 // TestMain makes the test binary the rechost command, its workers among them:
 // what is installed as rechost for the scripts is this binary.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	if executor.IsWorker() {
+		executor.WorkerMain() // of a test that calls package host itself
+	}
+	testscript.Main(cleaning{m}, map[string]func(){
 		"rechost": func() { os.Exit(Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
 
+// cleaning removes what all tests share once they are over.
+type cleaning struct{ *testing.M }
+
+func (c cleaning) Run() int {
+	code := c.M.Run()
+	for _, dir := range shared {
+		os.RemoveAll(dir)
+	}
+	return code
+}
+
+var shared []string
+
+// sharedDir makes a folder that is there until the last test is over.
+func sharedDir() (string, error) {
+	dir, err := os.MkdirTemp("", "rechost-test")
+	shared = append(shared, dir)
+	return dir, err
+}
+
 // modules builds the modules once and returns their folder.
 var modules = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "rechost-modules")
+	dir, err := sharedDir()
 	if err != nil {
 		return "", err
 	}
@@ -46,7 +71,7 @@ var modules = sync.OnceValues(func() (string, error) {
 
 // sharedStore keeps compiled modules for all scripts; those that are about the
 // store have their own.
-var sharedStore = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "rechost-store") })
+var sharedStore = sync.OnceValues(sharedDir)
 
 // needModules returns the modules' folder.
 func needModules(t testing.TB) string {
@@ -67,10 +92,6 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		os.RemoveAll(dir)
-		os.RemoveAll(store)
-	})
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: *update,

@@ -31,7 +31,7 @@ func writeJSON(w io.Writer, v any) error {
 // escapeControls writes as \uXXXX what clean would replace. Only strings of a
 // JSON text can hold such characters, the encoder having escaped the rest.
 func escapeControls(s string) string {
-	if clean(s) == strings.TrimRight(s, "\n") && len(s) < 64<<10 {
+	if clean(s) == strings.TrimRight(s, "\n") {
 		return s
 	}
 	var b strings.Builder
@@ -137,7 +137,7 @@ func bytesText(n int64) string {
 	switch {
 	case unit == "B":
 		return strconv.FormatInt(n, 10) + " B"
-	case x < 10:
+	case x < 10 && x != math.Trunc(x):
 		return fmt.Sprintf("%.1f %s", x, unit)
 	}
 	return fmt.Sprintf("%.0f %s", x, unit)
@@ -154,4 +154,15 @@ func secondsText(s float64) string {
 		return fmt.Sprintf("%.1f s", s)
 	}
 	return (time.Duration(math.Round(s)) * time.Second).String()
+}
+
+// shortTime is a duration without zeros at its end: 10m, not 10m0s.
+func shortTime(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }

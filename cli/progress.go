@@ -29,7 +29,7 @@ func watch(w io.Writer, quiet bool) (watcher, *progress) {
 	case quiet:
 		return &silent{p}, p
 	case terminal(w):
-		return &bars{p: p, w: w, bars: map[string]*mpb.Bar{}, lines: map[string]*lineState{}}, p
+		return newBars(w, p), p
 	}
 	return &lines{p: p, w: w}, p
 }
@@ -173,20 +173,24 @@ func (l *lines) close() {
 
 // bars draws a bar a part.
 type bars struct {
-	p     *progress
-	w     io.Writer
-	out   *mpb.Progress
-	bars  map[string]*mpb.Bar
-	lines map[string]*lineState
+	p      *progress
+	out    *mpb.Progress
+	bars   map[string]*mpb.Bar
+	behind map[string]*behind
 }
 
-// lineState is what the drawing goroutine reads of a part.
-type lineState struct {
+func newBars(w io.Writer, p *progress) *bars {
+	return &bars{p: p, bars: map[string]*mpb.Bar{}, behind: map[string]*behind{},
+		out: mpb.New(mpb.WithOutput(w), mpb.WithWidth(100), mpb.WithAutoRefresh())}
+}
+
+// behind is what the drawing goroutine reads of a part, to write behind its bar.
+type behind struct {
 	mu sync.Mutex
 	x  part
 }
 
-func (s *lineState) get() part {
+func (s *behind) get() part {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.x
@@ -194,17 +198,14 @@ func (s *lineState) get() part {
 
 func (b *bars) event(e host.Event) {
 	x := b.p.take(e, time.Now())
-	if b.out == nil {
-		b.out = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(100), mpb.WithRefreshRate(100*time.Millisecond))
-	}
 	if x == nil {
 		fmt.Fprintf(b.out, "rechost: %s\n", oneLine(e.Note))
 		return
 	}
-	s := b.lines[x.name]
+	s := b.behind[x.name]
 	if s == nil {
-		s = &lineState{x: *x}
-		b.lines[x.name] = s
+		s = &behind{x: *x}
+		b.behind[x.name] = s
 		name := oneLine(x.name)
 		b.bars[x.name] = b.out.AddBar(int64(x.total),
 			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
@@ -224,9 +225,6 @@ func (b *bars) event(e host.Event) {
 }
 
 func (b *bars) close() {
-	if b.out == nil {
-		return
-	}
 	for _, name := range b.p.order {
 		if bar := b.bars[name]; bar != nil && !b.p.parts[name].ended {
 			bar.Abort(false)

@@ -12,15 +12,16 @@ import (
 
 // shown is one line of rechost show --json.
 type shown struct {
-	User  string  `json:"user"`
-	Rank  int     `json:"rank"`
-	Item  string  `json:"item"`
-	Title *string `json:"title,omitempty"`
-	Score float32 `json:"score"`
+	User  string   `json:"user"`
+	Rank  int      `json:"rank"`
+	Item  string   `json:"item"`
+	Title *string  `json:"title,omitempty"`
+	Score *float32 `json:"score,omitempty"` // nil where the file has ranks only
 }
 
 func showCommand(e *env) *command {
 	var users cli.StringSlice
+	var columns recs.ReadOptions
 	var titles string
 	var limit, top int
 	var asJSON bool
@@ -30,7 +31,7 @@ func showCommand(e *env) *command {
 			Usage:     "show recommendations as a table",
 			ArgsUsage: "RECOMMENDATIONS",
 			Flags: []cli.Flag{
-				&cli.StringSliceFlag{Name: "users", Aliases: []string{"user"}, Category: groupLists, Destination: &users,
+				&cli.StringSliceFlag{Name: "users", Category: groupLists, Destination: &users,
 					Usage: "show these users, `A,B,C` (default: the first ones)"},
 				&cli.GenericFlag{Name: "limit", Aliases: []string{"n"}, Category: groupLists, Value: whole{&limit, 1},
 					Usage: "without --users, show the first `N` users (default 5)"},
@@ -39,13 +40,15 @@ func showCommand(e *env) *command {
 				&cli.StringFlag{Name: "titles", Category: groupOutput, Destination: &titles,
 					Usage: "`FILE` with an item and a title column, Parquet or CSV, to show titles"},
 				jsonFlag(&asJSON),
+				&cli.StringFlag{Name: "user", Category: groupData, Destination: &columns.User, Usage: "`COLUMN` of users (default: found by its name)"},
+				&cli.StringFlag{Name: "item", Category: groupData, Destination: &columns.Item, Usage: "`COLUMN` of items"},
 			},
 			Action: func(c *cli.Context) error {
 				name, err := oneArg(c, "a file of recommendations", "recommendations.parquet")
 				if err != nil {
 					return err
 				}
-				t, err := recs.Read(c.Context, name)
+				t, err := recs.Read(c.Context, name, columns)
 				if err != nil {
 					return err
 				}
@@ -149,7 +152,10 @@ func showRows(e *env, t *recs.Table, rows []int, titles []string, top int, asJSO
 		user := t.Users.Text(int(t.Lists.Users[r]))
 		for i := first; i < end; i++ {
 			item := int(t.Lists.Items[i])
-			s := shown{User: user, Rank: i - first + 1, Item: t.Items.Text(item), Score: t.Lists.Scores[i]}
+			s := shown{User: user, Rank: i - first + 1, Item: t.Items.Text(item)}
+			if t.Scored {
+				s.Score = &t.Lists.Scores[i]
+			}
 			if titles != nil {
 				s.Title = &titles[item]
 			}
@@ -159,10 +165,12 @@ func showRows(e *env, t *recs.Table, rows []int, titles []string, top int, asJSO
 	if asJSON {
 		return writeJSON(e.out, list)
 	}
-	g := grid{head: []string{oneLine(t.Users.Name), "rank", oneLine(t.Items.Name), "score"}, right: []bool{false, true, false, true}}
+	g := grid{head: []string{t.Users.Name, "rank", t.Items.Name}, right: []bool{false, true, false}}
 	if titles != nil {
-		g.head = []string{g.head[0], "rank", g.head[2], "title", "score"}
-		g.right = []bool{false, true, false, false, true}
+		g.head, g.right = append(g.head, "title"), append(g.right, false)
+	}
+	if t.Scored {
+		g.head, g.right = append(g.head, "score"), append(g.right, true)
 	}
 	last := ""
 	for _, s := range list {
@@ -175,7 +183,10 @@ func showRows(e *env, t *recs.Table, rows []int, titles []string, top int, asJSO
 		if s.Title != nil {
 			cells = append(cells, *s.Title)
 		}
-		g.add(append(cells, strconv.FormatFloat(float64(s.Score), 'g', 6, 32))...)
+		if s.Score != nil {
+			cells = append(cells, strconv.FormatFloat(float64(*s.Score), 'g', 6, 32))
+		}
+		g.add(cells...)
 	}
 	return g.write(e.out)
 }

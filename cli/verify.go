@@ -86,8 +86,6 @@ func printVerification(w io.Writer, v *host.Verification, check host.Check) erro
 	if check.Sample > 0 {
 		fmt.Fprintf(&b, "%s of %s run again; if one task in a hundred had been forged, this would have seen it with probability %.1f %%\n",
 			count(v.Rerun), plural(v.Tasks, "task"), 100*v.Caught)
-	} else {
-		fmt.Fprintf(&b, "%s run again\n", plural(v.Rerun, "task"))
 	}
 	for _, n := range v.Notes {
 		fmt.Fprintf(&b, "note: %s\n", oneLine(n))
