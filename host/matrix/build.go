@@ -266,9 +266,9 @@ func (b *builder) byUser(ctx context.Context) error {
 		first := k << shift
 		degrees := c.Offsets[first+1 : min(first+1<<shift, nu)+1]
 		if plain {
-			kept[k], values[k], errs[k] = b.combineKeys(keys[starts[k]:starts[k+1]], s, first, itemBits, degrees)
+			kept[k], values[k], errs[k] = b.combineKeys(keys[starts[k]:starts[k+1]], s, first, itemBits, shift, degrees)
 		} else {
-			kept[k], errs[k] = b.combineEntries(entries[starts[k]:starts[k+1]], s, first, itemBits, degrees)
+			kept[k], errs[k] = b.combineEntries(entries[starts[k]:starts[k+1]], s, first, itemBits, shift, degrees)
 		}
 	})
 	for _, err := range errs {
@@ -318,11 +318,11 @@ type scratch struct {
 
 // combineKeys sorts a bucket without values or times. The values count the
 // rows of each pair, or are 1.
-func (b *builder) combineKeys(keys []uint64, s *scratch, first int, itemBits uint, degrees []uint64) (uint64, []float32, error) {
+func (b *builder) combineKeys(keys []uint64, s *scratch, first int, itemBits, userBits uint, degrees []uint64) (uint64, []float32, error) {
 	if len(s.keys) < len(keys) {
 		s.keys = make([]uint64, len(keys))
 	}
-	sorted := radixSort(keys, s.keys[:len(keys)], func(k *uint64) uint64 { return *k })
+	sorted := sortKeys(keys, s.keys[:len(keys)], itemBits+userBits)
 	counting := b.options.Duplicates == Sum && !b.set.Options().NoValue
 	values := make([]float32, 0, len(keys))
 	n := uint64(0)
@@ -347,11 +347,11 @@ func (b *builder) combineKeys(keys []uint64, s *scratch, first int, itemBits uin
 	return n, values, nil
 }
 
-func (b *builder) combineEntries(es []entry, s *scratch, first int, itemBits uint, degrees []uint64) (uint64, error) {
+func (b *builder) combineEntries(es []entry, s *scratch, first int, itemBits, userBits uint, degrees []uint64) (uint64, error) {
 	if len(s.entries) < len(es) {
 		s.entries = make([]entry, len(es))
 	}
-	sorted := radixSort(es, s.entries[:len(es)], func(e *entry) uint64 { return e.key })
+	sorted := radixSort(es, s.entries[:len(es)], func(e *entry) uint64 { return e.key }, 0, itemBits+userBits)
 	n := uint64(0)
 	for i := 0; i < len(sorted); {
 		j := i + 1

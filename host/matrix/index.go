@@ -280,7 +280,15 @@ func mergeNumbers(all []index, dense [][]uint32, total int, k table.Kind) table.
 			ps = append(ps, place{key, uint32(i), uint32(c)})
 		}
 	}
-	ps = radixSort(ps, make([]place, len(ps)), func(p *place) uint64 { return p.key })
+	or, and := uint64(0), ^uint64(0)
+	for i := range ps {
+		or |= ps[i].key
+		and &= ps[i].key
+	}
+	if varies := or &^ and; varies != 0 {
+		ps = radixSort(ps, make([]place, len(ps)), func(p *place) uint64 { return p.key },
+			uint(bits.TrailingZeros64(varies)), uint(bits.Len64(varies)))
+	}
 	v := table.Vector{Kind: k}
 	n := 0
 	for i := range ps {
@@ -333,25 +341,14 @@ func mergeStrings(all []index, dense [][]uint32, total int) table.Vector {
 	return v
 }
 
-// radixSort sorts a by a key of 64 bits, least digits first. Digits are as
-// wide as the bits that vary need in the fewest passes, at most 13, whose
-// counters fit the first cache. It returns a or tmp, whichever holds the
-// result; equal keys keep their order.
-func radixSort[T any](a, tmp []T, key func(*T) uint64) []T {
-	if len(a) < 2 {
+// radixSort sorts a by bits [low, high) of its keys, least digits first.
+// Digits are as wide as the fewest passes need, at most 13 bits, whose counters
+// fit the first cache. It returns a or tmp, whichever holds the result; equal
+// keys keep their order.
+func radixSort[T any](a, tmp []T, key func(*T) uint64, low, high uint) []T {
+	if len(a) < 2 || high <= low {
 		return a
 	}
-	or, and := uint64(0), ^uint64(0)
-	for i := range a {
-		k := key(&a[i])
-		or |= k
-		and &= k
-	}
-	varies := or &^ and
-	if varies == 0 {
-		return a
-	}
-	low, high := uint(bits.TrailingZeros64(varies)), uint(bits.Len64(varies))
 	const widest = 13
 	passes := (high - low + widest - 1) / widest
 	digit := (high - low + passes - 1) / passes
@@ -359,9 +356,6 @@ func radixSort[T any](a, tmp []T, key func(*T) uint64) []T {
 	var counters [1 << widest]uint32
 	count := counters[:1<<digit]
 	for shift := low; shift < high; shift += digit {
-		if varies>>shift&mask == 0 {
-			continue
-		}
 		clear(count)
 		for i := range a {
 			count[key(&a[i])>>shift&mask]++
@@ -374,6 +368,37 @@ func radixSort[T any](a, tmp []T, key func(*T) uint64) []T {
 		for i := range a {
 			d := key(&a[i]) >> shift & mask
 			tmp[count[d]] = a[i]
+			count[d]++
+		}
+		a, tmp = tmp, a
+	}
+	return a
+}
+
+// sortKeys is radixSort for plain keys, which the compiler makes no calls for.
+func sortKeys(a, tmp []uint64, high uint) []uint64 {
+	if len(a) < 2 || high == 0 {
+		return a
+	}
+	const widest = 13
+	passes := (high + widest - 1) / widest
+	digit := (high + passes - 1) / passes
+	mask := uint64(1)<<digit - 1
+	var counters [1 << widest]uint32
+	count := counters[:1<<digit]
+	for shift := uint(0); shift < high; shift += digit {
+		clear(count)
+		for _, k := range a {
+			count[k>>shift&mask]++
+		}
+		sum := uint32(0)
+		for d, c := range count {
+			count[d] = sum
+			sum += c
+		}
+		for _, k := range a {
+			d := k >> shift & mask
+			tmp[count[d]] = k
 			count[d]++
 		}
 		a, tmp = tmp, a

@@ -5,7 +5,7 @@ package matrix
 // write behind one another within each column, at places counted before.
 func transpose(c *CSR, columns, workers int) CSR {
 	out := CSR{Offsets: make([]uint64, columns+1), Index: make([]uint32, c.Entries()), Value: make([]float32, c.Entries())}
-	// A thread counts in a table of all columns: not more threads than make
+	// A thread counts in a table of all columns: no more threads than keep
 	// those tables smaller than the entries.
 	threads := max(min(workers, 8, c.Entries()/(columns+1)), 1)
 	parts := c.Cut(threads)
