@@ -373,3 +373,24 @@ func TestInt96(t *testing.T) {
 		}
 	}
 }
+
+func TestManyFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for i := range manyFiles + 5 {
+		file(t, fmt.Sprintf("d/%d.parquet", i), ints64("user", int64(i)), ints64("item", 1))
+	}
+	rows, rep, err := read([]string{"d"}, Options{})
+	if err != nil || len(rows) != manyFiles+5 || len(rep.Files) != manyFiles+5 {
+		t.Fatal(len(rows), err)
+	}
+	set, err := Open([]string{"d"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	file(t, "d/7.parquet", ints64("user", 1, 2), ints64("item", 1, 2))
+	err = set.Scan(context.Background(), func(int, int, *Batch) error { return nil })
+	if err == nil || err.Error() != "d/7.parquet: the file changed while it was being read" {
+		t.Errorf("a file that changes: %v", err)
+	}
+}

@@ -73,6 +73,10 @@ func Open(paths []string, o Options) (*Set, error) {
 	return s, nil
 }
 
+// manyFiles is how many files stay open at a time between the reading of
+// their footers and of their data.
+const manyFiles = 200
+
 func (s *Set) open(names []string) error {
 	for _, n := range names {
 		f, err := table.Open(n)
@@ -80,6 +84,9 @@ func (s *Set) open(names []string) error {
 			return err
 		}
 		s.files = append(s.files, f)
+		if len(names) > manyFiles {
+			f.Rest()
+		}
 	}
 	fields := make([][]table.Field, len(s.files))
 	hives := make([][]hive, len(s.files))
@@ -163,7 +170,7 @@ func (s *Set) choose(file string, fields []table.Field) error {
 	o := s.options
 	explicit := [4]string{o.User, o.Item, o.Value, o.Time}
 	roles := [4]Role{User, Item, Value, Time}
-	wanted := [4]bool{true, true, !o.NoValue || o.MinValue != nil || o.Value != "", !o.NoTime}
+	wanted := [4]bool{true, true, !o.NoValue || o.MinValue != nil, !o.NoTime}
 	taken := map[string]Role{}
 	for r, role := range roles {
 		if explicit[r] == "" || !wanted[r] {

@@ -63,13 +63,21 @@ func (s *Set) Scan(ctx context.Context, fn func(w, part int, b *Batch) error) er
 			}
 		}
 	}
-	for i := range digests {
+	for i, f := range s.files {
+		if err := f.Unchanged(); err != nil {
+			return err
+		}
 		s.report.Files[i].Digest = digests[i]
 	}
 	return s.finish(tallies)
 }
 
 func hash(f *table.File) (digest.Digest, error) {
+	release, err := f.Hold()
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	defer release()
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, io.NewSectionReader(f, 0, f.Size()), make([]byte, 1<<20)); err != nil {
 		return digest.Digest{}, fault.Data("%s: %v", f.Name(), err)
@@ -144,6 +152,11 @@ func (s *Set) Micros(t int64) int64 {
 func (s *Set) scanPart(ctx context.Context, w, p int, t *tally, fn func(w, part int, b *Batch) error) error {
 	pt := s.parts[p]
 	f := s.files[pt.file]
+	release, err := f.Hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	var conv [4]*converter
 	var at [4]int // place in the reader's columns
 	var places []int

@@ -3,6 +3,7 @@ package recs
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
@@ -35,7 +36,7 @@ func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs [
 	if err := Refuse(name, inputs); err != nil {
 		return w, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
+	f, err := temporary(name)
 	if err != nil {
 		return w, fault.New(fault.Failed, "%s: %v", name, cause(err))
 	}
@@ -51,9 +52,6 @@ func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs [
 		return Written{}, named(name, err)
 	}
 	err = h.w.Flush()
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -76,6 +74,18 @@ func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs [
 	syncFolder(filepath.Dir(name))
 	w.Path, w.Bytes, w.Digest = name, h.n, digest.Digest(h.h.Sum(nil))
 	return w, nil
+}
+
+// temporary makes a new file beside name, with the permissions that the user's
+// mask gives to new files.
+func temporary(name string) (f *os.File, err error) {
+	for range 100 {
+		f, err = os.OpenFile(filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()[:8]+".tmp"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return f, err
 }
 
 // named puts the file's name before an error that has not got it.

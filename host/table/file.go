@@ -50,12 +50,17 @@ type Field struct {
 // File is an open Parquet file. Its methods may be called concurrently.
 type File struct {
 	name   string
-	file   *os.File
 	size   int64
+	stat   os.FileInfo
 	meta   format.FileMetaData
 	leaves []leaf
 	fields []Field
 	rows   int64
+
+	mu   sync.Mutex
+	file *os.File // nil while it rests
+	held int
+	rest bool
 }
 
 // maxGroupRows bounds the rows of a row group that is believed: a page of one
@@ -81,7 +86,7 @@ func Open(name string) (f *File, err error) {
 	if !st.Mode().IsRegular() {
 		return nil, fault.Data("%s: not a regular file", name)
 	}
-	f = &File{name: name, file: file, size: st.Size()}
+	f = &File{name: name, file: file, size: st.Size(), stat: st}
 	defer f.guard(&err, "footer")
 	if err := f.readFooter(); err != nil {
 		var fe *fault.Error
@@ -182,7 +187,74 @@ func (f *File) checkGroups() error {
 }
 
 // Close closes the file.
-func (f *File) Close() error { return f.file.Close() }
+func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil {
+		return nil
+	}
+	err := f.file.Close()
+	f.file = nil
+	return err
+}
+
+// Rest closes the file until Hold wants it: for data sets of more files than
+// a process may have open.
+func (f *File) Rest() {
+	f.Close()
+	f.mu.Lock()
+	f.rest = true
+	f.mu.Unlock()
+}
+
+// Hold opens the file again if it rests, and keeps it open until release is
+// called. A file that has become another one is an error.
+func (f *File) Hold() (release func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil {
+		file, err := os.Open(f.name)
+		if err != nil {
+			return nil, openFault(f.name, err)
+		}
+		st, err := file.Stat()
+		if err == nil {
+			err = f.same(st)
+		}
+		if err != nil {
+			file.Close()
+			return nil, err
+		}
+		f.file = file
+	}
+	f.held++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.held--; f.held == 0 && f.rest && f.file != nil {
+			f.file.Close()
+			f.file = nil
+		}
+	}, nil
+}
+
+// Unchanged returns an error where the file has been written to, or another
+// has taken its name, since it was opened: what was read, and its digest, may
+// then be of neither.
+func (f *File) Unchanged() error {
+	st, err := os.Stat(f.name)
+	if err != nil {
+		return openFault(f.name, err)
+	}
+	return f.same(st)
+}
+
+func (f *File) same(st os.FileInfo) error {
+	if !os.SameFile(f.stat, st) || st.Size() != f.size || !st.ModTime().Equal(f.stat.ModTime()) {
+		return fault.Data("%s: the file changed while it was being read", f.name)
+	}
+	return nil
+}
 
 // Name is the name the file was opened by.
 func (f *File) Name() string { return f.name }
