@@ -117,6 +117,14 @@ func TestEscape(t *testing.T) {
 			t.Errorf("%s: %v", a.name, err)
 		}
 	}
+	strict, err := NewProcesses(Options{Module: goGuest(t), Name: "guest.wasm", Limits: testLimits, RequireIsolation: true, Cache: e.(*processes).options.Cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer strict.Close()
+	if _, err := strict.Describe(context.Background()); err != nil {
+		t.Errorf("with full isolation required: %v", err)
+	}
 	// The parent is well.
 	if err := e.Run(context.Background(), tasksOf(t, stageFresh, 1, nil, 1), drop); err != nil {
 		t.Error(err)

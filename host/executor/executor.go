@@ -112,4 +112,8 @@ type Options struct {
 	Workers     int    // tasks run at a time
 	Limits      Limits
 	Interpreter bool // wazero's interpreter instead of its compiler
+
+	// RequireIsolation refuses to run a guest where one of the walls of a
+	// worker process cannot be had.
+	RequireIsolation bool
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rechost/guest/abi"
+	"rechost/host/fault"
 	"rechost/host/sandbox"
 )
 
@@ -30,6 +31,10 @@ func NewGoroutines(o Options) (*Goroutines, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
+	}
+	if o.RequireIsolation {
+		return nil, fault.Use("guests inside this process are not isolated, and full isolation is required").
+			WithHint("use worker processes: --executor processes; or leave out --require-isolation")
 	}
 	return &Goroutines{options: o, files: files{arrays: o.Arrays}}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 // each. A worker is killed at the deadline, whatever it is doing, and replaced.
 type processes struct {
 	options Options
+	path    string   // of the workers' binary
 	module  *os.File // sealed memfd
 	scratch string   // folder for compiled code where none was given
 	slots   []slot
@@ -64,8 +66,8 @@ func (l lock) take(ctx context.Context) error {
 func (l lock) give() { <-l }
 
 // NewProcesses returns an executor whose guests run in worker processes: this
-// program's own binary with the argument WorkerCommand, or what the
-// environment variable WorkerEnv names. They are started at once, so that they
+// program's own binary with the argument WorkerCommand, or what Options.Worker
+// or the environment variable WorkerEnv names. They are started at once, so that they
 // compile the module while the caller reads its data.
 func NewProcesses(o Options) (Executor, error) {
 	o, err := o.withDefaults()
@@ -75,6 +77,9 @@ func NewProcesses(o Options) (Executor, error) {
 	p := &processes{options: o, slots: make([]slot, o.Workers), compiling: newLock()}
 	for i := range p.slots {
 		p.slots[i].lock = newLock()
+	}
+	if p.path, err = o.binary(); err != nil {
+		return nil, err
 	}
 	p.closing, p.close = context.WithCancel(context.Background())
 	if p.options.Cache == "" && !o.Interpreter {
@@ -123,10 +128,8 @@ func fileExists(name string) bool {
 // this very binary and these options. If it errs, a worker says so.
 func (p *processes) marker() string {
 	var id string
-	if exe, err := os.Executable(); err == nil {
-		if fi, err := os.Stat(exe); err == nil {
-			id = fmt.Sprint(fi.Size(), fi.ModTime().UnixNano())
-		}
+	if fi, err := os.Stat(p.path); err == nil {
+		id = fmt.Sprint(fi.Size(), fi.ModTime().UnixNano())
 	}
 	key := digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, runtime.GOARCH, p.options.digest()})
 	return filepath.Join(p.options.Cache, "compiled-"+key.Short())
@@ -218,7 +221,7 @@ func (p *processes) accept(s *slot, w *workerProcess, err error) (*workerProcess
 
 // start starts a worker and waits until it has compiled and locked itself in.
 func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProcess, stale bool, err error) {
-	if w, err = spawn(); err != nil {
+	if w, err = spawn(p.path); err != nil {
 		return nil, false, err
 	}
 	var m *message
@@ -236,8 +239,9 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 	if err == nil {
 		switch m.Kind {
 		case msgReady:
-			p.noteWalls(m.Walls)
-			return w, false, nil
+			if err = p.noteWalls(m.Walls); err == nil {
+				return w, false, nil
+			}
 		case msgFailed:
 			stale, err = m.Stale, m.failed()
 		default:
@@ -260,7 +264,9 @@ func (p *processes) cpu() uint64 {
 	return uint64(math.Ceil((retireAfter.Seconds() + p.options.Limits.Deadline.Seconds() + 60) * threads))
 }
 
-func (p *processes) noteWalls(walls []string) {
+// noteWalls keeps what a worker says that it stands behind, and refuses it
+// where that is not all and all is asked for.
+func (p *processes) noteWalls(walls []string) error {
 	if len(walls) > 50 {
 		walls = walls[:50]
 	}
@@ -270,6 +276,16 @@ func (p *processes) noteWalls(walls []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.walls = walls
+	if !p.options.RequireIsolation {
+		return nil
+	}
+	for _, need := range []string{wallProcess, wallLimits, wallLandlock, wallSeccomp} {
+		if !slices.ContainsFunc(walls, func(w string) bool { return strings.HasPrefix(w, need) }) {
+			return fault.New(fault.Failed, "this system does not give its worker processes %s, and full isolation is required", need).
+				WithHint("a kernel of 5.13 or newer with Landlock and seccomp, and a binary built with CGO_ENABLED=0; or leave out --require-isolation")
+		}
+	}
+	return nil
 }
 
 // watch runs f, which talks to the worker, and kills the worker when the

@@ -35,6 +35,7 @@ type workerProcess struct {
 
 	mu     sync.Mutex
 	killed error // why we killed it
+	closed bool  // host is
 }
 
 // spawner starts processes from one thread that lives as long as this process
@@ -50,16 +51,24 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return c
 })
 
+// binary is the program that is started as a worker.
+func (o Options) binary() (string, error) {
+	if o.Worker != "" {
+		return o.Worker, nil
+	}
+	if path := os.Getenv(WorkerEnv); path != "" {
+		return path, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fault.New(fault.Failed, "cannot find the program for workers: %v", err)
+	}
+	return path, nil
+}
+
 // spawn starts a worker. It has a fixed environment and no descriptor of ours
 // but its end of the socket pair.
-func spawn() (*workerProcess, error) {
-	path := os.Getenv(WorkerEnv)
-	if path == "" {
-		var err error
-		if path, err = os.Executable(); err != nil {
-			return nil, fault.New(fault.Failed, "cannot find the program for workers: %v", err)
-		}
-	}
+func spawn(path string) (*workerProcess, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot make a socket pair: %v", err)
@@ -94,15 +103,22 @@ func spawn() (*workerProcess, error) {
 }
 
 // kill ends the worker at once; why is what a request that it was working on
-// fails with.
+// fails with. A timer may call it at any time.
 func (w *workerProcess) kill(why error) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.killed == nil {
 		w.killed = why
 	}
-	w.mu.Unlock()
-	syscall.Kill(-w.cmd.Process.Pid, syscall.SIGKILL)
-	w.cmd.Process.Kill()
+	if w.closed {
+		return
+	}
+	select {
+	case <-w.ended: // its number may be another's by now
+	default:
+		syscall.Kill(-w.cmd.Process.Pid, syscall.SIGKILL)
+		w.cmd.Process.Kill()
+	}
 	// Wakes us where something else holds the worker's end.
 	unix.Shutdown(int(w.host.Fd()), unix.SHUT_RDWR)
 }
@@ -117,7 +133,12 @@ func (w *workerProcess) wasKilled() bool {
 func (w *workerProcess) close() {
 	w.kill(errors.New("closed"))
 	<-w.ended
-	w.host.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.closed = true
+		w.host.Close()
+	}
 }
 
 // died explains why the worker cannot be talked to; err is what talking gave.
