@@ -181,7 +181,7 @@ type bars struct {
 
 func newBars(w io.Writer, p *progress) *bars {
 	return &bars{p: p, bars: map[string]*mpb.Bar{}, behind: map[string]*behind{},
-		out: mpb.New(mpb.WithOutput(w), mpb.WithWidth(100), mpb.WithAutoRefresh())}
+		out: mpb.New(mpb.WithOutput(w), mpb.WithWidth(48), mpb.WithAutoRefresh())}
 }
 
 // behind is what the drawing goroutine reads of a part, to write behind its bar.
@@ -236,7 +236,10 @@ func (b *bars) close() {
 // status is what stands behind a bar: done of all, rate, time left.
 func (x part) status(now time.Time) string {
 	all := x.all()
-	if x.ended {
+	switch {
+	case x.ended && all == 0:
+		return " " + secondsText(x.took.Seconds())
+	case x.ended:
 		return fmt.Sprintf(" %d/%d, %s", all, all, secondsText(x.took.Seconds()))
 	}
 	text := fmt.Sprintf(" %d", all)

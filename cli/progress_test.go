@@ -93,6 +93,7 @@ func TestStatus(t *testing.T) {
 		{part{done: 5, total: 10, began: now.Add(-5 * time.Second)}, " 5/10, 1/s, 6s left"},
 		{part{done: 5, kept: 5, total: 10, began: now.Add(-5 * time.Second)}, " 5/10"},
 		{part{earlier: 10, done: 5, total: 30, began: now.Add(-3 * time.Second)}, " 15/30, 5/s, 4s left"},
+		{part{ended: true, took: 1500 * time.Millisecond}, " 1.50 s"},
 		{part{done: 10, total: 10, ended: true, took: 1500 * time.Millisecond}, " 10/10, 1.50 s"},
 	} {
 		if got := x.part.status(now); got != x.want {
