@@ -174,13 +174,16 @@ func neighbours(t *guest.Task) {
 	if t.Bool("normalize") {
 		p.Norms = t.F32("columns.norm")
 	}
-	lists := t.Lists("neighbours", "item", "value")
-	t.Blocks(1024, func(first, rows int) {
+	lists, k := t.Lists("neighbours", "item", "value"), t.Int("neighbours")
+	t.Blocks(block(k), func(first, rows int) {
 		p.A, p.Diagonal = items.Slice(first, rows), t.First+first
 		p.Alpha, p.Beta = alpha[first:first+rows], beta[first:first+rows]
-		lists.AddAll(num.ProductTopK(p, t.Int("neighbours")))
+		lists.AddAll(num.ProductTopK(p, k))
 	})
 }
+
+// block is the number of lists of k that are made at a time: at most 32 MiB.
+func block(k int) int { return max(1, min(1024, (4<<20)/k)) }
 
 // turn makes the lists of an item's neighbours into those of the items whose
 // neighbour it is, which is what scoring by profile needs.
@@ -195,7 +198,7 @@ func score(t *guest.Task) {
 	profiles := t.Sparse("targets", "item", "value", t.Items())
 	p := num.Product{B: t.Sparse("neighbours", "item", "value", t.Items())}
 	lists := t.Recommendations()
-	t.Blocks(1024, func(first, rows int) {
+	t.Blocks(block(t.Top()), func(first, rows int) {
 		if p.A = profiles.Slice(first, rows); !t.KeepSeen() {
 			p.Without = p.A
 		}
