@@ -3,6 +3,8 @@ package guesttest
 import (
 	"bufio"
 	"cmp"
+	"compress/gzip"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -159,6 +161,31 @@ func Gowalla(t testing.TB, part string) *Labelled {
 	return label(rows)
 }
 
+// MovieLens1MLeaveOneOut reads the split of MovieLens 1M that came with "Neural
+// collaborative filtering": the training matrix, all values 1, and for each
+// user the held-out item and 99 others to rank it among. The test is skipped
+// where the data is not.
+func MovieLens1MLeaveOneOut(t testing.TB) (train *Labelled, held []int, others [][]int) {
+	t.Helper()
+	lines(t, func(f []int) { held = append(held, f[1]) }, "ml-1m-ncf", "ml-1m.test.rating")
+	lines(t, func(f []int) { others = append(others, f[2:]) }, "ml-1m-ncf", "ml-1m.test.negative")
+	users, items := map[int]int{}, map[int]int{}
+	number := func(m map[int]int, id int) int { // by first appearance
+		if _, ok := m[id]; !ok {
+			m[id] = len(m)
+		}
+		return m[id]
+	}
+	var rows []raw
+	lines(t, func(f []int) {
+		u, i := number(users, f[0]), number(items, f[1])
+		if held[u] != i {
+			rows = append(rows, raw{u, i, 1})
+		}
+	}, "ml-1m", "ratings.csv.gz")
+	return label(rows), held, others
+}
+
 // lines calls do with the numbers of each line of a file in the folder that
 // RECHOST_DATA names, by default shared/data beside the repository.
 func lines(t testing.TB, do func([]int), path ...string) {
@@ -183,18 +210,27 @@ func lines(t testing.TB, do func([]int), path ...string) {
 		t.Skipf("no data: %v (RECHOST_DATA names its folder)", err)
 	}
 	defer f.Close()
-	s := bufio.NewScanner(f)
+	var r io.Reader = f
+	if strings.HasSuffix(name, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := bufio.NewScanner(r)
 	s.Buffer(nil, 1<<20)
+	first := true // a line of names
 	for s.Scan() {
 		var row []int
-		for _, w := range strings.Fields(s.Text()) {
+		for _, w := range strings.FieldsFunc(s.Text(), func(r rune) bool { return strings.ContainsRune(" \t,()", r) }) {
 			n, err := strconv.Atoi(w)
-			if err != nil {
+			if err != nil && !first {
 				t.Fatalf("%s: %v", name, err)
 			}
-			row = append(row, n)
+			if err == nil {
+				row = append(row, n)
+			}
 		}
-		if len(row) > 0 {
+		if first = false; len(row) > 0 {
 			do(row)
 		}
 	}
