@@ -39,7 +39,9 @@ func dataDir(t testing.TB) string {
 	return d
 }
 
-// readAll reads every flat column and returns the rows of each as text.
+// readAll reads every flat column and returns the rows of each as text. Of a
+// row group that claims more than a million rows, which a page of one run can
+// make true, it reads the first piece.
 func readAll(name string) (map[string][]string, error) {
 	f, err := Open(name)
 	if err != nil {
@@ -58,6 +60,12 @@ func readAll(name string) (map[string][]string, error) {
 		}
 		out[fd.Name] = []string{}
 		for g := range f.Groups() {
+			if f.GroupRows(g) > 1<<20 {
+				if _, err := f.Reader(g, []int{i}).Next(1 << 16); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			v, err := f.Read(g, []int{i})
 			if err != nil {
 				return nil, err
