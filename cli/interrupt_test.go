@@ -51,7 +51,7 @@ func TestInterruptAndResume(t *testing.T) {
 	// Many small turns, so that the signal comes between them; enough of them
 	// that it cannot come too late.
 	job := []string{"run", "--module", filepath.Join(modules, "als.wasm"), "r.parquet",
-		"--param", "iterations=400", "--param", "factors=16", "--workers", "2", "--shards", "2"}
+		"--param", "iterations=120", "--param", "factors=16", "--workers", "2", "--shards", "2"}
 	cmd := rechost("a", job...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs

@@ -45,9 +45,8 @@ type progress struct {
 	order []string
 	parts map[string]*part
 	done  int // tasks of all stages
-	total int // as far as known
 	kept  int // of done, found in the journal
-	notes []string
+	last  time.Time
 }
 
 // part is a phase, or all turns of one stage.
@@ -60,17 +59,16 @@ type part struct {
 	turns       int // of all repeats around it; 1 outside one
 	done, kept  int
 	total       int
-	began       time.Time
 	ended       bool
-	took        time.Duration
+	took        time.Duration // up to the last event; of a stage in a repeat, in its own turns only
+	since       time.Time     // while it is the one going on: of the last event; else zero
 }
 
-func newProgress() *progress { return &progress{parts: map[string]*part{}} }
+func newProgress() *progress { return &progress{parts: map[string]*part{}, last: time.Now()} }
 
 // take adds an event and returns the part it is about, or nil for a note.
 func (p *progress) take(e host.Event, now time.Time) *part {
 	if e.Note != "" {
-		p.notes = append(p.notes, e.Note)
 		return nil
 	}
 	name, unit := e.Phase, "row group"
@@ -79,7 +77,7 @@ func (p *progress) take(e host.Event, now time.Time) *part {
 	}
 	x := p.parts[name]
 	if x == nil {
-		x = &part{name: name, unit: unit, turn: e.Turn, began: now, turns: 1}
+		x = &part{name: name, unit: unit, turn: e.Turn, turns: 1}
 		p.parts[name] = x
 		p.order = append(p.order, name)
 	}
@@ -99,8 +97,16 @@ func (p *progress) take(e host.Event, now time.Time) *part {
 	}
 	x.done, x.kept = e.Done, e.Kept
 	x.total = e.Total * max(1, x.turns)
-	x.took = now.Sub(x.began)
+	// One thing goes on at a time: what passed since the last event is its.
+	x.took += now.Sub(p.last)
+	p.last = now
+	for _, other := range p.parts {
+		other.since = time.Time{}
+	}
 	x.ended = e.End && last
+	if !e.End {
+		x.since = now
+	}
 	return x
 }
 
@@ -190,6 +196,12 @@ type behind struct {
 	x  part
 }
 
+func (s *behind) set(x part) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.x = x
+}
+
 func (s *behind) get() part {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,9 +223,9 @@ func (b *bars) event(e host.Event) {
 			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.get().status(time.Now()) })))
 	}
-	s.mu.Lock()
-	s.x = *x
-	s.mu.Unlock()
+	for name, s := range b.behind {
+		s.set(*b.p.parts[name])
+	}
 	bar := b.bars[x.name]
 	if x.total > 0 {
 		bar.SetTotal(int64(x.total), false)
@@ -247,7 +259,10 @@ func (x part) status(now time.Time) string {
 		text += fmt.Sprintf("/%d", x.total)
 	}
 	// What the journal had took no time and says nothing about what is left.
-	ran, took := all-x.allKept(), now.Sub(x.began).Seconds()
+	ran, took := all-x.allKept(), x.took.Seconds()
+	if !x.since.IsZero() {
+		took += now.Sub(x.since).Seconds()
+	}
 	if ran > 0 && took > 0.5 {
 		rate := float64(ran) / took
 		text += fmt.Sprintf(", %.3g/s", rate)

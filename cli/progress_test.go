@@ -89,15 +89,37 @@ func TestStatus(t *testing.T) {
 		part part
 		want string
 	}{
-		{part{done: 5, total: 0, began: now}, " 5"},
-		{part{done: 5, total: 10, began: now.Add(-5 * time.Second)}, " 5/10, 1/s, 6s left"},
-		{part{done: 5, kept: 5, total: 10, began: now.Add(-5 * time.Second)}, " 5/10"},
-		{part{earlier: 10, done: 5, total: 30, began: now.Add(-3 * time.Second)}, " 15/30, 5/s, 4s left"},
+		{part{done: 5, total: 0}, " 5"},
+		{part{done: 5, total: 10, took: 5 * time.Second}, " 5/10, 1/s, 6s left"},
+		{part{done: 5, total: 10, took: 3 * time.Second, since: now.Add(-2 * time.Second)}, " 5/10, 1/s, 6s left"},
+		{part{done: 5, kept: 5, total: 10, took: 5 * time.Second}, " 5/10"},
+		{part{earlier: 10, done: 5, total: 30, took: 3 * time.Second}, " 15/30, 5/s, 4s left"},
 		{part{ended: true, took: 1500 * time.Millisecond}, " 1.50 s"},
 		{part{done: 10, total: 10, ended: true, took: 1500 * time.Millisecond}, " 10/10, 1.50 s"},
 	} {
 		if got := x.part.status(now); got != x.want {
 			t.Errorf("%+v: %q, want %q", x.part, got, x.want)
 		}
+	}
+}
+
+// The time between two events belongs to what the second one is about.
+func TestTimeOfTurns(t *testing.T) {
+	p := newProgress()
+	now := p.last
+	for _, e := range []host.Event{
+		{Phase: "stage", Stage: "a", Turn: "1/2", Done: 1, Total: 1, End: true},
+		{Phase: "stage", Stage: "b", Turn: "1/2", Done: 1, Total: 1, End: true},
+		{Phase: "stage", Stage: "a", Turn: "2/2", Done: 1, Total: 1, End: true},
+		{Phase: "stage", Stage: "b", Turn: "2/2", Done: 1, Total: 1, End: true},
+	} {
+		now = now.Add(time.Second)
+		if e.Stage == "b" {
+			now = now.Add(time.Second)
+		}
+		p.take(e, now)
+	}
+	if a, b := p.parts["stage a"].took, p.parts["stage b"].took; a != 2*time.Second || b != 4*time.Second {
+		t.Errorf("a took %v, b %v; want 2s and 4s", a, b)
 	}
 }
