@@ -15,7 +15,6 @@ type converter struct {
 	name string
 
 	ints   []int64
-	uints  []uint64
 	floats []float32
 	memo   []int64 // times of a dictionary's texts
 	known  []uint8 // 0 not read, 1 read, 2 missing

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"rechost/host/fault"
 	"rechost/host/table"
@@ -23,7 +22,6 @@ type Set struct {
 	timeClass timeClass
 	unit      string // of plain times, once known
 
-	mu     sync.Mutex
 	report Report
 }
 

@@ -70,16 +70,13 @@ func (x *numbers) codes(dst []uint32, v *table.Vector) {
 		return
 	}
 	if v.Kind == table.Uints {
-		x.fit(v.Uints)
+		fitWindow(x, v.Uints)
 		indexNumbers(x, dst, v.Uints)
 		return
 	}
-	x.fit2(v.Ints)
+	fitWindow(x, v.Ints)
 	indexNumbers(x, dst, v.Ints)
 }
-
-func (x *numbers) fit(ids []uint64) { fitWindow(x, ids) }
-func (x *numbers) fit2(ids []int64) { fitWindow(x, ids) }
 
 // fitWindow widens the window to the ids, where it stays in proportion to the
 // rows seen.

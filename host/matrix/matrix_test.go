@@ -131,16 +131,8 @@ func naive(rs []row, u, i form, d Duplicates, noValue bool) map[string]string {
 		v, sum := last.value, 0.0
 		for _, r := range same {
 			sum += float64(r.value)
-			switch d {
-			case Max:
+			if d == Max {
 				v = max(v, r.value)
-			case First:
-				if r.time == same[0].time {
-					if r == same[0] {
-						v = r.value
-					}
-					v = max(v, r.value)
-				}
 			}
 		}
 		if d == First { // the larger value among the earliest

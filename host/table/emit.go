@@ -16,7 +16,7 @@ type dictionary struct {
 }
 
 func readDictionary(t Type, n int, e format.Encoding, b []byte) (*dictionary, error) {
-	if e != format.Plain && e != format.PlainDictionary {
+	if e != format.Plain && e != plainDictionary {
 		return nil, fmt.Errorf("in encoding %s", e)
 	}
 	// A value takes a byte at least, but a boolean a bit, and a fixed length

@@ -11,6 +11,10 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
+// plainDictionary is how writers of version 1 call RLE_DICTIONARY in data pages
+// and PLAIN in dictionary pages.
+const plainDictionary format.Encoding = 2
+
 // page is a data page whose values have been decoded, and a position in it.
 // Exactly one of codes and vals holds the values that are not null.
 type page struct {
@@ -111,7 +115,7 @@ func bitsFor(max int) uint {
 
 // decode reads the present values.
 func (p *page) decode(c *column, e format.Encoding, b []byte) error {
-	p.indexed = e == format.RLEDictionary || e == format.PlainDictionary
+	p.indexed = e == format.RLEDictionary || e == plainDictionary
 	if !p.indexed {
 		if err := p.vals.decode(c.Type, p.present, e, b); err != nil {
 			return fmt.Errorf("%s: %w", e, err)
