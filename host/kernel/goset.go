@@ -3,14 +3,12 @@ package kernel
 import (
 	"math"
 	"unsafe"
-
-	"rechost/guest/num/naive"
 )
 
 // plain is the form in Go. Its loops have bounds checks, so it is the safest.
 var plain = set{
 	name: "go",
-	dot:  func(x, y *float32, n int) float32 { return naive.Dot(unsafe.Slice(x, n), unsafe.Slice(y, n)) },
+	dot:  goDot,
 	axpy: goAxpy,
 	divide: func(d float32, x *float32, n int) {
 		for i, v := range unsafe.Slice(x, n) {
@@ -28,12 +26,12 @@ var plain = set{
 			row := at(y, int(i)*k)
 			t := cs[e]
 			if ws[e] != 0 {
-				t += float32(ws[e] * naive.Dot(unsafe.Slice(row, k), unsafe.Slice(p, k)))
+				t += float32(ws[e] * goDot(row, p, k))
 			}
 			goAxpy(t, row, q, k)
 		}
 	},
-	tall: 4, wide: 8,
+	tall: 2, wide: 4,
 	tile:  goTile,
 	score: goScore,
 	rate:  goRate,
@@ -43,6 +41,37 @@ var plain = set{
 // at is the address of element i counted from p.
 func at(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
 
+// goDot takes eight lanes, then the other eight, which fit in registers.
+func goDot(x, y *float32, n int) float32 {
+	xs, ys := unsafe.Slice(x, n), unsafe.Slice(y, n)
+	var s [16]float32
+	whole := n &^ 15
+	for l := 0; l < 16; l += 8 {
+		var a, b, c, d, e, f, g, h float32
+		for i := l; i < whole; i += 16 {
+			u, v := (*[8]float32)(xs[i:]), (*[8]float32)(ys[i:])
+			a += float32(u[0] * v[0])
+			b += float32(u[1] * v[1])
+			c += float32(u[2] * v[2])
+			d += float32(u[3] * v[3])
+			e += float32(u[4] * v[4])
+			f += float32(u[5] * v[5])
+			g += float32(u[6] * v[6])
+			h += float32(u[7] * v[7])
+		}
+		*(*[8]float32)(s[l:]) = [8]float32{a, b, c, d, e, f, g, h}
+	}
+	for i := whole; i < n; i++ {
+		s[i-whole] += float32(xs[i] * ys[i])
+	}
+	for w := 8; w > 0; w /= 2 {
+		for l := range w {
+			s[l] += s[l+w]
+		}
+	}
+	return s[0]
+}
+
 func goAxpy(a float32, x, y *float32, n int) {
 	xs, ys := unsafe.Slice(x, n), unsafe.Slice(y, n)
 	for i, v := range xs {
@@ -50,30 +79,41 @@ func goAxpy(a float32, x, y *float32, n int) {
 	}
 }
 
+// goTile keeps its block in variables, which the compiler keeps in registers.
 func goTile(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int) {
-	for i := range 4 {
-		row := (*[8]float32)(unsafe.Pointer(at(dst, i*ldc)))
-		s := *row
-		for p := range n {
-			v, w := *at(a, p*lda+i), (*[8]float32)(unsafe.Pointer(at(b, p*ldb)))
-			for j := range s {
-				s[j] += float32(v * w[j])
-			}
-		}
-		*row = s
+	r0 := (*[4]float32)(unsafe.Pointer(dst))
+	r1 := (*[4]float32)(unsafe.Pointer(at(dst, 1*ldc)))
+	s00, s01, s02, s03 := r0[0], r0[1], r0[2], r0[3]
+	s10, s11, s12, s13 := r1[0], r1[1], r1[2], r1[3]
+	for p := range n {
+		x, y := (*[2]float32)(unsafe.Pointer(at(a, p*lda))), (*[4]float32)(unsafe.Pointer(at(b, p*ldb)))
+		y0, y1, y2, y3 := y[0], y[1], y[2], y[3]
+		x0 := x[0]
+		s00 += float32(x0 * y0)
+		s01 += float32(x0 * y1)
+		s02 += float32(x0 * y2)
+		s03 += float32(x0 * y3)
+		x1 := x[1]
+		s10 += float32(x1 * y0)
+		s11 += float32(x1 * y1)
+		s12 += float32(x1 * y2)
+		s13 += float32(x1 * y3)
 	}
+	*r0 = [4]float32{s00, s01, s02, s03}
+	*r1 = [4]float32{s10, s11, s12, s13}
 }
 
 func goScore(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32 {
+	const tall, wide = 2, 4
 	var any uint32
-	for i := range 4 {
-		clear(unsafe.Slice(at(dst, i*32), 8))
+	for i := range tall {
+		clear(unsafe.Slice(at(dst, i*32), wide))
 	}
-	goTile(dst, 32, a, 4, b, 8, n)
-	h := unsafe.Slice(hits, 4)
-	for i, f := range unsafe.Slice(floor, 4) {
+	goTile(dst, 32, a, tall, b, wide, n)
+	h := unsafe.Slice(hits, tall)
+	for i, f := range unsafe.Slice(floor, tall) {
 		h[i] = 0
-		for j, s := range unsafe.Slice(at(dst, i*32), 8) {
+		for j, s := range unsafe.Slice(at(dst, i*32), wide) {
 			if s > f {
 				h[i] |= 1 << j
 			}
