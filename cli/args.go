@@ -84,7 +84,7 @@ func unknownCommand(c *command, arg string) error {
 		return e.WithHint("did you mean %s %s?", c.path(), near)
 	}
 	if strings.ContainsAny(arg, "./") {
-		return e.WithHint("a path needs a command before it: rechost run --module cf.wasm %s", arg)
+		return e.WithHint("a path needs a command before it: rechost run --module cf.wasm %s", shellWord(arg))
 	}
 	return e.WithHint("%s --help lists the commands", c.path())
 }
@@ -136,3 +136,14 @@ func takesValue(f cli.Flag) bool {
 
 // flagName is the flag as people type it.
 func flagName(f cli.Flag) string { return "--" + f.Names()[0] }
+
+// shellWord is a path as it can be typed into a shell.
+func shellWord(s string) string {
+	plain := strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r > 0x9f || strings.ContainsRune("_-./=,:@%+", r))
+	}) < 0
+	if plain && s != "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

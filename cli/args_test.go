@@ -80,3 +80,13 @@ func TestFlagNamesAreUnique(t *testing.T) {
 	}
 	walk(tree())
 }
+
+func TestShellWord(t *testing.T) {
+	for in, want := range map[string]string{
+		"a/b-1.parquet": "a/b-1.parquet", "день.parquet": "день.parquet", "my file": "'my file'", "a*": "'a*'", "it's": `'it'\''s'`, "": "''",
+	} {
+		if got := shellWord(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}

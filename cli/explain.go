@@ -53,36 +53,46 @@ planning runs.`),
 	}
 }
 
+// lineWriter collects lines whose words may come from a guest.
+type lineWriter struct{ strings.Builder }
+
+// line adds one line, cleaned.
+func (b *lineWriter) line(format string, a ...any) {
+	b.WriteString(oneLine(fmt.Sprintf(format, a...)) + "\n")
+}
+
 // printExplanation writes the plan as a person reads it.
 func printExplanation(w io.Writer, x *host.Explanation) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s (%s)%s\n", x.Module.Name, x.Module.Version, x.Module.Digest.Short(), paramText(x.Parameters))
-	fmt.Fprintf(&b, "%s, %s, %s; lists for %s; up to %s\n", plural(x.Users, "user"), plural(x.Items, "item"),
+	var b lineWriter
+	b.line("%s %s (%s)%s", x.Module.Name, x.Module.Version, x.Module.Digest.Short(), paramText(x.Parameters))
+	b.line("%s, %s, %s; lists for %s; up to %s", plural(x.Users, "user"), plural(x.Items, "item"),
 		plural(x.Entries, "interaction"), plural(x.Targets, "user"), plural(x.Shards, "shard"))
-	fmt.Fprintf(&b, "columns: %s\n\n", columnText(x.Input))
+	b.line("columns: %s", columnText(x.Input))
+	b.line("")
 	next := 0
 	explainSteps(&b, x, x.Plan.Steps, "", &next)
-	fmt.Fprintf(&b, "\n%s, %s of them in the journal\n", plural(x.Tasks, "task"), count(x.Known))
+	b.line("")
+	b.line("%s, %s of them in the journal", plural(x.Tasks, "task"), count(x.Known))
 	for _, s := range x.Stages {
 		if s.Unknown {
-			b.WriteString("what the journal has of the later stages can be told once the earlier ones have run\n")
+			b.line("what the journal has of the later stages can be told once the earlier ones have run")
 			break
 		}
 	}
-	_, err := io.WriteString(w, clean(b.String())+"\n")
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // explainSteps writes steps, repeats indented. next is the place of the next
 // stage, depth first.
-func explainSteps(b *strings.Builder, x *host.Explanation, steps []abi.Step, indent string, next *int) {
+func explainSteps(b *lineWriter, x *host.Explanation, steps []abi.Step, indent string, next *int) {
 	for _, step := range steps {
 		if r := step.Repeat; r != nil {
-			fmt.Fprintf(b, "%srepeat %s", indent, plural(r.Times, "time"))
+			until := ""
 			if r.Until != "" {
-				fmt.Fprintf(b, ", or until %s", r.Until)
+				until = ", or until " + r.Until
 			}
-			b.WriteString("\n")
+			b.line("%srepeat %s%s", indent, plural(r.Times, "time"), until)
 			explainSteps(b, x, r.Steps, indent+"  ", next)
 			continue
 		}
@@ -95,26 +105,26 @@ func explainSteps(b *strings.Builder, x *host.Explanation, steps []abi.Step, ind
 }
 
 // explainStage writes one stage.
-func explainStage(b *strings.Builder, s host.ExplainedStage, indent string, number int) {
-	fmt.Fprintf(b, "%s%d. %s over %s", indent, number, s.Name, s.Over)
+func explainStage(b *lineWriter, s host.ExplainedStage, indent string, number int) {
+	text := fmt.Sprintf("%s%d. %s over %s", indent, number, s.Name, s.Over)
 	if s.Over != abi.OverOnce {
-		fmt.Fprintf(b, " (%s)", plural(s.Rows, "row"))
+		text += fmt.Sprintf(" (%s)", plural(s.Rows, "row"))
 	}
-	fmt.Fprintf(b, ": %s", plural(s.Shards, "task"))
+	text += ": " + plural(s.Shards, "task")
 	if s.Turns > 1 {
-		fmt.Fprintf(b, " a turn, %s turns", count(s.Turns))
+		text += fmt.Sprintf(" a turn, %s turns", count(s.Turns))
 	}
-	fmt.Fprintf(b, ", %s fed", bytesText(s.Bytes))
+	text += fmt.Sprintf(", %s fed", bytesText(s.Bytes))
 	if s.Journal > 0 {
-		fmt.Fprintf(b, ", %s in the journal", count(s.Journal))
+		text += fmt.Sprintf(", %s in the journal", count(s.Journal))
 	}
-	b.WriteString("\n")
+	b.line("%s", text)
 	for _, in := range s.Inputs {
 		arrays := ""
 		if len(in.Arrays) > 0 {
 			arrays = " (" + strings.Join(in.Arrays, ", ") + ")"
 		}
-		fmt.Fprintf(b, "%s     reads %s%s, %s\n", indent, in.Frame, arrays, in.Bind)
+		b.line("%s     reads %s%s, %s", indent, in.Frame, arrays, in.Bind)
 	}
 	for _, out := range s.Outputs {
 		var arrays []string
@@ -132,6 +142,6 @@ func explainStage(b *strings.Builder, s host.ExplainedStage, indent string, numb
 		if out.Combine == abi.Sum {
 			how = ", summed over shards"
 		}
-		fmt.Fprintf(b, "%s     makes %s (%s)%s\n", indent, out.Frame, strings.Join(arrays, ", "), how)
+		b.line("%s     makes %s (%s)%s", indent, out.Frame, strings.Join(arrays, ", "), how)
 	}
 }

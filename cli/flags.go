@@ -71,13 +71,13 @@ func needModule(job host.Job, c *cli.Context) error {
 		path = job.Paths[0]
 	}
 	return fault.Use("%s needs a module", commandPath(c)).
-		WithHint("%s --module bin/modules/cf.wasm %s", commandPath(c), path)
+		WithHint("%s --module bin/modules/cf.wasm %s", commandPath(c), shellWord(path))
 }
 
 func needPaths(job host.Job, c *cli.Context) error {
 	if len(job.Paths) == 0 {
 		return fault.Use("%s needs a Parquet file, a folder of them, or a pattern", commandPath(c)).
-			WithHint("%s --module %s ratings.parquet", commandPath(c), job.Module)
+			WithHint("%s --module %s ratings.parquet", commandPath(c), shellWord(job.Module))
 	}
 	return nil
 }

@@ -98,7 +98,6 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("M", dir)
 			e.Setenv("RECHOST_STORE", store)
-			e.Setenv("COLUMNS", "100")
 			return nil
 		},
 		Condition: func(c string) (bool, error) {
