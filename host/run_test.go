@@ -45,6 +45,7 @@ func TestSameBytes(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(m.name, m.params), func(t *testing.T) {
 			var want digest.Digest
+			store := filepath.Join(t.TempDir(), "store")
 			for i, c := range []struct {
 				path, executor string
 				workers        int
@@ -58,10 +59,14 @@ func TestSameBytes(t *testing.T) {
 				}
 				s := run(t, host.Job{
 					Module: modules(t, m.name), Params: m.params, Paths: []string{c.path}, Shards: 5, Top: 10,
-					Executor: c.executor, Workers: c.workers, NoCache: true, Out: filepath.Join(t.TempDir(), "out.parquet"),
+					Executor: c.executor, Workers: c.workers, Out: filepath.Join(t.TempDir(), "out.parquet"),
+					Store: store, Salt: fmt.Sprint("cold ", i), // share the compiled code, but no task
 				})
 				if i == 0 {
 					want = s.Output.Digest
+				}
+				if s.Reused != 0 {
+					t.Errorf("%d tasks were not run", s.Reused)
 				}
 				if s.Output.Digest != want {
 					t.Errorf("%s, %s, %d workers: digest %s, want %s", filepath.Base(c.path), c.executor, c.workers, s.Output.Digest.Short(), want.Short())
