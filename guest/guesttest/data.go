@@ -187,7 +187,7 @@ func MovieLens1MLeaveOneOut(t testing.TB) (train *Labelled, held []int, others [
 }
 
 // lines calls do with the numbers of each line of a file in the folder that
-// RECHOST_DATA names, by default shared/data beside the repository.
+// RECHOST_DATA names, by default one beside the repository.
 func lines(t testing.TB, do func([]int), path ...string) {
 	t.Helper()
 	root := os.Getenv("RECHOST_DATA")
