@@ -194,6 +194,30 @@ func TestHostileGuests(t *testing.T) {
 	}
 }
 
+// A table stops growing at what the memory limit leaves it, with the rewriter
+// and without.
+func TestTableLimit(t *testing.T) {
+	const most = 10_000
+	g := guest{table: [2]int64{1, -1}, extra: func(m *w.Module, t guestTypes) { m.Table(w.ExternRef, 0, 500) }, run: w.Join(
+		w.RefNull(w.FuncRef), w.I32Const(most-1), w.TableGrow(0), w.I32Const(1), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
+		w.RefNull(w.FuncRef), w.I32Const(1), w.TableGrow(0), w.I32Const(-1), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
+		w.RefNull(w.ExternRef), w.I32Const(500), w.TableGrow(1), w.I32Const(0), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
+		w.RefNull(w.ExternRef), w.I32Const(1), w.TableGrow(1), w.I32Const(-1), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
+		w.I32Const(0))}
+	limits := testLimits
+	limits.Memory = most * entryBytes * 4 * 2
+	for _, cooperative := range []bool{true, false} {
+		m, err := Load(context.Background(), g.bytes(), Options{Name: "g.wasm", Limits: limits, Cooperative: cooperative})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if _, err := m.Run(context.Background(), Call{Config: []byte("{}")}); err != nil {
+			t.Errorf("cooperative %v: %v", cooperative, err)
+		}
+	}
+}
+
 // Recursion without an end runs into a limit and leaves the host well.
 func TestDeepRecursion(t *testing.T) {
 	var self uint32

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -61,7 +60,9 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if err := m.checkMemory(); err != nil {
 		return nil, err
 	}
-	if m.needsRewriting() {
+	if !o.Cooperative && o.Limits.Fuel == 0 {
+		wasm = capTables(wasm, m.tableMax)
+	} else {
 		changed, err := rewrite.Rewrite(wasm, rewrite.Options{
 			Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: m.tableMax, DWARF: true,
 		})
@@ -179,11 +180,14 @@ func (m *Module) checkMemory() error {
 		m.tableMax = uint32(min(maxTable, m.limits.Memory/(4*entryBytes*int64(n))))
 	}
 	for _, t := range m.info.Tables {
+		m.tableMax = max(m.tableMax, t.Min)
+	}
+	for _, t := range m.info.Tables {
 		n := m.tableMax
 		if t.HasMax {
 			n = min(n, t.Max)
 		}
-		m.tables += entryBytes * int64(max(n, t.Min))
+		m.tables += entryBytes * int64(n)
 	}
 	if m.info.Memory == nil {
 		return fault.Mod("the module has no memory: a module exports one as %q", abi.ExportMemory)
@@ -194,15 +198,6 @@ func (m *Module) checkMemory() error {
 			WithHint("allow more with --memory %s", size(least))
 	}
 	return nil
-}
-
-// needsRewriting reports whether anything is to be added: in a process of its
-// own, unmetered, a module with bounded tables runs as it is.
-func (m *Module) needsRewriting() bool {
-	if m.cooperative || m.limits.Fuel > 0 {
-		return true
-	}
-	return slices.ContainsFunc(m.info.Tables, func(t rewrite.Table) bool { return !t.HasMax || t.Max > m.tableMax })
 }
 
 func (m *Module) takeMemory() (*memory, error) {
