@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,7 +100,11 @@ func parquetTitles(name string, take func(id, title string)) error {
 func csvTitles(name string, take func(id, title string)) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return fault.Data("%v", err)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return fault.Data("%s: %v", name, err)
 	}
 	defer f.Close()
 	r := csv.NewReader(bufio.NewReaderSize(f, 1<<16))

@@ -11,6 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+const groupVerify = "What to verify"
+
 func verifyCommand(e *env) *command {
 	var check host.Check
 	var engine string
@@ -18,9 +20,9 @@ func verifyCommand(e *env) *command {
 	var f jobFlags // for its limits
 	var asJSON, quiet bool
 	flags := []cli.Flag{
-		&cli.GenericFlag{Name: "sample", Category: groupModule, Value: &part,
+		&cli.GenericFlag{Name: "sample", Category: groupVerify, Value: &part,
 			Usage: "run only this `SHARE` of the tasks again, chosen at random, such as 0.02 or 2%"},
-		&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Category: groupModule, Destination: &check.Module,
+		&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Category: groupVerify, Destination: &check.Module,
 			Usage: "the module's `FILE` (default: where the manifest says)"},
 		jsonFlag(&asJSON), quietFlag(&quiet),
 		executorFlag(&check.Executor), workersFlag(&check.Workers), engineFlag(&engine), storeFlag(&check.Store, groupHow),
@@ -117,6 +119,6 @@ func place(d *host.Difference) string {
 
 // differs is the failure that a difference is.
 func differs(v *host.Verification) error {
-	return fault.New(fault.Differs, "%s: differs: %s: %s is recorded, %s it is now",
+	return fault.New(fault.Differs, "%s: differs: %s: recorded %s, now %s",
 		v.Manifest, place(v.Difference), v.Difference.Was, v.Difference.Is)
 }

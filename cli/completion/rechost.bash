@@ -1,4 +1,4 @@
-# Completion for rechost in bash; bash-completion is not needed.
+# Completion for rechost in bash 4.3 or newer; bash-completion is not needed.
 _rechost() {
     local cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]:1:COMP_CWORD-1}") answer
     # Bash splits --flag=value into three words.
