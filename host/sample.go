@@ -30,6 +30,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		return err
 	}
 	defer s.close()
+	s.distrustful = true
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}

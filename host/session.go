@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,8 @@ type session struct {
 
 	times Times
 	start time.Time
+
+	distrustful bool // ask the module again, whatever the store remembers of it
 }
 
 // DefaultStore is the store's folder where a job names none.
@@ -239,8 +242,17 @@ func (s *session) prepare(ctx context.Context) error {
 
 // describe asks the module what it is and resolves its parameters.
 func (s *session) describe(ctx context.Context) error {
-	var err error
-	if s.desc, err = s.exec.Describe(ctx); err != nil {
+	text, err := s.remembered("description", nil, func() ([]byte, error) {
+		d, err := s.exec.Describe(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(d)
+	})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &s.desc); err != nil {
 		return err
 	}
 	if err := params.CheckDescription(&s.desc); err != nil {
@@ -249,6 +261,23 @@ func (s *session) describe(ctx context.Context) error {
 	s.module.Name, s.module.Version = s.desc.Name, s.desc.Version
 	s.values, err = params.Resolve(s.desc, s.job.Params)
 	return err
+}
+
+// remembered returns what a module said when it was asked the same before, and
+// asks it otherwise: like a task, the answer is a pure function of the module
+// and the question. What is remembered is checked again like what is new.
+func (s *session) remembered(what string, question []byte, ask func() ([]byte, error)) ([]byte, error) {
+	id := digest.OfParts([]byte(what+"\x00"+s.module.Digest.String()+strconv.Itoa(abi.Version)+"\x00"+s.job.Salt+"\x00"), question)
+	if !s.distrustful {
+		if b := s.store.Blob(id); b != nil {
+			return b, nil
+		}
+	}
+	b, err := ask()
+	if err != nil {
+		return nil, err
+	}
+	return b, s.store.PutBlob(id, b)
 }
 
 // blame puts the module's file before a complaint about it.
@@ -439,7 +468,8 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.planText, err = s.exec.Plan(ctx, config); err != nil {
+	s.planText, err = s.remembered("plan", config, func() ([]byte, error) { return s.exec.Plan(ctx, config) })
+	if err != nil {
 		return err
 	}
 	if s.plan, err = plan.Parse(s.planText); err != nil {
