@@ -171,6 +171,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 // runTasks runs tasks and records what each gave as soon as it has, so that a
 // run that is killed loses only the tasks under way.
 func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []executor.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
+	s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (

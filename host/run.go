@@ -230,7 +230,7 @@ func (s *session) statement(o *outcome, w recs.Written, started time.Time) *mani
 			BuildDefinition: manifest.BuildDefinition{
 				BuildType: manifest.BuildType, ExternalParameters: ext, ResolvedDependencies: deps,
 				InternalParameters: manifest.Internal{
-					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits, Walls: s.exec.Walls(),
+					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits, Walls: s.walls(),
 				},
 			},
 			RunDetails: manifest.RunDetails{
@@ -260,7 +260,7 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 		Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
 		Tasks: len(o.tasks), Reused: o.reused, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
 		Output: w, Manifest: s.job.Manifest, Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers,
-		Walls: s.exec.Walls(), Log: o.log, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
+		Walls: s.walls(), Log: o.log, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
 	}
 }
 

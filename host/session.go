@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rechost/guest/abi"
@@ -55,7 +56,8 @@ type session struct {
 	times Times
 	start time.Time
 
-	distrustful bool // ask the module again, whatever the store remembers of it
+	ran         atomic.Bool // a guest ran: otherwise the store had every answer
+	distrustful bool        // ask the module again, whatever the store remembers of it
 }
 
 // DefaultStore is the store's folder where a job names none.
@@ -273,11 +275,21 @@ func (s *session) remembered(what string, question []byte, ask func() ([]byte, e
 			return b, nil
 		}
 	}
+	s.ran.Store(true)
 	b, err := ask()
 	if err != nil {
 		return nil, err
 	}
 	return b, s.store.PutBlob(id, b)
+}
+
+// walls names what stood between the guests of this run and the machine. Where
+// none ran there was nothing to stand.
+func (s *session) walls() []string {
+	if !s.ran.Load() {
+		return nil
+	}
+	return s.exec.Walls()
 }
 
 // blame puts the module's file before a complaint about it.
