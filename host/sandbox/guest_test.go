@@ -324,7 +324,7 @@ func TestLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"stdout: hello from 3", "stderr: and \uFFFD[2Jfrom stderr", "warning: careful"}
+	want := []string{"stdout: hello from 3", "stderr: and \uFFFD[2Jfrom stderr", "warning: careful", "stdout: and no end"}
 	if strings.Join(r.Log, "|") != strings.Join(want, "|") {
 		t.Errorf("log %q, want %q", r.Log, want)
 	}

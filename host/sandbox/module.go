@@ -273,6 +273,7 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error)
 	if err := c.run(gctx, t.Index); err != nil {
 		return r, err
 	}
+	c.guest.finish()
 	r.Log = c.guest.log
 	r.emitted = c.emitted
 	for i := range c.outputs {

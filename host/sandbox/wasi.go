@@ -124,6 +124,15 @@ func (g *guestState) output(which int, p []byte) {
 	}
 }
 
+// finish ends lines that the guest did not.
+func (g *guestState) finish() {
+	for i, b := range g.lines {
+		if len(b) > 0 {
+			g.output(i, []byte("\n"))
+		}
+	}
+}
+
 func succeed(_ *call, stack []uint64) { stack[0] = errnoSuccess }
 
 func bad(_ *call, stack []uint64) { stack[0] = errnoBadf }

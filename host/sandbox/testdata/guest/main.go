@@ -206,6 +206,7 @@ func run(stage int32) int32 {
 		fmt.Fprintln(os.Stderr, "and \x1b[2Jfrom stderr")
 		log(2, unsafe.Pointer(unsafe.StringData("careful")), 7)
 		progress(1, 2)
+		fmt.Print("and no end")
 	case Random:
 		write("out.y", []uint32{rand.Uint32(), rand.Uint32(), uint32(time.Now().Unix())})
 	case ReturnOne:
