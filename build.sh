@@ -72,8 +72,19 @@ test_all() {
     build
     find_qemu
     say "Tests"
-    go test -timeout 10m ./...
+    go test -v -timeout 10m ./... 2>&1 | results
     cross
+}
+
+# A line a test, and what failed and skipped ones say; go test without -v would
+# not say why a test was skipped, with -v it says everything.
+results() {
+    awk '
+        /^=== / || /^PASS$/ || /^ +--- PASS/ { next }
+        /^--- PASS/ { said = ""; print; fflush(); next }
+        /^ *--- / || /^(ok|FAIL|panic:|#|\?)/ { printf "%s", said; said = ""; print; fflush(); next }
+        { said = said $0 "\n" }
+        END { printf "%s", said }'
 }
 
 # Every system that rechost is for: vet compiles all packages and their tests,
