@@ -2,10 +2,10 @@ package cli
 
 import (
 	"rechost/host"
-	"rechost/host/executor"
 	"rechost/host/fault"
 	"rechost/host/interactions"
 	"rechost/host/matrix"
+	"rechost/host/task"
 
 	"github.com/urfave/cli/v2"
 )
@@ -179,13 +179,13 @@ func storeFlag(to *string, group string) cli.Flag {
 func (f *jobFlags) limitFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "memory", Category: groupLimits, Value: &f.memory,
-			Usage: "memory, tables and stack of a guest together, a `SIZE` such as 512MB (default " + bytesText(executor.DefaultMemory) + ")"},
+			Usage: "memory, tables and stack of a guest together, a `SIZE` such as 512MB (default " + bytesText(task.DefaultMemory) + ")"},
 		&cli.GenericFlag{Name: "deadline", Category: groupLimits, Value: &f.deadline,
-			Usage: "wall-clock `TIME` of compiling, of planning and of each task, such as 30s (default " + shortTime(executor.DefaultDeadline) + ")"},
+			Usage: "wall-clock `TIME` of compiling, of planning and of each task, such as 30s (default " + shortTime(task.DefaultDeadline) + ")"},
 		&cli.GenericFlag{Name: "log-limit", Category: groupLimits, Value: &f.logLimit,
-			Usage: "`SIZE` of a task's messages (default " + bytesText(executor.DefaultLog) + ")"},
+			Usage: "`SIZE` of a task's messages (default " + bytesText(task.DefaultLog) + ")"},
 		&cli.GenericFlag{Name: "output-limit", Category: groupLimits, Value: &f.outputLimit,
-			Usage: "`SIZE` of what a task gives back (default " + bytesText(executor.DefaultOutput) + ")"},
+			Usage: "`SIZE` of what a task gives back (default " + bytesText(task.DefaultOutput) + ")"},
 		&cli.GenericFlag{Name: "fuel", Category: groupLimits, Value: fuel{&f.job.Limits.Fuel},
 			Usage: "`INSTRUCTIONS` that a task may run, metered; the same run always ends at the same place (default: not metered)"},
 	}

@@ -13,6 +13,7 @@ import (
 	"rechost/host/fault"
 	"rechost/host/manifest"
 	"rechost/host/plan"
+	"rechost/host/task"
 )
 
 // outcome is what the stages of a run gave.
@@ -113,7 +114,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	parts := make([]plan.Parts, len(turn.Tasks))
 	joinID := joinIdentity(turn.Tasks)
 	frames, joined := s.joined(turn, joinID)
-	var todo []executor.Task
+	var todo []task.Task
 	var at []int
 	for i, t := range turn.Tasks {
 		e, ok := s.journal.Peek(t.ID)
@@ -143,7 +144,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		if frames, err = turn.Join(parts, s.store); err != nil {
 			return s.stored(err)
 		}
-		if err := s.journal.Put(joinID, frameMetas(frames), executor.Stats{}); err != nil {
+		if err := s.journal.Put(joinID, frameMetas(frames), task.Stats{}); err != nil {
 			return err
 		}
 	}
@@ -170,7 +171,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 
 // runTasks runs tasks and records what each gave as soon as it has, so that a
 // run that is killed loses only the tasks under way.
-func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []executor.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
+func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []task.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
 	s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -215,7 +216,7 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []executor
 }
 
 // keep checks a task's outputs, stores them and enters them in the journal.
-func (s *session) keep(turn *plan.Turn, t executor.Task, r executor.Result) ([]array.Meta, error) {
+func (s *session) keep(turn *plan.Turn, t task.Task, r executor.Result) ([]array.Meta, error) {
 	metas, err := turn.CheckParts(t, r.Data)
 	if err != nil {
 		return nil, s.blame(err)
@@ -228,7 +229,7 @@ func (s *session) keep(turn *plan.Turn, t executor.Task, r executor.Result) ([]a
 	return metas, s.journal.Put(t.ID, metas, r.Stats)
 }
 
-func addStats(sum *executor.Stats, t executor.Stats) {
+func addStats(sum *task.Stats, t task.Stats) {
 	sum.Guest += t.Guest
 	sum.Kernel += t.Kernel
 	sum.Host += t.Host
@@ -239,7 +240,7 @@ func addStats(sum *executor.Stats, t executor.Stats) {
 }
 
 // joinIdentity names the frames that tasks give together.
-func joinIdentity(tasks []executor.Task) digest.Digest {
+func joinIdentity(tasks []task.Task) digest.Digest {
 	b := []byte("join")
 	for _, t := range tasks {
 		b = append(b, t.ID[:]...)

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"rechost/guest/abi"
-	"rechost/host/executor"
 	"rechost/host/plan"
+	"rechost/host/task"
 )
 
 // Explain reads the data, lets the module plan, and tells what Run would do.
@@ -85,7 +85,7 @@ func (s *session) explain() (*Explanation, error) {
 }
 
 // fed is the bytes of the tasks' inputs.
-func fed(tasks []executor.Task) int64 {
+func fed(tasks []task.Task) int64 {
 	var n int64
 	for _, t := range tasks {
 		for _, in := range t.Inputs {

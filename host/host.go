@@ -25,10 +25,10 @@ import (
 
 	"rechost/guest/abi"
 	"rechost/host/digest"
-	"rechost/host/executor"
 	"rechost/host/interactions"
 	"rechost/host/matrix"
 	"rechost/host/recs"
+	"rechost/host/task"
 )
 
 // Job is what to run. The zero value of every field but Module and Paths is a
@@ -53,7 +53,7 @@ type Job struct {
 	Executor    string // Processes or Goroutines; "" is the safest that the system has
 	Worker      string // binary that runs as a worker; "" is this program's own
 	Workers     int    // tasks at a time; 0 is the number of cores
-	Limits      executor.Limits
+	Limits      task.Limits
 	Interpreter bool   // wazero's interpreter instead of its compiler
 	Store       string // folder; "" is in the user's cache folder
 	NoCache     bool   // use a temporary store and remember nothing
@@ -124,12 +124,12 @@ type Module struct {
 
 // StageTime is what a stage took, over all its turns.
 type StageTime struct {
-	Stage  string         `json:"stage"`
-	Turns  int            `json:"turns"`
-	Tasks  int            `json:"tasks"`
-	Reused int            `json:"reused"`
-	Wall   float64        `json:"seconds"`
-	Sum    executor.Stats `json:"sum"` // over the tasks that ran
+	Stage  string     `json:"stage"`
+	Turns  int        `json:"turns"`
+	Tasks  int        `json:"tasks"`
+	Reused int        `json:"reused"`
+	Wall   float64    `json:"seconds"`
+	Sum    task.Stats `json:"sum"` // over the tasks that ran
 }
 
 // Times are the wall-clock seconds of the phases.
@@ -200,7 +200,7 @@ type Check struct {
 	Executor    string
 	Worker      string
 	Workers     int
-	Limits      executor.Limits
+	Limits      task.Limits
 	Store       string // that of the run, for Sample and to show values that differ
 	Progress    func(Event)
 }

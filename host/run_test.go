@@ -13,6 +13,7 @@ import (
 	"rechost/host/digest"
 	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 func run(t testing.TB, j host.Job) *host.Summary {
@@ -167,7 +168,7 @@ func TestHostileModules(t *testing.T) {
 				j := host.Job{
 					Module: hostile(t), Params: map[string]string{"how": c.how}, Paths: []string{data}, Shards: 3, Top: 5,
 					Executor: ex, Workers: 2, Store: store, Out: out,
-					Limits: executor.Limits{Memory: 256 << 20, Deadline: 3 * time.Second, Log: 64 << 10},
+					Limits: task.Limits{Memory: 256 << 20, Deadline: 3 * time.Second, Log: 64 << 10},
 				}
 				start := time.Now()
 				_, err := host.Run(context.Background(), j)

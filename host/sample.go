@@ -17,6 +17,7 @@ import (
 	"rechost/host/manifest"
 	"rechost/host/plan"
 	"rechost/host/recs"
+	"rechost/host/task"
 )
 
 // sampled runs a random share of the recorded tasks again. Each needs its
@@ -57,7 +58,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		recorded := left[:len(turn.Tasks)]
 		left = left[len(turn.Tasks):]
 		parts := make([]plan.Parts, len(recorded))
-		var todo []executor.Task
+		var todo []task.Task
 		var at []int
 		for i, t := range turn.Tasks {
 			r := recorded[i]
@@ -106,7 +107,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 var errStop = fault.New(fault.Differs, "a difference")
 
 // repeat runs tasks again and compares what they give with the record.
-func (s *session) repeat(ctx context.Context, turn *plan.Turn, todo []executor.Task, at []int, recorded []manifest.Task, v *Verification) error {
+func (s *session) repeat(ctx context.Context, turn *plan.Turn, todo []task.Task, at []int, recorded []manifest.Task, v *Verification) error {
 	if len(todo) == 0 {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 func TestMain(m *testing.M) {
@@ -98,10 +99,10 @@ var codeCache = sync.OnceValue(func() string {
 	return dir
 })
 
-var testLimits = Limits{Memory: 256 << 20, Deadline: 30 * time.Second, Log: 64 << 10, Output: 8 << 20}
+var testLimits = task.Limits{Memory: 256 << 20, Deadline: 30 * time.Second, Log: 64 << 10, Output: 8 << 20}
 
 // both runs a test with each executor.
-func both(t *testing.T, workers int, limits Limits, arrays Arrays, f func(t *testing.T, e Executor)) {
+func both(t *testing.T, workers int, limits task.Limits, arrays Arrays, f func(t *testing.T, e Executor)) {
 	t.Helper()
 	for _, kind := range []string{"goroutines", "processes"} {
 		t.Run(kind, func(t *testing.T) {
@@ -110,7 +111,7 @@ func both(t *testing.T, workers int, limits Limits, arrays Arrays, f func(t *tes
 	}
 }
 
-func newExecutor(t testing.TB, kind string, workers int, limits Limits, arrays Arrays) Executor {
+func newExecutor(t testing.TB, kind string, workers int, limits task.Limits, arrays Arrays) Executor {
 	t.Helper()
 	o := Options{Module: goGuest(t), Name: "guest.wasm", Arrays: arrays, Workers: workers, Limits: limits,
 		Cache: filepath.Join(codeCache(), kind)}
@@ -131,16 +132,16 @@ func newExecutor(t testing.TB, kind string, workers int, limits Limits, arrays A
 	return e
 }
 
-func tasksOf(t testing.TB, stage, n int, in []Input, rows int) []Task {
+func tasksOf(t testing.TB, stage, n int, in []task.Input, rows int) []task.Task {
 	t.Helper()
-	tasks := make([]Task, n)
+	tasks := make([]task.Task, n)
 	for i := range tasks {
 		config, err := json.Marshal(abi.Config{ABI: abi.Version, Task: &abi.Task{Shard: i, Shards: n}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		tasks[i] = Task{ID: digest.Of(config), Stage: "users", Index: stage, Shard: i, Shards: n, Config: config,
-			Outputs: []Output{{Name: "out.y", DType: array.F32, Rows: rows}}}
+		tasks[i] = task.Task{ID: digest.Of(config), Stage: "users", Index: stage, Shard: i, Shards: n, Config: config,
+			Outputs: []task.Output{{Name: "out.y", DType: array.F32, Rows: rows}}}
 		for _, x := range in {
 			if x.Rows < 0 { // cut
 				x.First, x.Rows = i*x.Array.Rows/n, (i+1)*x.Array.Rows/n-i*x.Array.Rows/n
@@ -175,7 +176,7 @@ func TestSameBytes(t *testing.T) {
 	for i := range v {
 		v[i] = float32(i) / 7
 	}
-	in := []Input{{Name: "in.x", Array: dir.put(t, v), Rows: -1}}
+	in := []task.Input{{Name: "in.x", Array: dir.put(t, v), Rows: -1}}
 	var want digest.Digest
 	for _, workers := range []int{1, 2, 7} {
 		both(t, workers, testLimits, dir, func(t *testing.T, e Executor) {
@@ -233,7 +234,7 @@ func TestDescribePlan(t *testing.T) {
 // Each failure names module, stage and shard, and leaves the executor well.
 func TestFailures(t *testing.T) {
 	dir := folder(t.TempDir())
-	in := []Input{{Name: "in.x", Array: dir.put(t, make([]float32, 5000)), Rows: -1}}
+	in := []task.Input{{Name: "in.x", Array: dir.put(t, make([]float32, 5000)), Rows: -1}}
 	both(t, 2, testLimits, dir, func(t *testing.T, e Executor) {
 		ctx := context.Background()
 		for _, x := range []struct {
@@ -269,7 +270,7 @@ func TestScribble(t *testing.T) {
 	for i := range v {
 		v[i] = 1
 	}
-	in := []Input{{Name: "in.x", Array: dir.put(t, v), Rows: len(v)}}
+	in := []task.Input{{Name: "in.x", Array: dir.put(t, v), Rows: len(v)}}
 	both(t, 1, testLimits, dir, func(t *testing.T, e Executor) {
 		err := e.Run(context.Background(), tasksOf(t, stageScribble, 3, in, 2), func(i int, r Result) error {
 			defer r.Release()
@@ -394,7 +395,7 @@ func hangDrill() {
 				runtime.GC()
 			}
 		}()
-		err = e.Run(context.Background(), []Task{{Stage: "users", Index: stageLoop, Shards: 1, Config: []byte("{}")}}, drop)
+		err = e.Run(context.Background(), []task.Task{{Stage: "users", Index: stageLoop, Shards: 1, Config: []byte("{}")}}, drop)
 		e.Close()
 	}
 	fmt.Println(err)

@@ -10,6 +10,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
+	"rechost/host/task"
 )
 
 // Goroutines runs a module's tasks in this process. Guests are stopped at
@@ -85,7 +86,7 @@ func (g *Goroutines) Plan(ctx context.Context, config []byte) ([]byte, error) {
 }
 
 // Run runs the tasks, Options.Workers at a time.
-func (g *Goroutines) Run(ctx context.Context, tasks []Task, done func(int, Result) error) error {
+func (g *Goroutines) Run(ctx context.Context, tasks []task.Task, done func(int, Result) error) error {
 	m, err := g.load(ctx)
 	if err != nil {
 		return err
@@ -93,11 +94,11 @@ func (g *Goroutines) Run(ctx context.Context, tasks []Task, done func(int, Resul
 	return each(ctx, g.options.Workers, len(tasks), func(ctx context.Context, _, i int) (Result, error) {
 		t := &tasks[i]
 		r, err := g.task(ctx, m, t)
-		return r, at(g.options.Name, t.place(), err)
+		return r, at(g.options.Name, t.Place(), err)
 	}, done)
 }
 
-func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *Task) (Result, error) {
+func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) (Result, error) {
 	start := time.Now()
 	call := sandbox.Call{Index: t.Index, Config: t.Config, Seed: [32]byte(t.ID)}
 	for _, in := range t.Inputs {
@@ -115,7 +116,7 @@ func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *Task) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	s := Stats(r.Stats)
+	s := task.Stats(r.Stats)
 	s.Host += opening
 	return Result{Data: r.Data, Log: r.Log, Stats: s}, nil
 }

@@ -4,50 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"rechost/guest/abi"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
 )
-
-// The limits where none are given.
-const (
-	DefaultMemory   = 2 << 30
-	DefaultDeadline = 10 * time.Minute
-	DefaultLog      = 1 << 20
-	DefaultOutput   = 4 << 30
-)
-
-// WithDefaults returns l with the defaults in place of zeros.
-func (l Limits) WithDefaults() Limits {
-	if l.Memory == 0 {
-		l.Memory = DefaultMemory
-	}
-	if l.Deadline == 0 {
-		l.Deadline = DefaultDeadline
-	}
-	if l.Log == 0 {
-		l.Log = DefaultLog
-	}
-	if l.Output == 0 {
-		l.Output = DefaultOutput
-	}
-	return l
-}
-
-func (l Limits) check() error {
-	for _, x := range []struct {
-		flag string
-		v    int64
-	}{{"--memory", l.Memory}, {"--deadline", int64(l.Deadline)}, {"--log-limit", l.Log}, {"--output-limit", l.Output}, {"--fuel", l.Fuel}} {
-		if x.v < 0 {
-			return fault.Use("%s cannot be negative", x.flag)
-		}
-	}
-	return nil
-}
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Name == "" {
@@ -56,7 +18,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Workers < 1 {
 		o.Workers = 1
 	}
-	if err := o.Limits.check(); err != nil {
+	if err := o.Limits.Check(); err != nil {
 		return o, err
 	}
 	o.Limits = o.Limits.WithDefaults()
@@ -78,15 +40,6 @@ func at(module, place string, err error) error {
 		Hint: fault.HintOf(err),
 		Err:  err,
 	}
-}
-
-// place names a task: "stage users, shard 3 of 16".
-func (t *Task) place() string {
-	s := fmt.Sprintf("stage %s, shard %d of %d", fault.Clean(t.Stage, 100), t.Shard+1, t.Shards)
-	if t.Iteration > 0 {
-		s += fmt.Sprintf(", iteration %d", t.Iteration+1)
-	}
-	return s
 }
 
 // parseDescription checks what a module says of itself. Nothing in it reaches

@@ -19,6 +19,7 @@ import (
 	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
+	"rechost/host/task"
 )
 
 // processes runs a module's tasks in worker processes, one guest at a time in
@@ -407,18 +408,18 @@ func (p *processes) at(place string, err error) error {
 }
 
 // Run runs the tasks, Options.Workers at a time.
-func (p *processes) Run(ctx context.Context, tasks []Task, done func(int, Result) error) error {
+func (p *processes) Run(ctx context.Context, tasks []task.Task, done func(int, Result) error) error {
 	return each(ctx, len(p.slots), len(tasks), func(ctx context.Context, i, k int) (r Result, err error) {
 		t := &tasks[k]
 		err = p.with(ctx, i, func(w *workerProcess) error {
 			r, err = p.task(w, t)
 			return err
 		})
-		return r, p.at(t.place(), err)
+		return r, p.at(t.Place(), err)
 	}, done)
 }
 
-func (p *processes) task(w *workerProcess, t *Task) (r Result, err error) {
+func (p *processes) task(w *workerProcess, t *task.Task) (r Result, err error) {
 	start := time.Now()
 	drop, err := w.arrays(t, p.options.Arrays)
 	if err != nil {
@@ -475,7 +476,7 @@ func (p *processes) task(w *workerProcess, t *Task) (r Result, err error) {
 }
 
 // mapOutput maps a result, read-only, if it is what it should be.
-func mapOutput(f *os.File, size, left int64, o Output) ([]byte, error) {
+func mapOutput(f *os.File, size, left int64, o task.Output) ([]byte, error) {
 	got, err := checkSealed(f)
 	if err != nil {
 		return nil, err

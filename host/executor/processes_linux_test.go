@@ -21,6 +21,7 @@ import (
 	"rechost/host/digest"
 	"rechost/host/fault"
 	w "rechost/host/sandbox/rewrite/wasmenc"
+	"rechost/host/task"
 )
 
 // A worker that somebody kills costs its own task; the next one gets another.
@@ -86,7 +87,7 @@ func orphanDrill() {
 		if err == nil {
 			if _, err = e.Describe(context.Background()); err == nil {
 				fmt.Println(e.(*processes).slots[0].w.cmd.Process.Pid)
-				e.Run(context.Background(), []Task{{Stage: "users", Index: stageLoop, Shards: 1, Config: []byte("{}")}}, drop)
+				e.Run(context.Background(), []task.Task{{Stage: "users", Index: stageLoop, Shards: 1, Config: []byte("{}")}}, drop)
 			}
 		}
 	}
@@ -313,11 +314,11 @@ func TestManyAndEmptyOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	b, err := mapOutput(f, 0, 100, Output{Rows: 0, DType: array.F32})
+	b, err := mapOutput(f, 0, 100, task.Output{Rows: 0, DType: array.F32})
 	if err != nil || b == nil || len(b) != 0 {
 		t.Errorf("an empty output: %v, %v", b, err)
 	}
-	if _, err := mapOutput(f, 0, 100, Output{Rows: 1, DType: array.F32}); err == nil {
+	if _, err := mapOutput(f, 0, 100, task.Output{Rows: 1, DType: array.F32}); err == nil {
 		t.Error("a missing row was taken")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // maxOpenArrays is how many array files a worker has open at a time.
@@ -179,7 +180,7 @@ func (w *workerProcess) died(err error) error {
 
 // arrays hands the worker those of a task's inputs that it does not have, and
 // names those that it is to close.
-func (w *workerProcess) arrays(t *Task, where Arrays) (drop []digest.Digest, err error) {
+func (w *workerProcess) arrays(t *task.Task, where Arrays) (drop []digest.Digest, err error) {
 	w.clock++
 	for _, in := range t.Inputs {
 		d := in.Array.Digest

@@ -12,6 +12,7 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // The protocol between host and worker: JSON messages over a SOCK_SEQPACKET
@@ -30,12 +31,12 @@ type message struct {
 	Kind string `json:"kind"`
 
 	// hello
-	Name        string `json:"name,omitempty"`
-	Limits      Limits `json:"limits,omitzero"`
-	CacheDir    string `json:"cache_dir,omitempty"`
-	MayCompile  bool   `json:"may_compile,omitempty"` // and put the code into CacheDir
-	Interpreter bool   `json:"interpreter,omitempty"`
-	CPU         uint64 `json:"cpu,omitempty"` // hard limit, seconds
+	Name        string      `json:"name,omitempty"`
+	Limits      task.Limits `json:"limits,omitzero"`
+	CacheDir    string      `json:"cache_dir,omitempty"`
+	MayCompile  bool        `json:"may_compile,omitempty"` // and put the code into CacheDir
+	Interpreter bool        `json:"interpreter,omitempty"`
+	CPU         uint64      `json:"cpu,omitempty"` // hard limit, seconds
 
 	// array
 	Meta array.Meta `json:"meta,omitzero"`
@@ -44,8 +45,8 @@ type message struct {
 	Index   int             `json:"index,omitempty"`
 	ID      digest.Digest   `json:"id,omitzero"`
 	Config  []byte          `json:"config,omitempty"`
-	Inputs  []Input         `json:"inputs,omitempty"`
-	Outputs []Output        `json:"outputs,omitempty"`
+	Inputs  []task.Input    `json:"inputs,omitempty"`
+	Outputs []task.Output   `json:"outputs,omitempty"`
 	Drop    []digest.Digest `json:"drop,omitempty"` // arrays that will not be used again
 
 	// ready
@@ -56,9 +57,9 @@ type message struct {
 	Size   int64 `json:"size,omitempty"`
 
 	// done
-	Stats   Stats    `json:"stats,omitzero"`
-	Log     []string `json:"log,omitempty"`
-	Emitted []byte   `json:"emitted,omitempty"`
+	Stats   task.Stats `json:"stats,omitzero"`
+	Log     []string   `json:"log,omitempty"`
+	Emitted []byte     `json:"emitted,omitempty"`
 
 	// failed
 	Code  fault.Code `json:"code,omitempty"`

@@ -16,6 +16,7 @@ import (
 	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
+	"rechost/host/task"
 )
 
 // hostFD is the worker's end of the socket pair. Beside it a worker has stdin
@@ -105,7 +106,7 @@ func failure(err error, stale bool) *message {
 // workerState is what a worker keeps between calls: nothing of any guest.
 type workerState struct {
 	module *sandbox.Module
-	limits Limits
+	limits task.Limits
 	open   map[digest.Digest]*sandbox.Array
 }
 
@@ -236,7 +237,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 			return err
 		}
 	}
-	s := Stats(r.Stats)
+	s := task.Stats(r.Stats)
 	s.Host += opening + time.Since(start)
 	return send(hostFD, &message{Kind: msgDone, Log: r.Log, Stats: s}, nil)
 }

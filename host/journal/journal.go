@@ -9,15 +9,15 @@ import (
 
 	"rechost/host/array"
 	"rechost/host/digest"
-	"rechost/host/executor"
 	"rechost/host/store"
+	"rechost/host/task"
 )
 
 // Entry is what a task, or a joined stage, gave.
 type Entry struct {
-	Outputs []array.Meta   `json:"outputs"`
-	Engine  string         `json:"engine"` // what ran it; not part of the identity, so that engines can be compared
-	Stats   executor.Stats `json:"stats"`
+	Outputs []array.Meta `json:"outputs"`
+	Engine  string       `json:"engine"` // what ran it; not part of the identity, so that engines can be compared
+	Stats   task.Stats   `json:"stats"`
 }
 
 // Journal reads and writes entries in a store.
@@ -58,7 +58,7 @@ func (j Journal) Get(id digest.Digest) (Entry, bool) {
 }
 
 // Put records the entry of id, whose outputs are in the store already.
-func (j Journal) Put(id digest.Digest, outputs []array.Meta, s executor.Stats) error {
+func (j Journal) Put(id digest.Digest, outputs []array.Meta, s task.Stats) error {
 	b, err := json.Marshal(Entry{outputs, j.Engine, s})
 	if err != nil {
 		return err

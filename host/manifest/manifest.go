@@ -20,8 +20,8 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
-	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // The types that the fields of these names have.
@@ -92,11 +92,11 @@ type External struct {
 
 // Internal is what cannot change a byte.
 type Internal struct {
-	Executor string          `json:"executor"`
-	Engine   string          `json:"engine"`
-	Workers  int             `json:"workers"`
-	Limits   executor.Limits `json:"limits"`
-	Walls    []string        `json:"walls"`
+	Executor string      `json:"executor"`
+	Engine   string      `json:"engine"`
+	Workers  int         `json:"workers"`
+	Limits   task.Limits `json:"limits"`
+	Walls    []string    `json:"walls"`
 }
 
 // Names of the dependencies that are not input files.

@@ -9,8 +9,8 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
-	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // matrix is the frames of a host with 5 users, 3 items and 7 interactions.
@@ -390,7 +390,7 @@ func FuzzParse(f *testing.F) {
 			for k, b := range turn.Makes {
 				e[p.Stages[i].Outputs[k].Frame] = b
 			}
-			var _ []executor.Task = turn.Tasks
+			var _ []task.Task = turn.Tasks
 		}
 	})
 }

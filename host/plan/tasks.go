@@ -6,8 +6,8 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
-	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // Source is what the tasks of a run have in common.
@@ -25,7 +25,7 @@ type Turn struct {
 	Index     int
 	Iteration int
 	Rows      int // that the stage runs over
-	Tasks     []executor.Task
+	Tasks     []task.Task
 	Makes     []Bound // one for each output, without digests
 	outputs   []place // for each of a task's outputs, where it belongs
 	rotated   []bool  // by output frame
@@ -39,13 +39,13 @@ type place struct {
 
 // identity is what a task's outputs depend on, and nothing else.
 type identity struct {
-	Module  digest.Digest    `json:"module"`
-	Stage   *abi.Stage       `json:"stage"`
-	Config  json.RawMessage  `json:"config"`
-	Inputs  []executor.Input `json:"inputs"`
-	ABI     int              `json:"abi"`
-	Kernels int              `json:"kernels"`
-	Salt    string           `json:"salt,omitempty"`
+	Module  digest.Digest   `json:"module"`
+	Stage   *abi.Stage      `json:"stage"`
+	Config  json.RawMessage `json:"config"`
+	Inputs  []task.Input    `json:"inputs"`
+	ABI     int             `json:"abi"`
+	Kernels int             `json:"kernels"`
+	Salt    string          `json:"salt,omitempty"`
 }
 
 // Unroll cuts stage number index into tasks, with the frames of e as inputs.
@@ -75,10 +75,10 @@ func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Tu
 	offsets := map[string][]uint64{}
 	for shard := range shards {
 		first, n := cut[shard], cut[shard+1]-cut[shard]
-		task := executor.Task{Stage: s.Name, Index: index, Iteration: iteration, Shard: shard, Shards: shards}
+		x := task.Task{Stage: s.Name, Index: index, Iteration: iteration, Shard: shard, Shards: shards}
 		c := src.Config
 		c.Task = &abi.Task{Stage: s.Name, Index: index, Iteration: iteration, Shard: shard, Shards: shards, First: first, Rows: n}
-		if task.Config, err = json.Marshal(c); err != nil {
+		if x.Config, err = json.Marshal(c); err != nil {
 			return nil, err
 		}
 		for _, in := range s.Inputs {
@@ -96,13 +96,13 @@ func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Tu
 			if err != nil {
 				return nil, err
 			}
-			task.Inputs = append(task.Inputs, ins...)
+			x.Inputs = append(x.Inputs, ins...)
 		}
 		for _, pl := range t.outputs {
-			task.Outputs = append(task.Outputs, t.output(pl, shard, n, shape))
+			x.Outputs = append(x.Outputs, t.output(pl, shard, n, shape))
 		}
-		task.ID = digest.OfJSON(identity{src.Module, s, task.Config, task.Inputs, abi.Version, abi.KernelVersion, src.Salt})
-		t.Tasks = append(t.Tasks, task)
+		x.ID = digest.OfJSON(identity{src.Module, s, x.Config, x.Inputs, abi.Version, abi.KernelVersion, src.Salt})
+		t.Tasks = append(t.Tasks, x)
 	}
 	return t, nil
 }
@@ -119,7 +119,7 @@ func (p *Plan) Sketch(index, iteration int, e Env, shape Shape, src Source, hidd
 // inputs lists the arrays of frame f that input in asks for, cut to the rows
 // lo to hi: per-row arrays to those rows, offsets to the bounds around them,
 // entries to what lies between.
-func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read func(array.Meta) ([]uint64, error)) ([]executor.Input, error) {
+func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read func(array.Meta) ([]uint64, error)) ([]task.Input, error) {
 	names, entries := in.Arrays, false
 	if len(names) == 0 {
 		names = f.Names()
@@ -142,13 +142,13 @@ func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read f
 		}
 		from, to = int(off[lo]), int(off[hi])
 	}
-	var list []executor.Input
+	var list []task.Input
 	for _, n := range f.Names() {
 		if !want[n] {
 			continue
 		}
 		a := f.Arrays[n]
-		x := executor.Input{Name: in.Frame + "." + n, Array: a.Meta, First: lo, Rows: hi - lo}
+		x := task.Input{Name: in.Frame + "." + n, Array: a.Meta, First: lo, Rows: hi - lo}
 		switch {
 		case n == abi.Offsets:
 			x.Rows++
@@ -162,7 +162,7 @@ func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read f
 	return list, nil
 }
 
-func (t *Turn) output(pl place, shard, rows int, shape Shape) executor.Output {
+func (t *Turn) output(pl place, shard, rows int, shape Shape) task.Output {
 	o, b := t.Stage.Outputs[pl.output], t.Makes[pl.output]
 	a := b.Arrays[pl.array]
 	switch {
@@ -173,7 +173,7 @@ func (t *Turn) output(pl place, shard, rows int, shape Shape) executor.Output {
 		cut := shape.Cut(b.Extent, b.Rows)
 		rows = cut[part+1] - cut[part]
 	}
-	x := executor.Output{Name: o.Frame + "." + pl.array, DType: a.DType, Width: a.Width, Rows: rows}
+	x := task.Output{Name: o.Frame + "." + pl.array, DType: a.DType, Width: a.Width, Rows: rows}
 	switch {
 	case pl.array == abi.Offsets:
 		x.Rows++
@@ -193,7 +193,7 @@ func (t *Turn) shards() int {
 	return 1
 }
 
-// Parts are the outputs of one task: an array for each executor.Output.
+// Parts are the outputs of one task: an array for each task.Output.
 type Parts []array.Meta
 
 // Store is what Join needs of a store.
@@ -287,7 +287,7 @@ func sum[T float32 | float64](parts [][]byte) []T {
 // CheckParts checks what a task gave back against its outputs: shapes as asked
 // for, offsets that rise from 0 to the number of entries. What the numbers
 // mean is checked where it matters: recommendations before they are written.
-func (t *Turn) CheckParts(task executor.Task, data [][]byte) ([]array.Meta, error) {
+func (t *Turn) CheckParts(task task.Task, data [][]byte) ([]array.Meta, error) {
 	bad := func(k int, format string, a ...any) error {
 		return fault.Mod("stage %s, shard %d of %d: output "+task.Outputs[k].Name+": "+format,
 			append([]any{task.Stage, task.Shard + 1, task.Shards}, a...)...)
