@@ -26,6 +26,7 @@ type Turn struct {
 	Iteration int
 	Rows      int // that the stage runs over
 	Tasks     []task.Task
+	shards    int
 	Makes     []Bound // one for each output, without digests
 	outputs   []place // for each of a task's outputs, where it belongs
 	rotated   []bool  // by output frame
@@ -72,6 +73,7 @@ func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Tu
 		}
 	}
 	shards := len(cut) - 1
+	t.shards = shards
 	offsets := map[string][]uint64{}
 	for shard := range shards {
 		first, n := cut[shard], cut[shard+1]-cut[shard]
@@ -184,14 +186,7 @@ func (t *Turn) output(pl place, shard, rows int, shape Shape) task.Output {
 }
 
 // part is the partition that a shard's rotated rows belong to.
-func (t *Turn) part(shard int) int { return (shard + t.Iteration) % max(1, t.shards()) }
-
-func (t *Turn) shards() int {
-	if len(t.Tasks) > 0 {
-		return t.Tasks[0].Shards
-	}
-	return 1
-}
+func (t *Turn) part(shard int) int { return (shard + t.Iteration) % t.shards }
 
 // Parts are the outputs of one task: an array for each task.Output.
 type Parts []array.Meta
