@@ -244,20 +244,11 @@ func (s *session) prepare(ctx context.Context) error {
 
 // describe asks the module what it is and resolves its parameters.
 func (s *session) describe(ctx context.Context) error {
-	text, err := s.remembered("description", nil, func() ([]byte, error) {
-		d, err := s.exec.Describe(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(d)
-	})
+	text, err := s.remembered("description", nil, func() ([]byte, error) { return s.exec.Describe(ctx) })
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, &s.desc); err != nil {
-		return err
-	}
-	if err := params.CheckDescription(&s.desc); err != nil {
+	if s.desc, err = params.Parse(text); err != nil {
 		return s.blame(err)
 	}
 	s.module.Name, s.module.Version = s.desc.Name, s.desc.Version

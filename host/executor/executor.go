@@ -6,7 +6,6 @@ package executor
 import (
 	"context"
 
-	"rechost/guest/abi"
 	"rechost/host/digest"
 	"rechost/host/task"
 )
@@ -37,9 +36,9 @@ type Arrays interface {
 
 // Executor runs one module's tasks.
 type Executor interface {
-	// Describe returns what the module says of itself.
-	Describe(ctx context.Context) (abi.Description, error)
-	// Plan returns the plan's JSON for the configuration's.
+	// Describe returns the JSON that the module describes itself by, unchecked.
+	Describe(ctx context.Context) ([]byte, error)
+	// Plan returns the plan's JSON for the configuration's, unchecked.
 	Plan(ctx context.Context, config []byte) ([]byte, error)
 	// Run runs the tasks and calls done, from one goroutine at a time and in
 	// the order in which they finish, for each that succeeded. It stops at the

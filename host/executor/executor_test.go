@@ -211,8 +211,8 @@ func TestDescribePlan(t *testing.T) {
 	both(t, 1, testLimits, nil, func(t *testing.T, e Executor) {
 		ctx := context.Background()
 		d, err := e.Describe(ctx)
-		if err != nil || d.Name != "guest" || len(d.Parameters) != 1 {
-			t.Fatalf("%+v, %v", d, err)
+		if err != nil || !strings.Contains(string(d), `"name":"guest"`) {
+			t.Fatalf("%s, %v", d, err)
 		}
 		b, err := e.Plan(ctx, []byte(`{"parameters":{}}`))
 		if err != nil || string(b) != `{"steps":[]}` {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"rechost/guest/abi"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
 	"rechost/host/task"
@@ -61,18 +60,14 @@ func (g *Goroutines) load(ctx context.Context) (*sandbox.Module, error) {
 	return g.module, at(g.options.Name, "", g.err)
 }
 
-// Describe returns what the module says of itself.
-func (g *Goroutines) Describe(ctx context.Context) (abi.Description, error) {
+// Describe returns the JSON that the module describes itself by.
+func (g *Goroutines) Describe(ctx context.Context) ([]byte, error) {
 	m, err := g.load(ctx)
 	if err != nil {
-		return abi.Description{}, err
+		return nil, err
 	}
 	b, err := m.Describe(ctx)
-	if err != nil {
-		return abi.Description{}, at(g.options.Name, "describe", err)
-	}
-	d, err := parseDescription(b)
-	return d, at(g.options.Name, "", err)
+	return b, at(g.options.Name, "describe", err)
 }
 
 // Plan returns the plan's JSON for the configuration's.

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rechost/guest/abi"
 	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
@@ -362,14 +361,9 @@ func (p *processes) with(ctx context.Context, i int, f func(w *workerProcess) er
 // toldError is a failure that a healthy worker reported.
 type toldError struct{ error }
 
-// Describe returns what the module says of itself.
-func (p *processes) Describe(ctx context.Context) (abi.Description, error) {
-	b, err := p.emitted(ctx, &message{Kind: msgDescribe}, "describe")
-	if err != nil {
-		return abi.Description{}, err
-	}
-	d, err := parseDescription(b)
-	return d, at(p.options.Name, "", err)
+// Describe returns the JSON that the module describes itself by.
+func (p *processes) Describe(ctx context.Context) ([]byte, error) {
+	return p.emitted(ctx, &message{Kind: msgDescribe}, "describe")
 }
 
 // Plan returns the plan's JSON for the configuration's.

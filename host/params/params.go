@@ -16,9 +16,17 @@ import (
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 
-// CheckDescription examines what a module says of itself, which may be
-// anything, and cleans its texts for a terminal.
-func CheckDescription(d *abi.Description) error {
+// Parse decodes and checks the JSON that a module describes itself by, which
+// may be anything, and cleans its texts for a terminal.
+func Parse(text []byte) (abi.Description, error) {
+	var d abi.Description
+	if err := json.Unmarshal(text, &d); err != nil {
+		return d, fault.Mod("the module's description is not the JSON that it should be: %s", fault.Clean(err.Error(), 200))
+	}
+	return d, check(&d)
+}
+
+func check(d *abi.Description) error {
 	if !nameForm.MatchString(d.Name) {
 		return fault.Mod("the module calls itself %q: names are lower-case letters, digits, - and _, at most 63", fault.Clean(d.Name, 80))
 	}

@@ -19,11 +19,7 @@ const declared = `{"name":"cf","version":"1","summary":"nearest\u001b[2J neighbo
 
 func description(t *testing.T, text string) (abi.Description, error) {
 	t.Helper()
-	var d abi.Description
-	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		t.Fatal(err)
-	}
-	return d, CheckDescription(&d)
+	return Parse([]byte(text))
 }
 
 func TestResolve(t *testing.T) {
