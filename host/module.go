@@ -31,9 +31,6 @@ func (s *session) moduleInfo() (*ModuleInfo, error) {
 	for _, p := range x.Producers {
 		i.Build = append(i.Build, fault.Clean(strings.TrimSpace(p.Field+" "+p.Name+" "+p.Version), 200))
 	}
-	if x.GoVersion != "" {
-		i.Build = append(i.Build, "built with "+x.GoVersion)
-	}
 	for _, l := range strings.Split(strings.TrimSpace(x.GoBuild), "\n") {
 		if l != "" {
 			i.Build = append(i.Build, strings.ReplaceAll(l, "\t", " "))
