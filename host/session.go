@@ -36,7 +36,6 @@ type session struct {
 	module Module
 	wasm   []byte
 	exec   executor.Executor
-	note   func(string)
 	notes  []string
 
 	desc   abi.Description

@@ -4,7 +4,6 @@ import (
 	"os"
 
 	"rechost/host/digest"
-	"rechost/host/fault"
 )
 
 // WorkerCommand is the argument with which a binary is started as a worker: it
@@ -34,9 +33,3 @@ func IsWorker() bool {
 
 // digest names the module.
 func (o Options) digest() digest.Digest { return digest.Of(o.Module) }
-
-// errNoProcesses is for systems where a worker cannot be locked in.
-func errNoProcesses() error {
-	return fault.Use("worker processes need Linux").
-		WithHint("run modules that you trust in this process: --executor goroutines")
-}

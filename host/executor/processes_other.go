@@ -2,10 +2,17 @@
 
 package executor
 
-import "os"
+import (
+	"os"
 
-// NewProcesses is not to be had here.
-func NewProcesses(Options) (Executor, error) { return nil, errNoProcesses() }
+	"rechost/host/fault"
+)
+
+// NewProcesses fails: a worker cannot be locked in here.
+func NewProcesses(Options) (Executor, error) {
+	return nil, fault.Use("worker processes need Linux").
+		WithHint("run modules that you trust in this process: --executor goroutines")
+}
 
 // WorkerMain ends the process: there are no workers here.
 func WorkerMain() {

@@ -176,10 +176,6 @@ func (c *call) f32(what string, ptr uint32, n uint64) []float32 {
 	return vector[float32](c, what, ptr, n)
 }
 
-func (c *call) f64(what string, ptr uint32, n uint64) []float64 {
-	return vector[float64](c, what, ptr, n)
-}
-
 func (c *call) u32(what string, ptr uint32, n uint64) []uint32 {
 	return vector[uint32](c, what, ptr, n)
 }
@@ -224,10 +220,6 @@ func operand[T array.Number](c *call, what string, handle int32, at, n uint64) [
 // operandF32 and its like are operand for the types that kernels take.
 func (c *call) operandF32(what string, handle int32, at, n uint64) []float32 {
 	return operand[float32](c, what, handle, at, n)
-}
-
-func (c *call) operandF64(what string, handle int32, at, n uint64) []float64 {
-	return operand[float64](c, what, handle, at, n)
 }
 
 func (c *call) operandU32(what string, handle int32, at, n uint64) []uint32 {
