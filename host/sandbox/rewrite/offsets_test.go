@@ -96,6 +96,7 @@ func TestOffsets(t *testing.T) {
 func TestUnchanged(t *testing.T) {
 	var m w.Module
 	v := m.Type(nil, nil)
+	m.Global(w.I32, true, w.I32Const(0))
 	m.ExportFunc("f", m.Func(v, nil, body(100)))
 	m.Custom(".debug_line", []byte("lines"))
 	m.Custom("note", []byte("secret"))
