@@ -30,7 +30,7 @@ func lockFiles(dir string, write bool) (walls []string, err error) {
 		rules = append(rules, landlock.RODirs(dir))
 	}
 	if err := landlock.V7.BestEffort().Restrict(rules...); err != nil {
-		return nil, fmt.Errorf("Landlock: %w", err)
+		return nil, fmt.Errorf("restricting by Landlock: %w", err)
 	}
 	return []string{fmt.Sprintf("%s %d", wallLandlock, abi)}, nil
 }
@@ -41,7 +41,7 @@ func lockFiles(dir string, write bool) (walls []string, err error) {
 func lockDown() (walls []string, err error) {
 	if abi, err := ll.LandlockGetABIVersion(); err == nil && abi >= 1 {
 		if err := landlock.V7.BestEffort().Restrict(); err != nil {
-			return nil, fmt.Errorf("Landlock: %w", err)
+			return nil, fmt.Errorf("restricting by Landlock: %w", err)
 		}
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"unsafe"
 
 	"rechost/guest/num/naive"
 )
@@ -59,13 +58,6 @@ func special(r *rand.Rand) func() float32 {
 // fills are the kinds of numbers every kernel is tested with.
 func fills(r *rand.Rand) map[string]func() float32 {
 	return map[string]func() float32{"ordinary": ordinary(r), "special": special(r)}
-}
-
-func bitsOf(x []float32) []uint32 {
-	if len(x) == 0 {
-		return nil
-	}
-	return unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), len(x))
 }
 
 func same(t *testing.T, what string, got, want []float32) {
