@@ -812,9 +812,9 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	MOVQ         norms+16(FP), DX
 	MOVQ         n+40(FP), BX
 	MOVQ         top+48(FP), SI
-	VBROADCASTSS gamma+32(FP), Z2
 	VBROADCASTSS alpha+24(FP), Z0
 	VBROADCASTSS beta+28(FP), Z1
+	VBROADCASTSS gamma+32(FP), Z2
 	MOVL         $0x80000000, DI
 	VMOVD        DI, X3
 	VPBROADCASTD X3, Z3

@@ -11,8 +11,8 @@ func (g *generator) rate() {
 		"turns sums into keys in place; see set.rate.")
 	keys, index, norms, n, top := g.arg("keys"), g.arg("index"), g.arg("norms"), g.arg("n"), g.arg("top")
 	alpha, beta, gamma := g.vec(), g.vec(), g.vec()
-	for name, v := range map[string]operand.Op{"alpha": alpha, "beta": beta, "gamma": gamma} {
-		p, err := g.Param(name).Resolve()
+	for i, v := range []operand.Op{alpha, beta, gamma} {
+		p, err := g.ParamIndex(3 + i).Resolve()
 		if err != nil {
 			panic(err)
 		}
