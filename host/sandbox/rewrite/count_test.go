@@ -176,7 +176,7 @@ func TestYieldStopsEveryBomb(t *testing.T) {
 				t.Fatalf("after %d yields: %v", n, err)
 			}
 			t.Logf("longest silence %v", worst)
-			if worst > 2*time.Second {
+			if worst > time.Second { // without weights, long bodies take 1.5 s and more
 				t.Errorf("silent for %v", worst)
 			}
 		})
