@@ -80,7 +80,7 @@ func parse(root *command, args []string) (commandLine, error) {
 // unknownCommand names the nearest command.
 func unknownCommand(c *command, arg string) error {
 	e := fault.Use("%s has no command %q", c.path(), clean(arg))
-	if near := nearest(arg, c.subNames()); near != "" {
+	if near := fault.Nearest(arg, c.subNames()); near != "" {
 		return e.WithHint("did you mean %s %s?", c.path(), near)
 	}
 	if strings.ContainsAny(arg, "./") {
@@ -101,7 +101,7 @@ func unknownFlag(c *command, arg, name string) error {
 			}
 		}
 	}
-	if near := nearest(name, names); near != "" {
+	if near := fault.Nearest(name, names); near != "" {
 		return e.WithHint("did you mean --%s?", near)
 	}
 	return e.WithHint("%s --help lists the flags", c.path())

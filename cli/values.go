@@ -175,7 +175,7 @@ func (c choice) Set(text string) error {
 			return nil
 		}
 	}
-	if near := nearest(text, c.words); near != "" {
+	if near := fault.Nearest(text, c.words); near != "" {
 		return fmt.Errorf("not one of %s; did you mean %s?", strings.Join(c.words, ", "), near)
 	}
 	return fmt.Errorf("not one of %s", strings.Join(c.words, ", "))

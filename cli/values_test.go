@@ -66,15 +66,3 @@ func TestParams(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"workers", "module", "executor", "explain", "run", "out"}
-	for word, want := range map[string]string{
-		"worker": "workers", "wrokers": "workers", "rnu": "run", "otu": "out", "modul": "module", "modules": "module", "rum": "run", "ran": "run",
-		"exec": "executor", "xyz": "", "o": "", "neighbours": "",
-	} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("%s: %q, want %q", word, got, want)
-		}
-	}
-}

@@ -14,6 +14,7 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/kernel"
 	"rechost/host/manifest"
 	"rechost/host/matrix"
 	"rechost/host/recs"
@@ -303,7 +304,8 @@ func engineName(interpreter bool) string {
 	if interpreter {
 		kind = "interpreter"
 	}
-	return "wazero " + moduleVersion("github.com/tetratelabs/wazero") + " " + kind + " " + runtime.GOARCH
+	form, _ := kernel.Name()
+	return "wazero " + moduleVersion("github.com/tetratelabs/wazero") + " " + kind + " " + runtime.GOARCH + ", kernels " + form
 }
 
 // InspectModule tells what can be known of Job.Module without data. The module

@@ -19,6 +19,7 @@ import (
 	"rechost/host/fault"
 	"rechost/host/interactions"
 	"rechost/host/journal"
+	"rechost/host/kernel"
 	"rechost/host/matrix"
 	"rechost/host/params"
 	"rechost/host/plan"
@@ -107,6 +108,9 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	}
 	if s.job.Shards < 0 || s.job.Shards > 4096 {
 		return s, fault.Use("%d shards cannot be had: 1 to 4,096", s.job.Shards)
+	}
+	if _, err = kernel.Name(); err != nil {
+		return s, fault.New(fault.Usage, "%v", err)
 	}
 	if err = s.openModule(); err != nil {
 		return s, err

@@ -17,6 +17,7 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/kernel"
 	"rechost/host/task"
 )
 
@@ -88,6 +89,9 @@ func spawn(path string) (*workerProcess, error) {
 		"GODEBUG=decoratemappings=0,containermaxprocs=0,updatemaxprocs=0",
 		fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)),
 		WorkerCommandEnv + "=1",
+	}
+	if form := os.Getenv(kernel.FormEnv); form != "" {
+		w.cmd.Env = append(w.cmd.Env, kernel.FormEnv+"="+form)
 	}
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

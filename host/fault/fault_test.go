@@ -56,9 +56,10 @@ func TestClean(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	names := []string{"neighbours", "shrink", "similarity", "k1", "b"}
+	names := []string{"neighbours", "shrink", "similarity", "k1", "workers", "module", "executor", "explain", "run", "out"}
 	for in, want := range map[string]string{
-		"neighbors": "neighbours", "shirnk": "shrink", "Similarity": "similarity", "k2": "k1", "unrelated": "", "": "b",
+		"neighbors": "neighbours", "shirnk": "shrink", "Similarity": "similarity", "k2": "k1", "worker": "workers", "wrokers": "workers",
+		"rnu": "run", "otu": "out", "modules": "module", "ran": "run", "exec": "executor", "xyz": "", "o": "", "": "", "unrelated": "",
 	} {
 		if got := Nearest(in, names); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", in, got, want)

@@ -1,14 +1,24 @@
 package fault
 
 // Nearest returns the candidate that a person most likely meant by name, or
-// "" where none is near: the smallest edit distance (Damerau-Levenshtein,
-// adjacent letters swapped count one), at most a third of the name's length,
-// the first of equals.
+// "" where none is near: one that starts with it, or else the one with the
+// fewest edits (optimal string alignment: neighbours swapped count one), at
+// most a third of the longer one's letters and at least one, the first of
+// equals.
 func Nearest(name string, candidates []string) string {
-	best, at := "", max(1, len(name)/3)+1
+	if name == "" {
+		return ""
+	}
 	for _, c := range candidates {
-		if d := distance(name, c); d < at {
-			best, at = c, d
+		if len(name) > 1 && len(c) > len(name) && c[:len(name)] == name {
+			return c
+		}
+	}
+	best, least := "", 0
+	for _, c := range candidates {
+		d := distance(name, c)
+		if d <= max(1, max(len(c), len(name))/3) && (best == "" || d < least) {
+			best, least = c, d
 		}
 	}
 	return best

@@ -65,15 +65,16 @@ type set struct {
 	above func(keys *uint32, n int, least uint32) int
 }
 
-// Names of the forms, best first, for RECHOST_KERNELS.
-const variable = "RECHOST_KERNELS"
+// FormEnv is the environment FormEnv that asks for a form: avx512, avx2 or
+// go. All give the same bits; it is for tests and measurements.
+const FormEnv = "RECHOST_KERNELS"
 
 var (
 	active    *set
 	activeErr error
 )
 
-func init() { active, activeErr = choose(os.Getenv(variable)) }
+func init() { active, activeErr = choose(os.Getenv(FormEnv)) }
 
 // choose picks the form that want names, or the best one for an empty want.
 // It fails, and gives the best one, where want cannot be had.
@@ -92,10 +93,10 @@ func choose(want string) (*set, error) {
 		names = append(names, s.name)
 	}
 	if !slices.Contains([]string{"avx512", "avx2", "go"}, want) {
-		return all[0], fmt.Errorf("%s: no kernels are called %q: they are avx512, avx2 and go", variable, want)
+		return all[0], fmt.Errorf("%s: no kernels are called %q: they are avx512, avx2 and go", FormEnv, want)
 	}
 	return all[0], fmt.Errorf("%s: this program on this processor has no %s kernels: it has %s",
-		variable, want, strings.Join(names, ", "))
+		FormEnv, want, strings.Join(names, ", "))
 }
 
 // Name tells which form is used: avx512, avx2 or go. The error says why it is
