@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"slices"
+
 	"github.com/tetratelabs/wazero/experimental"
 
 	"rechost/host/array"
@@ -22,6 +24,7 @@ const (
 // is an ordinary slice, grown by copying.
 type memory struct {
 	bytes  []byte // what the guest has now
+	mapped []span // parts of it that files lie over
 	space  []byte // reserved address space, or nil
 	limit  uint64 // bytes that a guest may have
 	denied uint64 // size that the guest asked for in vain, or 0
@@ -62,21 +65,45 @@ func (m *memory) Reallocate(size uint64) []byte {
 // ended.
 func (m *memory) Free() {}
 
-// reset makes m fit for the next instance: nothing that was in it is left.
+// reset makes m fit for the next instance: nothing that was in it is left, and
+// none of it can be reached before the next guest has grown to it.
 func (m *memory) reset(limit int64) error {
-	n := len(m.bytes)
-	m.bytes, m.denied, m.limit = nil, 0, uint64(limit)
-	if m.space != nil && n > 0 {
-		return discard(m.space[:n])
+	used, mapped := m.bytes, m.mapped
+	m.bytes, m.mapped, m.denied, m.limit = nil, nil, 0, uint64(limit)
+	switch {
+	case m.space == nil || len(used) == 0:
+		return nil
+	case len(used) > keep:
+		return discard(m.space[:len(used)])
 	}
-	return nil
+	// Pages that are in memory already are cleared and kept: new ones would
+	// cost the next guest a fault each, which takes longer.
+	slices.SortFunc(mapped, func(a, b span) int { return a.from - b.from })
+	at := 0
+	for _, x := range mapped {
+		if err := blank(used[x.from:x.to]); err != nil {
+			return err
+		}
+		if x.from > at {
+			clear(used[at:x.from])
+		}
+		at = max(at, x.to)
+	}
+	clear(used[at:])
+	return conceal(used)
 }
+
+// span is a range of bytes of the guest's memory.
+type span struct{ from, to int }
+
+// keep is the largest memory whose pages stay for the next guest.
+const keep = 32 << 20
 
 func (m *memory) close() {
 	if m.space != nil {
 		releaseSpace(m.space)
 	}
-	m.space, m.bytes = nil, nil
+	m.space, m.bytes, m.mapped = nil, nil, nil
 }
 
 // mappable reports whether a file's bytes from off on can be mapped at ptr, as

@@ -21,6 +21,10 @@ func commit([]byte) error { return errors.ErrUnsupported }
 
 func discard([]byte) error { return errors.ErrUnsupported }
 
+func blank([]byte) error { return errors.ErrUnsupported }
+
+func conceal([]byte) error { return errors.ErrUnsupported }
+
 func mapOver([]byte, *os.File, int64) error { return errors.ErrUnsupported }
 
 func mapFile(f *os.File, n int) ([]byte, func(), error) {

@@ -23,8 +23,8 @@ func reserveSpace(n int) []byte {
 
 func releaseSpace(b []byte) { unix.Munmap(b) }
 
-// commit makes part of the reserved space readable and writable, full of
-// zeros.
+// commit makes part of the reserved space readable and writable. It is full of
+// zeros: new, or cleared before it was concealed.
 func commit(b []byte) error {
 	if len(b) == 0 {
 		return nil
@@ -38,6 +38,16 @@ func discard(b []byte) error {
 		unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE|unix.MAP_FIXED)
 	return err
 }
+
+// blank replaces a mapped file by new pages of zeros.
+func blank(b []byte) error {
+	_, err := unix.MmapPtr(-1, 0, unsafe.Pointer(&b[0]), uintptr(len(b)), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE|unix.MAP_FIXED)
+	return err
+}
+
+// conceal makes pages inaccessible; commit gives them back as they are.
+func conceal(b []byte) error { return unix.Mprotect(b, unix.PROT_NONE) }
 
 // mapOver puts the file's bytes from off on over b, whole pages both. What is
 // written to b stays in this process.

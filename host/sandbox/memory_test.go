@@ -1,0 +1,61 @@
+package sandbox
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"rechost/host/array"
+)
+
+// A memory that was grown, written and mapped over is full of zeros for the
+// next instance, whether its pages were kept or thrown away.
+func TestMemoryIsBlankAfterReset(t *testing.T) {
+	rows := 1 << 20
+	name := filepath.Join(t.TempDir(), "a.npy")
+	meta := array.Meta{DType: array.U8, Rows: rows}
+	if err := os.WriteFile(name, append(meta.Header(), bytes.Repeat([]byte{7}, rows)...), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenArray(f, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	m := newMemory()
+	defer m.close()
+	for _, size := range []uint64{4 << 20, keep, keep + wasmPage, 3 << 20, keep} {
+		if err := m.reset(64 << 20); err != nil {
+			t.Fatal(err)
+		}
+		b := m.Reallocate(size)
+		if uint64(len(b)) != size {
+			t.Fatalf("%d bytes of %d", len(b), size)
+		}
+		if i := bytes.IndexFunc(b, func(r rune) bool { return r != 0 }); i >= 0 {
+			t.Fatalf("with %d bytes: byte %d is %d", size, i, b[i])
+		}
+		for i := range b {
+			b[i] = 5
+		}
+		// Two files over the same pages, and one beside them.
+		for _, ptr := range []uint32{1 << 20, 1<<20 + 512<<10, 0} {
+			if err := a.read(m, ptr, 0, rows); err != nil {
+				t.Fatal(err)
+			}
+			if b[ptr] != 7 || b[int(ptr)+rows-1] != 7 {
+				t.Fatal("the array is not there")
+			}
+		}
+		b[1<<20+5] = 9 // a page of the file, copied on this write
+	}
+	got := make([]byte, 1)
+	if _, err := f.ReadAt(got, array.HeaderSize+5); err != nil || got[0] != 7 {
+		t.Error("a guest's write reached the file")
+	}
+}
