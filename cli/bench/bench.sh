@@ -40,23 +40,29 @@ compare() { # label, peer's job or "", arguments of rechost run
     for _ in $(seq "$runs"); do
         ours+=("$(seconds run "$@")")
         if [ -n "$peer" ] && [ -n "${PEERS:-}" ]; then
-            theirs+=("$(seconds "$PEERS" "$here/peer.py" "$peer" "$dir/train.parquet" "$dir/peer.parquet")")
+            # Without settings that hold NumPy's BLAS to an older processor.
+            theirs+=("$(seconds env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$PEERS" "$here/peer.py" "$peer" "$dir/train.parquet" "$dir/peer.parquet")")
         fi
     done
-    local text="-"
-    if [ ${#theirs[@]} -gt 0 ]; then text="$(median "${theirs[@]}") ms"; fi
-    printf '%-44s %8s ms   %10s\n' "$label" "$(median "${ours[@]}")" "$text"
+    local text="-" ratio="-" us them
+    us=$(median "${ours[@]}")
+    if [ ${#theirs[@]} -gt 0 ]; then
+        them=$(median "${theirs[@]}")
+        text="$them ms"
+        ratio=$(printf '%d.%02d' $((us / them)) $((us * 100 / them % 100)))
+    fi
+    printf '%-44s %8s ms   %10s   %5s\n' "$label" "$us" "$text" "$ratio"
 }
 
 echo "$name, $(nproc 2>/dev/null || echo ?) cores, median of $runs"
-printf '%-44s %11s   %10s\n' "job" "rechost" "implicit"
+printf '%-44s %11s   %10s   %5s\n' "job" "rechost" "implicit" "ratio"
 compare "cf, cosine, K=100, top 20" cf --module "$m/cf.wasm" "$dir/train.parquet"
 compare "als, 64 factors, 15 iterations, CG" als --module "$m/als.wasm" "$dir/train.parquet"
 compare "popular, 100 rows" "" --module "$m/popular.wasm" "$dir/small.parquet"
 # The same once more from the journal: what a run costs that computes nothing.
 warm() { "$r" run --quiet --out "$dir/out.parquet" "$@"; }
 warm --module "$m/popular.wasm" "$dir/small.parquet"
-printf '%-44s %8s ms   %10s\n' "popular, 100 rows, journal warm" "$(median $(for _ in $(seq "$runs"); do seconds warm --module "$m/popular.wasm" "$dir/small.parquet"; done))" "-"
+printf '%-44s %8s ms   %10s   %5s\n' "popular, 100 rows, journal warm" "$(median $(for _ in $(seq "$runs"); do seconds warm --module "$m/popular.wasm" "$dir/small.parquet"; done))" "-" "-"
 if [ -z "${PEERS:-}" ]; then
     cat <<'END'
 
