@@ -88,15 +88,20 @@ func choose(want string) (*set, error) {
 	if want == "" {
 		return all[0], nil
 	}
-	var names []string
-	for _, s := range all {
-		names = append(names, s.name)
-	}
 	if !slices.Contains([]string{"avx512", "avx2", "go"}, want) {
 		return all[0], fmt.Errorf("%s: no kernels are called %q: they are avx512, avx2 and go", FormEnv, want)
 	}
 	return all[0], fmt.Errorf("%s: this program on this processor has no %s kernels: it has %s",
-		FormEnv, want, strings.Join(names, ", "))
+		FormEnv, want, strings.Join(Forms(), ", "))
+}
+
+// Forms lists the forms that can be used here, best first.
+func Forms() []string {
+	var names []string
+	for _, s := range available() {
+		names = append(names, s.name)
+	}
+	return names
 }
 
 // Name tells which form is used: avx512, avx2 or go. The error says why it is
