@@ -25,6 +25,7 @@ import (
 // each. A worker is killed at the deadline, whatever it is doing, and replaced.
 type processes struct {
 	options Options
+	drill   bool     // its workers are for Drill
 	path    string   // of the workers' binary
 	module  *os.File // sealed memfd
 	scratch string   // folder for compiled code where none was given
@@ -69,12 +70,14 @@ func (l lock) give() { <-l }
 // program's own binary with the argument WorkerCommand, or what Options.Worker
 // or the environment variable WorkerEnv names. They are started at once, so that they
 // compile the module while the caller reads its data.
-func NewProcesses(o Options) (Executor, error) {
+func NewProcesses(o Options) (Executor, error) { return newProcesses(o, false) }
+
+func newProcesses(o Options, drill bool) (Executor, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	p := &processes{options: o, slots: make([]slot, o.Workers), compiling: newLock()}
+	p := &processes{options: o, drill: drill, slots: make([]slot, o.Workers), compiling: newLock()}
 	for i := range p.slots {
 		p.slots[i].lock = newLock()
 	}
@@ -228,7 +231,7 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 	err = p.watch(ctx, w, func() error {
 		hello := &message{
 			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
-			MayCompile: mayCompile, Interpreter: p.options.Interpreter, CPU: p.cpu(),
+			MayCompile: mayCompile, Interpreter: p.options.Interpreter, CPU: p.cpu(), Drill: p.drill,
 		}
 		if err := send(int(w.host.Fd()), hello, p.module); err != nil {
 			return w.died(err)

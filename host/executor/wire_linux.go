@@ -36,7 +36,8 @@ type message struct {
 	CacheDir    string      `json:"cache_dir,omitempty"`
 	MayCompile  bool        `json:"may_compile,omitempty"` // and put the code into CacheDir
 	Interpreter bool        `json:"interpreter,omitempty"`
-	CPU         uint64      `json:"cpu,omitempty"` // hard limit, seconds
+	CPU         uint64      `json:"cpu,omitempty"`   // hard limit, seconds
+	Drill       bool        `json:"drill,omitempty"` // the worker is for Drill
 
 	// array
 	Meta array.Meta `json:"meta,omitzero"`
@@ -48,6 +49,9 @@ type message struct {
 	Inputs  []task.Input    `json:"inputs,omitempty"`
 	Outputs []task.Output   `json:"outputs,omitempty"`
 	Drop    []digest.Digest `json:"drop,omitempty"` // arrays that will not be used again
+
+	// drill: Name, and
+	Second bool `json:"second,omitempty"` // on another thread
 
 	// ready
 	Walls []string `json:"walls,omitempty"`
@@ -79,7 +83,7 @@ const (
 	msgOutput   = "output"
 	msgDone     = "done"
 	msgFailed   = "failed"
-	msgDrill    = "drill" // answered in tests only
+	msgDrill    = "drill" // answered by workers for drills only
 )
 
 const (
