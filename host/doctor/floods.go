@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	w "rechost/host/sandbox/rewrite/wasmenc"
+)
+
+const floods = "floods and lies"
+
+// dirty is text that a terminal must not see.
+const dirty = "\x1b[2J\x1b]0;owned\x07\rrechost: done\b\x00\u202e\u2066\x9b31m\xff\xfe"
+
+// plainText checks that the log has nothing of it.
+func plainText(r reply) error {
+	if len(r.log) == 0 {
+		return errors.New("nothing was logged")
+	}
+	for _, s := range r.log {
+		if controls(s) {
+			return fmt.Errorf("the log has %q", s)
+		}
+	}
+	return nil
+}
+
+// text puts bytes at atRoom.
+func text(s string) func(m *w.Module, x names) {
+	return func(m *w.Module, _ names) { m.Data(atRoom, []byte(s)) }
+}
+
+// outputFloods say too much, too often, or what is not so.
+func outputFloods() []attack {
+	a := func(name string, want want, gs ...guest) attack {
+		x := attack{kind: floods, name: name, want: want}
+		for _, g := range gs {
+			x.modules = append(x.modules, g.bytes)
+		}
+		return x
+	}
+	said := func(p phase, name string, want want, gs ...guest) attack {
+		x := a(name, want, gs...)
+		x.call = p
+		return x
+	}
+	// A guest whose attack is this, with a text at atRoom.
+	does := func(imp, s string, f func(x names) []byte) guest {
+		return guest{imports: []string{imp}, more: text(s), attack: f}
+	}
+	iov := func(fd int32, at, n int32) func(x names) []byte {
+		return func(x names) []byte {
+			return w.Join(w.I32Const(0), w.I32Const(at), w.I32Store(0), w.I32Const(4), w.I32Const(n), w.I32Store(0),
+				dropped(w.I32Const(fd), w.I32Const(0), w.I32Const(1), w.I32Const(8), x.call(wasi+".fd_write")))
+		}
+	}
+	again := func(f func(x names) []byte) func(x names) []byte {
+		return func(x names) []byte { return forever(f(x)) }
+	}
+	log := func(n int32) func(x names) []byte {
+		return func(x names) []byte {
+			return w.Join(w.I32Const(1), w.I32Const(atRoom), w.I32Const(n), x.call("rechost.log"))
+		}
+	}
+	logged := mustLimit("of log, stdout and stderr")
+	valid := `{"name":"x","version":"1","summary":"s","parameters":[%s]}`
+	param := func(s string) string { return fmt.Sprintf(valid, s) }
+	deep := strings.Repeat("[", 500_000)
+	return []attack{
+		a("stdout without end", logged, does(wasi+".fd_write", "line\n", again(iov(1, atRoom, 5))), does(wasi+".fd_write", "x", again(iov(1, atRoom, 1)))),
+		a("stderr without end", logged, does(wasi+".fd_write", "line\n", again(iov(2, atRoom, 5)))),
+		a("60 KiB a line, and empty lines", logged, does(wasi+".fd_write", "", again(iov(1, 0, 60_000))), does(wasi+".fd_write", "", again(iov(2, 0, 0)))),
+		a("one write of 62 MiB", logged, guest{pages: 1000, imports: []string{wasi + ".fd_write"}, attack: again(iov(1, 0, 990<<16))}),
+		a("log without end", logged, does("rechost.log", "hello", again(log(5))), does("rechost.log", "", again(log(0)))),
+		a("a log message of 1 MiB, of an unknown level", want{ends: []end{stopped, limited}, words: []string{"longer than|no level|of log"}},
+			guest{pages: 20, imports: []string{"rechost.log"}, attack: func(x names) []byte { return w.Join(log(1<<20)(x), w.I32Const(0)) }},
+			does("rechost.log", "", func(x names) []byte {
+				return w.Join(w.I32Const(9), w.I32Const(0), w.I32Const(0), x.call("rechost.log"), w.I32Const(0))
+			})),
+		a("a million calls of progress", mustGive("runs", byHost, nil), guest{imports: []string{"rechost.progress"}, locals: []w.Local{{N: 1, Type: w.I32}}, attack: func(x names) []byte {
+			return w.Join(times(0, 1_000_000, w.I64Const(1), w.I64Const(2), x.call("rechost.progress")), w.I32Const(0))
+		}}),
+		a("progress backwards and beyond", mustStop("progress: "), does("rechost.progress", "", func(x names) []byte {
+			return w.Join(w.I64Const(-1), w.I64Const(2), x.call("rechost.progress"), w.I32Const(0))
+		}), does("rechost.progress", "", func(x names) []byte {
+			return w.Join(w.I64Const(3), w.I64Const(2), x.call("rechost.progress"), w.I32Const(0))
+		})),
+		a("an error message of 62 MiB", mustStop("stage attack"), guest{pages: 1000, imports: []string{"rechost.fail"}, attack: func(x names) []byte {
+			return w.Join(w.I32Const(0), w.I32Const(990<<16), x.call("rechost.fail"), w.I32Const(0))
+		}}),
+		a("an error message that plays with the terminal", want{ends: []end{stopped}, words: []string{"stage attack"}}.clean(), does("rechost.fail", dirty, func(x names) []byte {
+			return w.Join(w.I32Const(atRoom), w.I32Const(int32(len(dirty))), x.call("rechost.fail"), w.I32Const(0))
+		}), guest{imports: []string{wasi + ".fd_write"}, more: text(dirty), attack: func(x names) []byte {
+			return w.Join(iov(2, atRoom, int32(len(dirty)))(x), trap)
+		}}),
+		a("log, stdout and stderr that play with the terminal", mustGive("its control characters are gone", byClean, plainText),
+			does("rechost.log", dirty, func(x names) []byte { return w.Join(log(int32(len(dirty)))(x), w.I32Const(0)) }),
+			does(wasi+".fd_write", dirty+"\n", func(x names) []byte { return w.Join(iov(1, atRoom, int32(len(dirty)+1))(x), w.I32Const(0)) }),
+			does(wasi+".fd_write", dirty, func(x names) []byte { return w.Join(iov(2, atRoom, int32(len(dirty)))(x), w.I32Const(0)) })),
+		a("exit, with every status", mustStop("exited with status"), does(wasi+".proc_exit", "", func(x names) []byte {
+			return w.Join(w.I32Const(0), x.call(wasi+".proc_exit"), w.I32Const(0))
+		}), does(wasi+".proc_exit", "", func(x names) []byte {
+			return w.Join(w.I32Const(-1), x.call(wasi+".proc_exit"), w.I32Const(0))
+		})),
+		a("fail without a reason", mustStop("without saying why"), guest{attack: code(w.I32Const(1))}, guest{attack: code(w.I32Const(-1))}),
+		a("results without end", mustLimit("of output"), guest{attack: func(x names) []byte { return forever(x.write(0, 60_000)) }},
+			guest{pages: 600, attack: func(x names) []byte { return w.Join(x.write(0, 599<<16), w.I32Const(0)) }}),
+		a("a result that is not whole rows, of another name", mustStop("not whole rows|no output"), guest{attack: func(x names) []byte {
+			return w.Join(x.write(0, 3), w.I32Const(0))
+		}}, guest{attack: func(x names) []byte {
+			return w.Join(w.I32Const(atIn), w.I32Const(inLen), w.I32Const(0), w.I32Const(4), x.call("rechost.output_write"), w.I32Const(0))
+		}}),
+		said(describing, "no description, and two", mustStop("without calling|called twice|already|again"), guest{}, guest{imports: []string{"rechost.describe"}, more: text(param("")),
+			describe: func(x names) []byte {
+				once := w.Join(w.I32Const(atRoom), w.I32Const(int32(len(param("")))), x.call("rechost.describe"))
+				return w.Join(once, once, w.I32Const(0))
+			}}),
+		textLie("a description of 2 MiB, of nothing but brackets, not JSON, empty", describing, "", strings.Repeat(" ", 2<<20), deep, `{"name":`, "\xff\xfe", "{}"),
+		textLie("parameters named like flags, twice, 2,000 of them", describing, "parameter",
+			param(`{"name":"--store=/","type":"int","default":1}`), param(`{"name":"a b","type":"int","default":1}`),
+			param(`{"name":"a","type":"int","default":1},{"name":"a","type":"int","default":1}`), param(`{"name":"\u001b[2J","type":"int","default":1}`),
+			param(`{"name":"a","type":"shell","default":1}`), param(strings.TrimSuffix(strings.Repeat(`{"name":"a","type":"int"},`, 2000), ","))),
+		said(planning, "describe while planning", mustStop("called outside"), guest{imports: []string{"rechost.describe"}, plan: func(x names) []byte {
+			return w.Join(w.I32Const(0), w.I32Const(2), x.call("rechost.describe"), w.I32Const(0))
+		}}),
+		textLie("a plan of nothing but brackets", planning, "", deep),
+		textLie("a plan of 9 MiB", planning, "", strings.Repeat(" ", 9<<20)),
+		textLie("a plan that is not JSON", planning, "plan", "]", "\xff", `{"steps":[`),
+		textLie("a plan without steps, with text behind, with unknown fields", planning, "plan", `{"steps":[]}`, `{"steps":[]} x`, `{"steps":[],"run":"/bin/sh"}`),
+		textLie("repeats within repeats, 2^60 turns", planning, "plan", repeats(30, 4), repeats(4, 1<<15), repeats(5_000, 1)),
+		textLie("stages that play with the terminal", planning, "stage named", stagePlan(`"\u001b[2J"`)),
+		textLie("stages over what there is not, frames that there are not", planning, "plan", stagePlan(`"a"`)),
+		{kind: floods, name: "lists with NaN, infinity, ids out of range, seen items, twice, unsorted, too long", do: lists, tries: len(listLies),
+			want: want{ends: []end{stopped}}},
+	}
+}
+
+// clean adds that the error has no control characters.
+func (w want) clean() want {
+	w.plain = true
+	return w
+}
