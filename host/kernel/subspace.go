@@ -1,0 +1,178 @@
+package kernel
+
+import (
+	"math"
+
+	"rechost/guest/num/naive"
+)
+
+// AddSparse is naive.AddSparse.
+func AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, pause func()) {
+	active.AddSparse(dst, a, m, x, pause)
+}
+
+// AddProduct is naive.AddProduct.
+func AddProduct(dst []float32, a, b naive.Matrix, pause func()) { active.AddProduct(dst, a, b, pause) }
+
+// Whiten is naive.Whiten.
+func Whiten(dst, g []float32, k int, tolerance float32, pause func()) int {
+	return active.Whiten(dst, g, k, tolerance, pause)
+}
+
+// Eigen is naive.Eigen: in float64, along memory, and small.
+func Eigen(values, vectors, g []float32, k int, pause func()) {
+	naive.Eigen(values, vectors, g, k, pause)
+}
+
+// AddSparse runs set.fit with weights of 0, which leave the dots out and keep
+// rows of 64 numbers in registers.
+func (s *set) AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, pause func()) {
+	k, meter := x.Cols, s.meter(pause)
+	piece := min(max(meter.quota/(4*k), 1), 1<<12)
+	zeros := make([]float32, max(piece, k))
+	scaled := make([]float32, piece)
+	for i := range scaled {
+		scaled[i] = a // where m has no values
+	}
+	for r := range m.Rows {
+		q := dst[r*k:][:k:k]
+		from, to := m.Range(r)
+		for from < to {
+			n := min(piece, to-from)
+			c := scaled[:n]
+			if len(m.Value) > 0 {
+				if a == 1 {
+					c = m.Value[from : from+n]
+				} else {
+					for i, v := range m.Value[from : from+n] {
+						c[i] = a * v
+					}
+				}
+			}
+			s.fit(&q[0], &q[0], first(x.Data), &m.Index[from], &zeros[0], &c[0], n, k)
+			from += n
+			meter.spend(4 * n * k) // rows come from all over memory
+		}
+		s.tidy(q, zeros)
+		meter.spend(k/8 + 16)
+	}
+}
+
+// tidy is canonical for numbers that are seldom NaN; zeros are at least as many.
+func (s *set) tidy(x, zeros []float32) {
+	if d := s.dot(first(x), first(zeros), len(x)); d != 0 {
+		canonical(x) // d is NaN: an element is, or is infinite
+	}
+}
+
+// AddProduct goes through B in panels of wide columns and A in panels of tall
+// rows. Tiles at the edges work on a copy.
+func (s *set) AddProduct(dst []float32, a, b naive.Matrix, pause func()) {
+	n, cols, meter := a.Cols, b.Cols, s.meter(pause)
+	panels := roundUp(cols, s.wide) / s.wide
+	packed := make([]float32, panels*s.wide*n)
+	for p := range n {
+		row := b.Row(p)
+		for j := 0; j < cols; j += s.wide {
+			copy(packed[(j*n)+p*s.wide:][:s.wide], row[j:min(j+s.wide, cols)])
+		}
+		meter.spend(cols)
+	}
+	zeros, rows, edge := make([]float32, cols), make([]float32, s.tall*n), make([]float32, s.tall*s.wide)
+	for r := 0; r < a.Rows; r += s.tall {
+		high := min(s.tall, a.Rows-r)
+		s.columns(rows, a, r, high)
+		meter.spend(4 * high * n)
+		for j := 0; j < cols; j += s.wide {
+			wide := min(s.wide, cols-j)
+			if high == s.tall && wide == s.wide {
+				s.tile(&dst[r*cols+j], cols, &rows[0], s.tall, &packed[j*n], s.wide, n)
+			} else {
+				for i := range high {
+					copy(edge[i*s.wide:], dst[(r+i)*cols+j:][:wide])
+				}
+				s.tile(&edge[0], s.wide, &rows[0], s.tall, &packed[j*n], s.wide, n)
+				for i := range high {
+					copy(dst[(r+i)*cols+j:][:wide], edge[i*s.wide:])
+				}
+			}
+			meter.spend(s.tall * s.wide * n)
+		}
+		for i := range high {
+			s.tidy(dst[(r+i)*cols:][:cols], zeros)
+		}
+	}
+}
+
+// columns writes rows [r, r+high) of m column by column, tall numbers each.
+func (s *set) columns(to []float32, m naive.Matrix, r, high int) {
+	if high < s.tall || s.tall%6 != 0 {
+		clear(to)
+		for i := range high {
+			pack(to, m.Row(r+i), i, s.tall)
+		}
+		return
+	}
+	for i := 0; i < high; i += 6 {
+		a := m.Row(r + i)
+		b, c := m.Row(r + i + 1)[:len(a)], m.Row(r + i + 2)[:len(a)]
+		d, e, f := m.Row(r + i + 3)[:len(a)], m.Row(r + i + 4)[:len(a)], m.Row(r + i + 5)[:len(a)]
+		for p := range a {
+			*(*[6]float32)(to[p*s.tall+i:]) = [6]float32{a[p], b[p], c[p], d[p], e[p], f[p]}
+		}
+	}
+}
+
+// Whiten is naive.Whiten.
+func (s *set) Whiten(dst, g []float32, k int, tolerance float32, pause func()) int {
+	meter := s.meter(pause)
+	dst = dst[:k*k]
+	a, scale, dropped := make([]float32, k*k), make([]float32, k), make([]bool, k)
+	for i := range k {
+		if d := g[i*k+i]; d > 0 {
+			scale[i] = 1 / float32(math.Sqrt(float64(d)))
+		}
+	}
+	for i := range k {
+		for j := i; j < k; j++ {
+			a[i*k+j] = float32(scale[i]*g[i*k+j]) * scale[j]
+		}
+		meter.spend(16 * (k - i))
+	}
+	rank := 0
+	for j := range k {
+		u := a[j*k:][:k]
+		if dropped[j] = !(u[j] > tolerance); dropped[j] {
+			continue
+		}
+		rank++
+		s.divide(float32(math.Sqrt(float64(u[j]))), &u[j], k-j)
+		for i := j + 1; i < k; i++ {
+			s.axpy(-u[i], &u[i], &a[i*k+i], k-i)
+			meter.spend(4 * (k - i))
+		}
+	}
+	clear(dst)
+	for i := k - 1; i >= 0; i-- {
+		if dropped[i] {
+			continue
+		}
+		x := dst[i*k:][:k]
+		x[i] = 1
+		for j := i + 1; j < k; j++ {
+			if !dropped[j] {
+				s.axpy(-a[i*k+j], &dst[j*k+j], &x[j], k-j)
+				meter.spend(4 * (k - j))
+			}
+		}
+		s.divide(a[i*k+i], &x[i], k-i)
+		meter.spend(4 * (k - i))
+	}
+	for i := range k {
+		for l := i; l < k; l++ {
+			dst[i*k+l] = naive.Canonical(dst[i*k+l] * scale[i])
+		}
+		meter.spend(16 * (k - i))
+	}
+	return rank
+}
