@@ -46,7 +46,7 @@ func Bits(t *testing.T, run Runner, file string) {
 			continue
 		}
 		w := strings.SplitN(line, " ", 4)
-		x, ok := map[string]*Matrix{"noisy": Noisy(41, 53), "checkerboard": Checkerboard(16)}[w[0]]
+		x, ok := map[string]*Matrix{"noisy": Noisy(41, 53), "checkerboard": Checkerboard(16), "timed": Timed(41, 53)}[w[0]]
 		if len(w) != 4 || !ok {
 			t.Fatalf("%s: no line of digests: %q", file, line)
 		}

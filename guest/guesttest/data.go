@@ -165,8 +165,10 @@ func Gowalla(t testing.TB, part string) *Labelled {
 // collaborative filtering": the training matrix, all values 1, and for each
 // user the held-out item and 99 others to rank it among. The test is skipped
 // where the data is not.
-func MovieLens1MLeaveOneOut(t testing.TB) (train *Labelled, held []int, others [][]int) {
+func MovieLens1MLeaveOneOut(t testing.TB) *LeaveOneOut {
 	t.Helper()
+	var held []int
+	var others [][]int
 	lines(t, func(f []int) { held = append(held, f[1]) }, "ml-1m-ncf", "ml-1m.test.rating")
 	lines(t, func(f []int) { others = append(others, f[2:]) }, "ml-1m-ncf", "ml-1m.test.negative")
 	users, items := map[int]int{}, map[int]int{}
@@ -183,7 +185,7 @@ func MovieLens1MLeaveOneOut(t testing.TB) (train *Labelled, held []int, others [
 			rows = append(rows, raw{u, i, 1})
 		}
 	}, "ml-1m", "ratings.csv.gz")
-	return label(rows), held, others
+	return &LeaveOneOut{label(rows), held, others}
 }
 
 // lines calls do with the numbers of each line of a file in the folder that

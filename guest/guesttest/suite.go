@@ -43,7 +43,7 @@ func SuiteOn(t *testing.T, run Runner, e Expect) {
 // give the same bits.
 func Twins(t *testing.T, a, b Runner, params map[string]any) {
 	t.Helper()
-	for name, x := range map[string]*Matrix{"noisy": Noisy(41, 53), "checkerboard": Checkerboard(16), "one": Rows([][]float32{{1}})} {
+	for name, x := range map[string]*Matrix{"noisy": Noisy(41, 53), "checkerboard": Checkerboard(16), "timed": Timed(19, 23), "one": Rows([][]float32{{1}})} {
 		for _, shards := range []int{1, 3} {
 			o := Options{Params: params, Seed: 5, Shards: shards, KeepSeen: shards == 3}
 			if err := Same(must(t, a, x, Expect{}, o).Frames, must(t, b, x, Expect{}, o).Frames); err != nil {
@@ -181,6 +181,15 @@ func Noisy(users, items int) *Matrix {
 				cells = append(cells, Cell{User: u, Item: i, Value: float32(s>>40%5) + 1})
 			}
 		}
+	}
+	return New(users, items, cells)
+}
+
+// Timed is a noisy matrix whose interactions have times, over some months.
+func Timed(users, items int) *Matrix {
+	cells := slices.Clone(Noisy(users, items).cells)
+	for e := range cells {
+		cells[e].Time = 1_700_000_000_000_000 + int64(e*7919%9973)*1_000_000_000
 	}
 	return New(users, items, cells)
 }
