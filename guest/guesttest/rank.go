@@ -15,14 +15,16 @@ type LeaveOneOut struct {
 }
 
 // Ranked is the mean HR@k and nDCG@k of the held-out items, each last among
-// equal scores; score gives a user's scores of items, by dense ids, and 0 is
-// the score of those that it lacks.
-func (l *LeaveOneOut) Ranked(k int, score func(user int) map[uint32]float64) (hr, ndcg float64) {
+// equal scores; score adds a user's scores of all items, by dense ids, to
+// zeros.
+func (l *LeaveOneOut) Ranked(k int, score func(user int, scores []float64)) (hr, ndcg float64) {
+	scores := make([]float64, l.Items)
 	for u := range l.Users {
-		scores := score(u)
+		clear(scores)
+		score(u, scores)
 		of := func(item int) float64 { // 0 for an item that nobody else has
 			if i, ok := slices.BinarySearch(l.ItemIDs, item); ok {
-				return scores[uint32(i)]
+				return scores[i]
 			}
 			return 0
 		}
@@ -43,7 +45,7 @@ func (l *LeaveOneOut) Ranked(k int, score func(user int) map[uint32]float64) (hr
 
 // Publishes fails the test where HR@10 and nDCG@10 are further than so much
 // from what was published.
-func (l *LeaveOneOut) Publishes(t *testing.T, name any, score func(user int) map[uint32]float64, hr, ndcg, within float64) {
+func (l *LeaveOneOut) Publishes(t *testing.T, name any, score func(user int, scores []float64), hr, ndcg, within float64) {
 	t.Helper()
 	h, n := l.Ranked(10, score)
 	t.Logf("%v: HR@10 %.5f, nDCG@10 %.5f", name, h, n)
@@ -52,32 +54,28 @@ func (l *LeaveOneOut) Publishes(t *testing.T, name any, score func(user int) map
 	}
 }
 
-// ByProfile is the scores of a user as sums of a frame's rows of the items in
-// the profile, all of value 1.
-func (l *LeaveOneOut) ByProfile(f Frame) func(user int) map[uint32]float64 {
-	return func(u int) map[uint32]float64 {
-		scores := map[uint32]float64{}
+// ByProfile scores by the sum of a frame's rows of the items in the profile,
+// all of value 1.
+func (l *LeaveOneOut) ByProfile(f Frame) func(user int, scores []float64) {
+	return func(u int, scores []float64) {
 		for _, i := range l.Profile(u) {
 			ids, values := f.Row(i, "item", "value")
 			for e, j := range ids {
 				scores[j] += float64(values[e])
 			}
 		}
-		return scores
 	}
 }
 
-// ByNeighbours is the scores of a user as sums of its neighbours' weights, in
-// the frame, over the items that they have, all of value 1.
-func (l *LeaveOneOut) ByNeighbours(f Frame) func(user int) map[uint32]float64 {
-	return func(u int) map[uint32]float64 {
-		scores := map[uint32]float64{}
+// ByNeighbours scores by the sum of a frame's weights of the users who have an
+// item, all of value 1.
+func (l *LeaveOneOut) ByNeighbours(f Frame) func(user int, scores []float64) {
+	return func(u int, scores []float64) {
 		ids, values := f.Row(u, "user", "value")
 		for e, v := range ids {
 			for _, j := range l.Profile(int(v)) {
-				scores[uint32(j)] += float64(values[e])
+				scores[j] += float64(values[e])
 			}
 		}
-		return scores
 	}
 }
