@@ -67,6 +67,12 @@ RECHOST_NUM(ridge_cg) void rechost_ridge_cg(float *x, const rechost_sparse *rows
     const float *gram, const float *lambda, float w0, float w1, float t0, float t1, int32_t steps);
 RECHOST_NUM(ridge_cholesky) int64_t rechost_ridge_cholesky(float *x, const rechost_sparse *rows,
     const rechost_matrix *factors, const float *gram, const float *lambda, float w0, float w1, float t0, float t1);
+RECHOST_NUM(gemm) void rechost_gemm(float *dst, const rechost_matrix *a, const rechost_matrix *b);
+RECHOST_NUM(inverse) int64_t rechost_inverse(float *a, int64_t n);
+RECHOST_NUM(sparse_gram) void rechost_sparse_gram(float *dst, const rechost_sparse *m);
+RECHOST_NUM(divide_columns) void rechost_divide_columns(float *x, int64_t rows, int64_t cols, const float *by);
+RECHOST_NUM(rows_topk) int64_t rechost_rows_topk(const rechost_sparse *x, const rechost_matrix *w,
+    const rechost_sparse *seen, int64_t k, uint64_t *offsets, uint32_t *index, float *score);
 RECHOST_NUM(uniform) void rechost_uniform(int64_t n, float *dst, uint64_t seed, uint64_t stream, uint64_t counter);
 RECHOST_NUM(normal) void rechost_normal(int64_t n, float *dst, uint64_t seed, uint64_t stream, uint64_t counter);
 

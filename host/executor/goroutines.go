@@ -95,7 +95,7 @@ func (g *Goroutines) Run(ctx context.Context, tasks []task.Task, done func(int, 
 
 func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) (Result, error) {
 	start := time.Now()
-	call := sandbox.Call{Index: t.Index, Config: t.Config, Seed: [32]byte(t.ID)}
+	call := sandbox.Call{Index: t.Index, Config: t.Config, Seed: [32]byte(t.ID), Threads: g.options.threads(t)}
 	for _, in := range t.Inputs {
 		a, err := g.files.get(in.Array)
 		if err != nil {

@@ -2,8 +2,10 @@ package executor
 
 import (
 	"fmt"
+	"runtime"
 
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 func (o Options) withDefaults() (Options, error) {
@@ -18,6 +20,15 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Limits = o.Limits.WithDefaults()
 	return o, nil
+}
+
+// threads is how many threads one kernel of a task may use: those of all workers
+// where the task is alone in its stage, so that the others have nothing to do.
+func (o Options) threads(t *task.Task) int {
+	if t.Shards == 1 {
+		return min(o.Workers, runtime.GOMAXPROCS(0))
+	}
+	return 1
 }
 
 // at puts module and place before an error's message, keeping its code and

@@ -422,7 +422,8 @@ func (p *processes) task(w *workerProcess, t *task.Task) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	request := &message{Kind: msgRun, Index: t.Index, ID: t.ID, Config: t.Config, Inputs: t.Inputs, Outputs: t.Outputs, Drop: drop}
+	request := &message{Kind: msgRun, Index: t.Index, ID: t.ID, Config: t.Config, Inputs: t.Inputs, Outputs: t.Outputs, Drop: drop,
+		Threads: p.options.threads(t)}
 	if err := send(int(w.host.Fd()), request, nil); err != nil {
 		return r, w.died(err)
 	}

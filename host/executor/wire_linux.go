@@ -48,7 +48,8 @@ type message struct {
 	Config  []byte          `json:"config,omitempty"`
 	Inputs  []task.Input    `json:"inputs,omitempty"`
 	Outputs []task.Output   `json:"outputs,omitempty"`
-	Drop    []digest.Digest `json:"drop,omitempty"` // arrays that will not be used again
+	Threads int             `json:"threads,omitempty"` // that one kernel may use
+	Drop    []digest.Digest `json:"drop,omitempty"`    // arrays that will not be used again
 
 	// drill: Name, and
 	Second bool `json:"second,omitempty"` // on another thread

@@ -193,7 +193,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 			delete(w.open, d)
 		}
 	}
-	call := sandbox.Call{Index: m.Index, Config: m.Config, Seed: [32]byte(m.ID)}
+	call := sandbox.Call{Index: m.Index, Config: m.Config, Seed: [32]byte(m.ID), Threads: m.Threads}
 	for _, in := range m.Inputs {
 		a := w.open[in.Array.Digest]
 		if a == nil || a.Meta != in.Array {

@@ -19,13 +19,15 @@ func available() []*set {
 var formAVX512 = set{
 	name: "avx512",
 	dot:  dotAVX512, axpy: axpyAVX512, divide: divideAVX512, gemv: gemvAVX512, fit: fitAVX512,
-	tall: 12, wide: 32, tile: tileAVX512, score: scoreAVX512,
+	tall: 12, wide: 32, tile: tileAVX512, score: scoreAVX512, rows: rowsAVX512,
 	rate: rateAVX512, above: aboveAVX512,
+	apart: apartAVX512, pull: pullAVX512,
 }
 
 var formAVX2 = set{
 	name: "avx2",
 	dot:  dotAVX2, axpy: axpyAVX2, divide: divideAVX2, gemv: gemvAVX2, fit: fitAVX2,
-	tall: 6, wide: 16, tile: tileAVX2, score: scoreAVX2,
+	tall: 6, wide: 16, tile: tileAVX2, score: scoreAVX2, rows: rowsAVX2,
 	rate: rateAVX2, above: aboveAVX2,
+	apart: apartAVX2, pull: pullAVX2,
 }

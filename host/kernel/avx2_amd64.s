@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot48:
+dot56:
 	CMPQ    DX, $0x10
-	JL      dotend49
+	JL      dotend57
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot48:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot48
+	JMP     dot56
 
-dotend49:
+dotend57:
 	TESTQ      DX, DX
-	JZ         dotdone50
+	JZ         dotdone58
 	CMPQ       DX, $0x08
-	JL         dotshort51
+	JL         dotshort59
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone50
+	JZ         dotdone58
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend49:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone50
+	JMP        dotdone58
 
-dotshort51:
+dotshort59:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort51:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone50:
+dotdone58:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide52:
+axpywide60:
 	CMPQ    DX, $0x20
-	JL      axpy53
+	JL      axpy61
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide52:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide52
+	JMP     axpywide60
 
-axpy53:
+axpy61:
 	CMPQ    DX, $0x08
-	JL      axpyend54
+	JL      axpyend62
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy53
+	JMP     axpy61
 
-axpyend54:
+axpyend62:
 	TESTQ      DX, DX
-	JZ         axpydone55
+	JZ         axpydone63
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend54:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone55:
+axpydone63:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide56:
+divide64:
 	CMPQ    CX, $0x08
-	JL      divideend57
+	JL      divideend65
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide56
+	JMP     divide64
 
-divideend57:
+divideend65:
 	TESTQ      CX, CX
-	JZ         dividedone58
+	JZ         dividedone66
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend57:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone58:
+dividedone66:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6462:
+gemv6470:
 	CMPQ    SI, $0x40
-	JL      gemvone59
+	JL      gemvone67
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv6462:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done64
+	JZ      gemv64done72
 
-gemv64row63:
+gemv64row71:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row63:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row63
+	JNZ          gemv64row71
 
-gemv64done64:
+gemv64done72:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done64:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6462
+	JMP     gemv6470
 
-gemvone59:
-gemv165:
+gemvone67:
+gemv173:
 	CMPQ    SI, $0x08
-	JL      gemvend60
+	JL      gemvend68
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done67
+	JZ      gemv1done75
 
-gemv1row66:
+gemv1row74:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row66
+	JNZ          gemv1row74
 
-gemv1done67:
+gemv1done75:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv165
+	JMP     gemv173
 
-gemvend60:
+gemvend68:
 	TESTQ      SI, SI
-	JZ         gemvall61
+	JZ         gemvall69
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend60:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone70
+	JZ         gemvtaildone78
 
-gemvtailrow69:
+gemvtailrow77:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow69:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow69
+	JNZ          gemvtailrow77
 
-gemvtaildone70:
+gemvtaildone78:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall61:
+gemvall69:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone71
+	JZ    fitdone79
 
-fitk73:
+fitk81:
 	CMPQ       R8, $0x05
-	JL         fitknear74
+	JL         fitknear82
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk73:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear74:
+fitknear82:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip75
+	JZ     fitkskip83
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot76:
+dot84:
 	CMPQ    R14, $0x10
-	JL      dotend77
+	JL      dotend85
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot76:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot76
+	JMP     dot84
 
-dotend77:
+dotend85:
 	TESTQ      R14, R14
-	JZ         dotdone78
+	JZ         dotdone86
 	CMPQ       R14, $0x08
-	JL         dotshort79
+	JL         dotshort87
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone78
+	JZ         dotdone86
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend77:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone78
+	JMP        dotdone86
 
-dotshort79:
+dotshort87:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort79:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone78:
+dotdone86:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone78:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip75:
+fitkskip83:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide80:
+axpywide88:
 	CMPQ    R13, $0x20
-	JL      axpy81
+	JL      axpy89
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide80:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide80
+	JMP     axpywide88
 
-axpy81:
+axpy89:
 	CMPQ    R13, $0x08
-	JL      axpyend82
+	JL      axpyend90
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy81
+	JMP     axpy89
 
-axpyend82:
+axpyend90:
 	TESTQ      R13, R13
-	JZ         axpydone83
+	JZ         axpydone91
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend82:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone83:
+axpydone91:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk73
+	JNZ  fitk81
 
-fitdone71:
+fitdone79:
 	VZEROUPPER
 	RET
 
@@ -481,9 +481,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 32(R9), Y11
 	ADDQ    CX, R9
 	TESTQ   R8, R8
-	JZ      productdone85
+	JZ      productdone93
 
-product84:
+product92:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -519,9 +519,9 @@ product84:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product84
+	JNZ          product92
 
-productdone85:
+productdone93:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -565,9 +565,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone87
+	JZ     productdone95
 
-product86:
+product94:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -603,9 +603,9 @@ product86:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product86
+	JNZ          product94
 
-productdone87:
+productdone95:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -662,7 +662,7 @@ productdone87:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone88
+	JZ           scorenone96
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -676,8 +676,99 @@ productdone87:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone88:
+scorenone96:
 	MOVL CX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func rowsAVX2(dst *float32, v *float32, m *float32, index *uint32, n int, floor float32) uint64
+// Requires: AVX
+TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    v+8(FP), CX
+	MOVQ    m+16(FP), DX
+	MOVQ    index+24(FP), BX
+	MOVQ    n+32(FP), SI
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+	TESTQ   SI, SI
+	JZ      rowsdone98
+
+rows97:
+	MOVL         (BX), DI
+	SHLQ         $0x08, DI
+	ADDQ         DX, DI
+	VBROADCASTSS (CX), Y8
+	VMULPS       (DI), Y8, Y9
+	VADDPS       Y9, Y0, Y0
+	VMULPS       32(DI), Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	VMULPS       64(DI), Y8, Y9
+	VADDPS       Y9, Y2, Y2
+	VMULPS       96(DI), Y8, Y9
+	VADDPS       Y9, Y3, Y3
+	VMULPS       128(DI), Y8, Y9
+	VADDPS       Y9, Y4, Y4
+	VMULPS       160(DI), Y8, Y9
+	VADDPS       Y9, Y5, Y5
+	VMULPS       192(DI), Y8, Y9
+	VADDPS       Y9, Y6, Y6
+	VMULPS       224(DI), Y8, Y9
+	VADDPS       Y9, Y7, Y7
+	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
+	DECQ         SI
+	JNZ          rows97
+
+rowsdone98:
+	VBROADCASTSS floor+40(FP), Y8
+	XORQ         CX, CX
+	VMOVUPS      Y0, (AX)
+	VCMPPS       $0x1e, Y8, Y0, Y9
+	VMOVMSKPS    Y9, DX
+	ORQ          DX, CX
+	VMOVUPS      Y1, 32(AX)
+	VCMPPS       $0x1e, Y8, Y1, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x08, DX
+	ORQ          DX, CX
+	VMOVUPS      Y2, 64(AX)
+	VCMPPS       $0x1e, Y8, Y2, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x10, DX
+	ORQ          DX, CX
+	VMOVUPS      Y3, 96(AX)
+	VCMPPS       $0x1e, Y8, Y3, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x18, DX
+	ORQ          DX, CX
+	VMOVUPS      Y4, 128(AX)
+	VCMPPS       $0x1e, Y8, Y4, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x20, DX
+	ORQ          DX, CX
+	VMOVUPS      Y5, 160(AX)
+	VCMPPS       $0x1e, Y8, Y5, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x28, DX
+	ORQ          DX, CX
+	VMOVUPS      Y6, 192(AX)
+	VCMPPS       $0x1e, Y8, Y6, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x30, DX
+	ORQ          DX, CX
+	VMOVUPS      Y7, 224(AX)
+	VCMPPS       $0x1e, Y8, Y7, Y9
+	VMOVMSKPS    Y9, DX
+	SHLQ         $0x38, DX
+	ORQ          DX, CX
+	MOVQ         CX, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -698,12 +789,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate89:
+rate99:
 	TESTQ      BX, BX
-	JZ         ratedone91
+	JZ         ratedone101
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain90
+	JZ         rateplain100
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -713,7 +804,7 @@ rate89:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain90:
+rateplain100:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -724,9 +815,9 @@ rateplain90:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate89
+	JMP     rate99
 
-ratedone91:
+ratedone101:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -740,18 +831,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above92:
+above102:
 	TESTQ    CX, CX
-	JZ       abovedone93
+	JZ       abovedone103
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above92
+	JMP      above102
 
-abovedone93:
+abovedone103:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -760,5 +851,150 @@ abovedone93:
 	VPADDD       X1, X0, X0
 	VMOVD        X0, AX
 	MOVQ         AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func apartAVX2(u *float32, i *float32, j *float32, n int) float32
+// Requires: AVX, SSE
+TEXT ·apartAVX2(SB), NOSPLIT, $0-36
+	MOVQ   u+0(FP), AX
+	MOVQ   i+8(FP), CX
+	MOVQ   j+16(FP), DX
+	MOVQ   n+24(FP), BX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+apart104:
+	CMPQ    BX, $0x10
+	JL      apartend105
+	VMOVUPS (CX), Y2
+	VSUBPS  (DX), Y2, Y2
+	VMULPS  (AX), Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(CX), Y2
+	VSUBPS  32(DX), Y2, Y2
+	VMULPS  32(AX), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     apart104
+
+apartend105:
+	TESTQ      BX, BX
+	JZ         apartdone106
+	CMPQ       BX, $0x08
+	JL         apartshort107
+	VMOVUPS    (CX), Y2
+	VSUBPS     (DX), Y2, Y2
+	VMULPS     (AX), Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	SUBQ       $0x08, BX
+	JZ         apartdone106
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y4
+	VMASKMOVPS 32(CX), Y4, Y2
+	VMASKMOVPS 32(DX), Y4, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS 32(AX), Y4, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	JMP        apartdone106
+
+apartshort107:
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y4
+	VMASKMOVPS (CX), Y4, Y2
+	VMASKMOVPS (DX), Y4, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS (AX), Y4, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y0, Y0
+
+apartdone106:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	MOVSS        X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func pullAVX2(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
+// Requires: AVX
+TEXT ·pullAVX2(SB), NOSPLIT, $0-44
+	MOVQ         u+0(FP), AX
+	MOVQ         i+8(FP), CX
+	MOVQ         j+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS z+32(FP), Y0
+	VBROADCASTSS rate+36(FP), Y1
+	VBROADCASTSS decay+40(FP), Y2
+
+pull108:
+	CMPQ    BX, $0x08
+	JL      pullend109
+	VMOVUPS (AX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (DX), Y5
+	VMULPS  Y3, Y0, Y6
+	VSUBPS  Y5, Y4, Y7
+	VMULPS  Y7, Y0, Y7
+	VMULPS  Y3, Y2, Y8
+	VSUBPS  Y8, Y7, Y7
+	VMULPS  Y7, Y1, Y7
+	VADDPS  Y7, Y3, Y3
+	VMULPS  Y4, Y2, Y8
+	VSUBPS  Y8, Y6, Y8
+	VMULPS  Y8, Y1, Y8
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y5, Y2, Y8
+	VADDPS  Y8, Y6, Y8
+	VMULPS  Y8, Y1, Y8
+	VSUBPS  Y8, Y5, Y5
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, (DX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     pull108
+
+pullend109:
+	TESTQ      BX, BX
+	JZ         pulldone110
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y9
+	VMASKMOVPS (AX), Y9, Y3
+	VMASKMOVPS (CX), Y9, Y4
+	VMASKMOVPS (DX), Y9, Y5
+	VMULPS     Y3, Y0, Y6
+	VSUBPS     Y5, Y4, Y7
+	VMULPS     Y7, Y0, Y7
+	VMULPS     Y3, Y2, Y8
+	VSUBPS     Y8, Y7, Y7
+	VMULPS     Y7, Y1, Y7
+	VADDPS     Y7, Y3, Y3
+	VMULPS     Y4, Y2, Y8
+	VSUBPS     Y8, Y6, Y8
+	VMULPS     Y8, Y1, Y8
+	VADDPS     Y8, Y4, Y4
+	VMULPS     Y5, Y2, Y8
+	VADDPS     Y8, Y6, Y8
+	VMULPS     Y8, Y1, Y8
+	VSUBPS     Y8, Y5, Y5
+	VMASKMOVPS Y3, Y9, (AX)
+	VMASKMOVPS Y4, Y9, (CX)
+	VMASKMOVPS Y5, Y9, (DX)
+
+pulldone110:
 	VZEROUPPER
 	RET

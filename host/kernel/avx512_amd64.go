@@ -39,6 +39,11 @@ func tileAVX512(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int,
 //go:noescape
 func scoreAVX512(dst *float32, a *float32, b *float32, n int, floor *float32, hits *uint32) uint32
 
+// rowsAVX512 adds v[e]*m[index[e]*64+j] to dst[j] for j < 64, for e < n in order; bit j of the result tells whether dst[j] is above floor.
+//
+//go:noescape
+func rowsAVX512(dst *float32, v *float32, m *float32, index *uint32, n int, floor float32) uint64
+
 // rateAVX512 turns sums into keys in place; see set.rate.
 //
 //go:noescape
@@ -48,3 +53,13 @@ func rateAVX512(keys *uint32, index *uint32, norms *float32, alpha float32, beta
 //
 //go:noescape
 func aboveAVX512(keys *uint32, n int, least uint32) int
+
+// apartAVX512 is naive.Dot of u and i-j, n elements.
+//
+//go:noescape
+func apartAVX512(u *float32, i *float32, j *float32, n int) float32
+
+// pullAVX512 is naive.BPR's step of the vectors u, i and j, n elements.
+//
+//go:noescape
+func pullAVX512(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)

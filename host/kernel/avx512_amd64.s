@@ -804,6 +804,65 @@ scorenone42:
 	VZEROUPPER
 	RET
 
+// func rowsAVX512(dst *float32, v *float32, m *float32, index *uint32, n int, floor float32) uint64
+// Requires: AVX, AVX512F
+TEXT ·rowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    v+8(FP), CX
+	MOVQ    m+16(FP), DX
+	MOVQ    index+24(FP), BX
+	MOVQ    n+32(FP), SI
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	TESTQ   SI, SI
+	JZ      rowsdone44
+
+rows43:
+	MOVL         (BX), DI
+	SHLQ         $0x08, DI
+	ADDQ         DX, DI
+	VBROADCASTSS (CX), Z4
+	VMULPS       (DI), Z4, Z5
+	VADDPS       Z5, Z0, Z0
+	VMULPS       64(DI), Z4, Z5
+	VADDPS       Z5, Z1, Z1
+	VMULPS       128(DI), Z4, Z5
+	VADDPS       Z5, Z2, Z2
+	VMULPS       192(DI), Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	ADDQ         $0x04, CX
+	ADDQ         $0x04, BX
+	DECQ         SI
+	JNZ          rows43
+
+rowsdone44:
+	VBROADCASTSS floor+40(FP), Z4
+	XORQ         CX, CX
+	VMOVUPS      Z0, (AX)
+	VCMPPS       $0x1e, Z4, Z0, K1
+	KMOVW        K1, DX
+	ORQ          DX, CX
+	VMOVUPS      Z1, 64(AX)
+	VCMPPS       $0x1e, Z4, Z1, K1
+	KMOVW        K1, DX
+	SHLQ         $0x10, DX
+	ORQ          DX, CX
+	VMOVUPS      Z2, 128(AX)
+	VCMPPS       $0x1e, Z4, Z2, K1
+	KMOVW        K1, DX
+	SHLQ         $0x20, DX
+	ORQ          DX, CX
+	VMOVUPS      Z3, 192(AX)
+	VCMPPS       $0x1e, Z4, Z3, K1
+	KMOVW        K1, DX
+	SHLQ         $0x30, DX
+	ORQ          DX, CX
+	MOVQ         CX, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // func rateAVX512(keys *uint32, index *uint32, norms *float32, alpha float32, beta float32, gamma float32, n int, top *uint32)
 // Requires: AVX, AVX512F
 TEXT ·rateAVX512(SB), NOSPLIT, $0-56
@@ -821,12 +880,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate43:
+rate45:
 	TESTQ      BX, BX
-	JZ         ratedone45
+	JZ         ratedone47
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain44
+	JZ         rateplain46
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -836,7 +895,7 @@ rate43:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain44:
+rateplain46:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -846,9 +905,9 @@ rateplain44:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate43
+	JMP      rate45
 
-ratedone45:
+ratedone47:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -861,9 +920,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above46:
+above48:
 	TESTQ   CX, CX
-	JZ      abovedone47
+	JZ      abovedone49
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -871,9 +930,130 @@ above46:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above46
+	JMP     above48
 
-abovedone47:
+abovedone49:
 	MOVQ DX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func apartAVX512(u *float32, i *float32, j *float32, n int) float32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·apartAVX512(SB), NOSPLIT, $0-36
+	MOVQ   u+0(FP), AX
+	MOVQ   i+8(FP), CX
+	MOVQ   j+16(FP), DX
+	MOVQ   n+24(FP), BX
+	VPXORD Z0, Z0, Z0
+
+apart50:
+	CMPQ    BX, $0x10
+	JL      apartend51
+	VMOVUPS (CX), Z1
+	VSUBPS  (DX), Z1, Z1
+	VMULPS  (AX), Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     apart50
+
+apartend51:
+	TESTQ     BX, BX
+	JZ        apartdone52
+	MOVL      $0x0000ffff, SI
+	BZHIL     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (AX), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+
+apartdone52:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	MOVSS         X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func pullAVX512(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pullAVX512(SB), NOSPLIT, $0-44
+	MOVQ         u+0(FP), AX
+	MOVQ         i+8(FP), CX
+	MOVQ         j+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS z+32(FP), Z0
+	VBROADCASTSS rate+36(FP), Z1
+	VBROADCASTSS decay+40(FP), Z2
+
+pull53:
+	CMPQ    BX, $0x10
+	JL      pullend54
+	VMOVUPS (AX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (DX), Z5
+	VMULPS  Z3, Z0, Z6
+	VSUBPS  Z5, Z4, Z7
+	VMULPS  Z7, Z0, Z7
+	VMULPS  Z3, Z2, Z8
+	VSUBPS  Z8, Z7, Z7
+	VMULPS  Z7, Z1, Z7
+	VADDPS  Z7, Z3, Z3
+	VMULPS  Z4, Z2, Z8
+	VSUBPS  Z8, Z6, Z8
+	VMULPS  Z8, Z1, Z8
+	VADDPS  Z8, Z4, Z4
+	VMULPS  Z5, Z2, Z8
+	VADDPS  Z8, Z6, Z8
+	VMULPS  Z8, Z1, Z8
+	VSUBPS  Z8, Z5, Z5
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, (DX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     pull53
+
+pullend54:
+	TESTQ     BX, BX
+	JZ        pulldone55
+	MOVL      $0x0000ffff, SI
+	BZHIL     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z (CX), K1, Z4
+	VMOVUPS.Z (DX), K1, Z5
+	VMULPS    Z3, Z0, Z6
+	VSUBPS    Z5, Z4, Z7
+	VMULPS    Z7, Z0, Z7
+	VMULPS    Z3, Z2, Z8
+	VSUBPS    Z8, Z7, Z7
+	VMULPS    Z7, Z1, Z7
+	VADDPS    Z7, Z3, Z3
+	VMULPS    Z4, Z2, Z8
+	VSUBPS    Z8, Z6, Z8
+	VMULPS    Z8, Z1, Z8
+	VADDPS    Z8, Z4, Z4
+	VMULPS    Z5, Z2, Z8
+	VADDPS    Z8, Z6, Z8
+	VMULPS    Z8, Z1, Z8
+	VSUBPS    Z8, Z5, Z5
+	VMOVUPS   Z3, K1, (AX)
+	VMOVUPS   Z4, K1, (CX)
+	VMOVUPS   Z5, K1, (DX)
+
+pulldone55:
 	VZEROUPPER
 	RET

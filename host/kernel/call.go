@@ -89,11 +89,6 @@ func RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 	return active.RidgeCholesky(x, p, pause)
 }
 
-// ScoreTopK is naive.ScoreTopK.
-func ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k int, pause func()) int {
-	return active.ScoreTopK(dst, users, rows, items, seen, k, pause)
-}
-
 // Uniform is naive.Uniform.
 func Uniform(dst []float32, seed, stream, counter uint64, pause func()) {
 	randomly(naive.Uniform, dst, seed, stream, counter, pause)

@@ -34,8 +34,11 @@ var plain = set{
 	tall: 2, wide: 4,
 	tile:  goTile,
 	score: goScore,
+	rows:  goRows,
 	rate:  goRate,
 	above: goAbove,
+	apart: goApart,
+	pull:  goPull,
 }
 
 // at is the address of element i counted from p.

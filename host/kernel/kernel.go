@@ -14,8 +14,9 @@
 //
 // The form is chosen when the program starts: AVX-512, AVX2 or plain Go, by
 // what the processor has, or by the environment variable RECHOST_KERNELS
-// (avx512, avx2, go). The build tag purego leaves assembly out. Calls use one
-// thread and may run at the same time.
+// (avx512, avx2, go). The build tag purego leaves assembly out. Calls may run at
+// the same time; those that take a number of threads use so many, with the same
+// bits for any.
 //
 // See RATIONALE.md for what was measured.
 package kernel
@@ -56,6 +57,10 @@ type set struct {
 	// floor[i]; returned is the or of all hits.
 	score func(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32
 
+	// rows adds v[e]*m[index[e]*span+j] to dst[j] for j < span, for n entries e
+	// in order. Bit j of what it returns tells whether dst[j] is above floor.
+	rows func(dst, v, m *float32, index *uint32, n int, floor float32) uint64
+
 	// rate turns n sums (float32 bits; n is a multiple of 16) into keys in
 	// place: the score x / (alpha*norms[index] + beta - gamma*x), or x where
 	// norms is nil, turned so that keys order as scores do; 0 for a score that
@@ -63,6 +68,11 @@ type set struct {
 	rate func(keys, index *uint32, norms *float32, alpha, beta, gamma float32, n int, top *uint32)
 	// above counts the keys of at least least among n, a multiple of 16.
 	above func(keys *uint32, n int, least uint32) int
+
+	// apart is naive.Dot of u and i-j, n elements.
+	apart func(u, i, j *float32, n int) float32
+	// pull is naive.BPR's step of the vectors u, i and j, n elements.
+	pull func(u, i, j *float32, n int, z, rate, decay float32)
 }
 
 // FormEnv is the environment FormEnv that asks for a form: avx512, avx2 or

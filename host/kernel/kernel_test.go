@@ -298,7 +298,7 @@ func TestProductRepetitions(t *testing.T) {
 	}
 	p.A.Offsets[1] = 101
 	got, want := lists(1, 3), lists(1, 3)
-	sameLists(t, "repetitions", got, ProductTopK(got, p, 3, nil), want, naive.ProductTopK(want, p, 3))
+	sameLists(t, "repetitions", got, ProductTopK(got, p, 3, 1, nil), want, naive.ProductTopK(want, p, 3))
 	if want.Offsets[1] != 2 {
 		t.Errorf("%d columns, want 2", want.Offsets[1])
 	}

@@ -264,11 +264,7 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 	}
 }
 
-// ProductTopK is naive.ProductTopK.
-func ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()) int {
-	return active.ProductTopK(dst, p, k, pause)
-}
-
+// ProductTopK is naive.ProductTopK on one thread.
 func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()) int {
 	m, a := scattered(pause), s.accumulator(p.B.Cols)
 	k = min(k, p.B.Cols)

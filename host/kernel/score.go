@@ -84,7 +84,7 @@ const (
 	blockBytes = 256 << 10
 )
 
-// ScoreTopK is naive.ScoreTopK. It goes through a tile of users and items at a
+// ScoreTopK is naive.ScoreTopK on one thread. It goes through a tile of users and items at a
 // time; only a tile that has a score above one of its users' worst so far is
 // looked at, item by item. Items come in ascending order, so that an equal
 // score never displaces one that is listed.

@@ -51,6 +51,7 @@ type call struct {
 	open    []*opened
 	outputs []outputBuffer
 	limits  Limits
+	threads int // that one kernel may use
 	config  []byte
 	phase   phase
 	emitted []byte // what "describe" or "plan" gave

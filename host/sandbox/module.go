@@ -256,7 +256,7 @@ func callOf(ctx context.Context) *call {
 // call runs one export in a fresh instance.
 func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error) {
 	start := time.Now()
-	c := &call{ctx: ctx, module: m, limits: m.limits, config: t.Config, inputs: t.Inputs, phase: p}
+	c := &call{ctx: ctx, module: m, limits: m.limits, config: t.Config, inputs: t.Inputs, phase: p, threads: max(t.Threads, 1)}
 	if err := c.prepare(t); err != nil {
 		return r, err
 	}

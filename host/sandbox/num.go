@@ -13,16 +13,18 @@ import (
 // first: ranges, offsets, indices, and that no result overlaps an argument,
 // which a kernel could otherwise change after it was looked at.
 
+// function makes fn a kernel. Parameters and result: p an address, i an i32, l
+// an i64, f an f32.
+func function(name, params, result string, fn func(a *args) uint64) {
+	kernels[name] = hostFunc{valueTypes(params), valueTypes(result), func(c *call, stack []uint64) {
+		r := fn(&args{c: c, name: name, stack: stack})
+		if result != "" {
+			stack[0] = r
+		}
+	}}
+}
+
 func init() {
-	function := func(name, params, result string, fn func(a *args) uint64) {
-		kernels[name] = hostFunc{valueTypes(params), valueTypes(result), func(c *call, stack []uint64) {
-			r := fn(&args{c: c, name: name, stack: stack})
-			if result != "" {
-				stack[0] = r
-			}
-		}}
-	}
-	// Parameters: p an address, i an i32, l an i64, f an f32.
 	function(abi.FnDot, "lpp", "f", numDot)
 	function(abi.FnSum, "lp", "f", numSum)
 	function(abi.FnAxpy, "lfpp", "", numAxpy)
@@ -37,6 +39,7 @@ func init() {
 	function(abi.FnScoreTopK, "plppplppp", "l", numScoreTopK)
 	function(abi.FnRidgeCG, "pppppffffi", "", numRidgeCG)
 	function(abi.FnRidgeCholesky, "pppppffff", "l", numRidgeCholesky)
+	function(abi.FnBPR, "ppplplplffill", "l", numBPR)
 	function(abi.FnUniform, "lplll", "", numUniform)
 	function(abi.FnNormal, "lplll", "", numNormal)
 }
@@ -180,9 +183,9 @@ func numProductTopK(a *args) uint64 {
 		p.Alpha = a.readsAt("alpha", alpha, uint64(p.A.Rows))
 		p.Beta = a.readsAt("beta", beta, uint64(p.A.Rows))
 	}
-	a.scratch(uint64(p.B.Cols) * kernel.ProductScratch)
+	threads := a.threads(uint64(p.B.Cols) * kernel.ProductScratch)
 	return a.lists(p.A.Rows, func(dst naive.Sparse, k int) int {
-		return kernel.ProductTopK(dst, p, k, a.c.pause)
+		return kernel.ProductTopK(dst, p, k, threads, a.c.pause)
 	})
 }
 
@@ -202,7 +205,7 @@ func numScoreTopK(a *args) uint64 {
 	a.without(seen, int(n), items.Rows)
 	a.ascending("seen", seen)
 	return a.lists(int(n), func(dst naive.Sparse, k int) int {
-		return kernel.ScoreTopK(dst, users, rows, items, seen, k, a.c.pause)
+		return kernel.ScoreTopK(dst, users, rows, items, seen, k, a.c.threads, a.c.pause)
 	})
 }
 
@@ -265,6 +268,18 @@ func numNormal(a *args) uint64 {
 }
 
 func f32bits(x float32) uint64 { return uint64(math.Float32bits(x)) }
+
+// threads is how many threads a kernel may use that needs so much space on
+// each: no more than the module may have of its own in all. It refuses work for
+// which that is too little on one.
+func (a *args) threads(each uint64) int {
+	a.scratch(each)
+	most := a.c.threads
+	if limit := a.c.limits.Memory; limit > 0 && each > 0 {
+		most = min(most, int(uint64(limit)/each))
+	}
+	return max(most, 1)
+}
 
 // scratch refuses work that needs more space of the host's than the module may
 // have of its own.

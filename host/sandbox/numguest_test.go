@@ -42,7 +42,8 @@ func TestNumInGuest(t *testing.T) {
 		t.Fatal(err)
 	}
 	bits := array.View[uint32](got.Data[0])
-	want := numtest.Bits(num.Dense(y, numtest.Factors), num.CSR(items, offsets, index, value))
+	native, sparse := num.Dense(y, numtest.Factors), num.CSR(items, offsets, index, value)
+	want := append(numtest.Bits(native, sparse), numtest.LinearBits(native, sparse)...)
 	if len(bits) != len(want) {
 		t.Fatalf("%d words, want %d", len(bits), len(want))
 	}

@@ -72,6 +72,7 @@ type Call struct {
 	Seed    [32]byte
 	Inputs  []Input
 	Outputs []Output
+	Threads int         // that one kernel may use; 0 is one. The bytes are the same for any
 	Sinks   []io.Writer // where there are any, one for each output takes its bytes instead of Reply.Data
 }
 

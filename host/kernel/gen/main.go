@@ -30,8 +30,11 @@ func main() {
 		g.fit()
 		g.tile()
 		g.score()
+		g.rows()
 		g.rate()
 		g.above()
+		g.apart()
+		g.pull()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

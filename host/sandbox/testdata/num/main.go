@@ -46,7 +46,7 @@ func run(int32) int32 {
 	m.Index = num.Opened[uint32](h, 0, n)
 	h, n = open("m.value")
 	m.Value = num.Opened[float32](h, 0, n)
-	bits := numtest.Bits(y, m)
+	bits := append(numtest.Bits(y, m), numtest.LinearBits(y, m)...)
 	name := "out.bits"
 	outputWrite(unsafe.Pointer(unsafe.StringData(name)), int32(len(name)), unsafe.Pointer(unsafe.SliceData(bits)), int32(4*len(bits)))
 	return 0

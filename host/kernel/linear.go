@@ -1,0 +1,244 @@
+package kernel
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"rechost/guest/num/naive"
+)
+
+// SparseGramScratch is the bytes that SparseGram allocates for so many entries
+// and columns.
+func SparseGramScratch(entries, cols int) int { return 8*entries + 8*cols }
+
+// SparseGram is naive.SparseGram. A row of the result is summed at a time, from
+// a list of where the column's entries stand and where their rows end.
+func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
+	n := m.Cols
+	starts := make([]int, n+1)
+	each(m, pause, func(_, from, to int) {
+		for _, j := range m.Index[from:to] {
+			starts[j+1]++
+		}
+	})
+	for j := range n {
+		starts[j+1] += starts[j]
+	}
+	type run struct{ from, to uint32 }
+	runs := make([]run, starts[n])
+	next := slices.Clone(starts)
+	each(m, pause, func(r, from, to int) {
+		_, end := m.Range(r)
+		for e := from; e < to; e++ {
+			j := m.Index[e]
+			runs[next[j]] = run{uint32(e), uint32(end)}
+			next[j]++
+		}
+	})
+	share(threads, n, pause, func(_, i int, pause func()) {
+		meter := scattered(pause)
+		row := dst[i*n:][:n]
+		clear(row)
+		for _, x := range runs[starts[i]:starts[i+1]] {
+			for from, end := int(x.from), int(x.to); from < end; from += longest {
+				to := min(from+longest, end)
+				index := m.Index[from:to]
+				if len(m.Value) == 0 {
+					for _, j := range index {
+						row[j]++
+					}
+				} else {
+					v, value := m.Value[x.from], m.Value[from:to]
+					for f, j := range index {
+						row[j] += float32(v * value[f])
+					}
+				}
+				meter.spend(to - from)
+			}
+		}
+		if pause != nil && i%8 == 7 {
+			pause()
+		}
+	})
+	mirror(dst, n, 1, threads, pause)
+}
+
+// DivideColumns is naive.DivideColumns.
+func DivideColumns(x, by []float32, threads int, pause func()) {
+	cols := len(by)
+	if cols == 0 {
+		return
+	}
+	rows := len(x) / cols
+	size := max(1<<17/cols, 1)
+	share(threads, (rows+size-1)/size, pause, func(_, p int, pause func()) {
+		for r := p * size; r < min(p*size+size, rows); r++ {
+			row := x[r*cols:][:len(by)]
+			for j, d := range by {
+				row[j] = naive.Canonical(row[j] / d)
+			}
+		}
+		if pause != nil {
+			pause()
+		}
+	})
+}
+
+// ScoreTopK is naive.ScoreTopK.
+func ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
+	return active.scoreTopK(dst, users, rows, items, seen, k, threads, pause)
+}
+
+func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
+	n := users.Rows
+	if rows != nil {
+		n = len(rows)
+	}
+	k = min(k, items.Rows)
+	runs := min(4*threads, max(n/256, threads))
+	return shareLists(dst, n, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {
+		u, r := users, rows
+		if rows != nil {
+			r = rows[from:to]
+		} else {
+			u = naive.Matrix{Rows: to - from, Cols: users.Cols, Data: users.Data[from*users.Cols:]}
+		}
+		return s.ScoreTopK(dst, u, r, items, rowsOf(seen, from, to), k, pause)
+	})
+}
+
+// ProductTopK is naive.ProductTopK.
+func ProductTopK(dst naive.Sparse, p naive.Product, k, threads int, pause func()) int {
+	return active.productTopK(dst, p, k, threads, pause)
+}
+
+func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads int, pause func()) int {
+	k = min(k, p.B.Cols)
+	runs := 16 * threads // rows differ in what they cost
+	if p.B.Cols*ProductScratch > 4<<20 {
+		runs = threads
+	}
+	return shareLists(dst, p.A.Rows, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {
+		q := p
+		q.A, q.Without = rowsOf(p.A, from, to), rowsOf(p.Without, from, to)
+		if len(p.Norms) > 0 {
+			q.Alpha, q.Beta = p.Alpha[from:to], p.Beta[from:to]
+		}
+		q.Diagonal += from
+		return s.ProductTopK(dst, q, k, pause)
+	})
+}
+
+// span is the columns that set.rows sums at a time.
+const span = 64
+
+// RowsTopKScratch is the bytes that RowsTopK allocates on each thread for a
+// matrix W of so many rows.
+func RowsTopKScratch(rows int) int { return 4 * span * rows }
+
+// RowsTopK is naive.RowsTopK.
+func RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
+	return active.rowsTopK(dst, x, w, seen, k, threads, pause)
+}
+
+func (s *set) rowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
+	k = min(k, w.Cols)
+	return shareLists(dst, x.Rows, k, threads, threads, pause, func(dst naive.Sparse, from, to int, pause func()) int {
+		return s.RowsTopK(dst, rowsOf(x, from, to), w, rowsOf(seen, from, to), k, pause)
+	})
+}
+
+// RowsTopK goes through W by span columns, which stay in the second-level
+// cache while every row of X is summed over them.
+func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k int, pause func()) int {
+	dst.Offsets[0] = 0
+	if k = min(k, w.Cols); k == 0 {
+		clear(dst.Offsets[:x.Rows+1])
+		return 0
+	}
+	written := 0
+	meter := scattered(pause)
+	part := make([]float32, w.Rows*span)
+	lists, floor := make([]best, min(slabUsers, x.Rows)), make([]float32, min(slabUsers, x.Rows))
+	heaps := make([]uint64, len(lists)*k)
+	var ones []float32
+	if len(x.Value) == 0 {
+		ones = make([]float32, longest)
+		for i := range ones {
+			ones[i] = 1
+		}
+	}
+	var sum [span]float32
+	for top := 0; top < x.Rows; top += slabUsers {
+		count := min(slabUsers, x.Rows-top)
+		for t := range count {
+			lists[t] = best{heap: heaps[t*k:][:k:k]}
+			floor[t] = float32(math.Inf(-1))
+			if seen.Rows > 0 {
+				lists[t].seen = seen.Row(top + t)
+			}
+		}
+		for j := 0; j < w.Cols; j += span {
+			cols := min(span, w.Cols-j)
+			for r := range w.Rows {
+				copy(part[r*span:][:cols], w.Data[r*w.Cols+j:])
+				clear(part[r*span+cols : (r+1)*span])
+				meter.spend(16)
+			}
+			for t := range count {
+				clear(sum[:])
+				var hits uint64
+				from, end := x.Range(top + t)
+				if from == end {
+					hits = s.rows(&sum[0], nil, nil, nil, 0, floor[t])
+				}
+				for ; from < end; from += longest {
+					n := min(longest, end-from)
+					value := ones
+					if ones == nil {
+						value = x.Value[from:]
+					}
+					hits = s.rows(&sum[0], &value[0], &part[0], &x.Index[from], n, floor[t])
+					meter.spend(8 * n)
+				}
+				meter.spend(8)
+				if hits != 0 {
+					lists[t].take(&sum, hits, &floor[t], j, cols)
+				}
+			}
+		}
+		for t := range count {
+			h := lists[t].heap[:lists[t].n]
+			slices.Sort(h)
+			for i := len(h) - 1; i >= 0; i-- {
+				dst.Value[written], dst.Index[written] = unkey(h[i])
+				written++
+			}
+			dst.Offsets[top+t+1] = uint64(written)
+			meter.spend(2 * len(h) * bits.Len(uint(len(h))))
+		}
+	}
+	return written
+}
+
+// take puts those of the sums of columns from j on that hits names into the
+// list, if they are above floor still and not seen.
+func (b *best) take(sum *[span]float32, hits uint64, floor *float32, j, cols int) {
+	for ; hits != 0; hits &= hits - 1 {
+		x := bits.TrailingZeros64(hits)
+		if x >= cols {
+			return
+		}
+		if !(sum[x] > *floor) {
+			continue
+		}
+		for len(b.seen) > 0 && int(b.seen[0]) < j+x {
+			b.seen = b.seen[1:]
+		}
+		if len(b.seen) > 0 && int(b.seen[0]) == j+x {
+			continue
+		}
+		*floor = b.put(key(sum[x], uint32(j+x)))
+	}
+}

@@ -1,0 +1,304 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"rechost/guest/num/naive"
+)
+
+// threads are the numbers of threads every shared kernel is tested with.
+var threads = []int{1, 2, 7}
+
+func TestGemm(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for kind, fill := range fills(r) {
+			for i := range 60 {
+				m, k, n := r.IntN(101), r.IntN(101), r.IntN(101)
+				if i < 3 {
+					m, k, n = 100+r.IntN(30), 2*gemmSteps+r.IntN(30), 60
+				}
+				a, oka := guarded(r, m*k, fill)
+				b, okb := guarded(r, k*n, fill)
+				want := make([]float32, m*n)
+				A, B := naive.Matrix{Rows: m, Cols: k, Data: a}, naive.Matrix{Rows: k, Cols: n, Data: b}
+				naive.Gemm(want, A, B)
+				for _, th := range threads {
+					got, ok := guarded(r, m*n, fill)
+					s.Gemm(got, A, B, th, nil)
+					same(t, fmt.Sprintf("%s %dx%dx%d, %d threads", kind, m, k, n, th), got, want)
+					if !ok() || !oka() || !okb() {
+						t.Fatal("wrote outside")
+					}
+				}
+			}
+		}
+		// A block of columns and one more.
+		n := gemmCols + 1
+		a, b, fill := make([]float32, 3*5), make([]float32, 5*n), ordinary(r)
+		for i := range b {
+			b[i] = fill()
+		}
+		for i := range a {
+			a[i] = fill()
+		}
+		got, want := make([]float32, 3*n), make([]float32, 3*n)
+		A, B := naive.Matrix{Rows: 3, Cols: 5, Data: a}, naive.Matrix{Rows: 5, Cols: n, Data: b}
+		s.Gemm(got, A, B, 2, nil)
+		naive.Gemm(want, A, B)
+		same(t, "wide", got, want)
+	})
+}
+
+// definite is a positive definite matrix of n x n, in its upper half; the
+// lower holds anything.
+func definite(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n*n)
+	for i := range n {
+		for j := range n {
+			x[i*n+j] = (r.Float32() - 0.5) / float32(n)
+			if j < i {
+				x[i*n+j] = float32(math.NaN())
+			}
+		}
+		x[i*n+i] = 0.5 + r.Float32()
+	}
+	return x
+}
+
+func TestInverse(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		sizes := []int{pivots - 1, pivots, pivots + 1, 2*pivots + 77, 450}
+		for n := range 101 {
+			sizes = append(sizes, n)
+		}
+		for _, n := range sizes {
+			from := definite(r, n)
+			want := slices.Clone(from)
+			if k := naive.Inverse(want, n); k != -1 {
+				t.Fatalf("naive %d: pivot %d", n, k)
+			}
+			for _, th := range threads {
+				got, ok := guarded(r, n*n, ordinary(r))
+				copy(got, from)
+				if k := s.Inverse(got, n, th, nil); k != -1 {
+					t.Fatalf("%d: pivot %d", n, k)
+				}
+				same(t, fmt.Sprintf("%d x %d, %d threads", n, n, th), got, want)
+				if !ok() {
+					t.Fatal("wrote outside")
+				}
+			}
+		}
+		fill := special(r)
+		for i := range 200 { // odd numbers anywhere, and most of them without an inverse
+			n := 1 + r.IntN(80)
+			if i%20 == 0 {
+				n += pivots
+			}
+			from := definite(r, n)
+			for range r.IntN(4) {
+				from[r.IntN(n*n)] = fill()
+			}
+			want := slices.Clone(from)
+			k := naive.Inverse(want, n)
+			got, ok := guarded(r, n*n, ordinary(r))
+			copy(got, from)
+			if g := s.Inverse(got, n, 1+r.IntN(3), nil); g != k {
+				t.Fatalf("%d: pivot %d, want %d", n, g, k)
+			}
+			same(t, fmt.Sprintf("special %d", n), got, want)
+			if !ok() {
+				t.Fatal("wrote outside")
+			}
+		}
+	})
+}
+
+// The result is an inverse.
+func TestInverseInverts(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	const n = 150
+	a := definite(r, n)
+	for i := range n {
+		for j := range i {
+			a[i*n+j] = a[j*n+i]
+		}
+	}
+	b, c := slices.Clone(a), make([]float32, n*n)
+	Inverse(b, n, 2, nil)
+	Gemm(c, naive.Matrix{Rows: n, Cols: n, Data: a}, naive.Matrix{Rows: n, Cols: n, Data: b}, 2, nil)
+	for i, v := range c {
+		want := 0.0
+		if i%(n+1) == 0 {
+			want = 1
+		}
+		if math.Abs(float64(v)-want) > 1e-5 {
+			t.Fatalf("element %d of A·A⁻¹ is %v", i, v)
+		}
+	}
+}
+
+// ascendingRows is a random matrix whose rows are in ascending order.
+func ascendingRows(r *rand.Rand, rows, cols int, density float64, fill func() float32) naive.Sparse {
+	m := naive.Sparse{Rows: rows, Cols: cols, First: 1, Offsets: []uint64{5, 5}}
+	for range rows {
+		for j := range cols {
+			if r.Float64() < density {
+				m.Index = append(m.Index, uint32(j))
+				if fill != nil {
+					m.Value = append(m.Value, fill())
+				}
+			}
+		}
+		m.Offsets = append(m.Offsets, 5+uint64(len(m.Index)))
+	}
+	return m
+}
+
+func TestSparseGram(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	all := fills(r)
+	all["ones"] = nil
+	for kind, fill := range all {
+		for range 30 {
+			m := ascendingRows(r, r.IntN(60), 1+r.IntN(100), r.Float64(), fill)
+			want := make([]float32, m.Cols*m.Cols)
+			naive.SparseGram(want, m)
+			for _, th := range threads {
+				got, ok := guarded(r, len(want), ordinary(r))
+				SparseGram(got, m, th, nil)
+				same(t, kind, got, want)
+				if !ok() {
+					t.Fatal("wrote outside")
+				}
+			}
+			if kind == "ones" { // the product of the transpose and the matrix
+				trans := lists(m.Cols, len(m.Index))
+				trans.Rows, trans.Cols = m.Cols, m.Rows
+				naive.Transpose(trans, m)
+				trans.Value = nil
+				product := make([]float32, len(want))
+				naive.ProductRows(naive.Matrix{Rows: m.Cols, Cols: m.Cols, Data: product}, trans, m)
+				same(t, "as a product", want, product)
+			}
+		}
+	}
+}
+
+func TestDivideColumns(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for kind, fill := range fills(r) {
+		for cols := range 40 {
+			x, ok := guarded(r, 7*cols, fill)
+			by, _ := guarded(r, cols, fill)
+			want := slices.Clone(x)
+			naive.DivideColumns(want, by)
+			DivideColumns(x, by, 1+cols%3, nil)
+			same(t, kind, x, want)
+			if !ok() {
+				t.Fatal("wrote outside")
+			}
+		}
+	}
+}
+
+func TestRowsTopK(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		all := fills(r)
+		all["ones"] = nil
+		all["ties"] = func() float32 { return float32(r.IntN(3)) }
+		for kind, fill := range all {
+			for range 40 {
+				x := ascendingRows(r, r.IntN(50), 1+r.IntN(60), 0.3, fill)
+				w := naive.Matrix{Rows: x.Cols, Cols: 1 + r.IntN(200)}
+				numbers := fill
+				if fill == nil {
+					numbers = ordinary(r)
+				}
+				w.Data, _ = guarded(r, w.Rows*w.Cols, numbers)
+				var seen naive.Sparse
+				if r.IntN(3) > 0 {
+					seen = ascendingRows(r, x.Rows, w.Cols, 0.2, nil)
+				}
+				k := r.IntN(w.Cols + 2)
+				want := lists(x.Rows, k)
+				n := naive.RowsTopK(want, x, w, seen, k)
+				for _, th := range threads {
+					got := lists(x.Rows, k)
+					m := s.rowsTopK(got, x, w, seen, k, th, nil)
+					sameLists(t, fmt.Sprintf("%s %dx%dx%d k %d, %d threads", kind, x.Rows, w.Rows, w.Cols, k, th), got, m, want, n)
+				}
+			}
+		}
+	})
+}
+
+// Lists made on several threads are those of one.
+func TestListsOnThreads(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const rows, cols, k = 301, 90, 7
+	x := ascendingRows(r, rows, cols, 0.2, ordinary(r))
+	near := ascendingRows(r, cols, cols, 0.3, ordinary(r))
+	users, items := naive.Matrix{Rows: rows, Cols: 5, Data: random(rows * 5)}, naive.Matrix{Rows: cols, Cols: 5, Data: random(cols * 5)}
+	numbers := make([]uint32, rows)
+	for i := range numbers {
+		numbers[i] = uint32(r.IntN(rows))
+	}
+	p := naive.Product{A: x, B: near, Without: x, OffDiagonal: true, Diagonal: 2}
+	p.Norms, p.Alpha, p.Beta = random(cols), random(rows), random(rows)
+	for name, run := range map[string]func(dst naive.Sparse, threads int) int{
+		"product": func(d naive.Sparse, th int) int { return ProductTopK(d, p, k, th, nil) },
+		"score":   func(d naive.Sparse, th int) int { return ScoreTopK(d, users, nil, items, x, k, th, nil) },
+		"chosen": func(d naive.Sparse, th int) int {
+			return ScoreTopK(d, users, numbers, items, naive.Sparse{}, k, th, nil)
+		},
+	} {
+		want := lists(rows, k)
+		n := run(want, 1)
+		for _, th := range []int{2, 3, 8} {
+			got := lists(rows, k)
+			sameLists(t, name, got, run(got, th), want, n)
+		}
+	}
+}
+
+// A pause that panics ends the work of all threads before it is passed on.
+func TestShareGivesUp(t *testing.T) {
+	busy := make(chan struct{}, 8)
+	defer func() {
+		if x := recover(); x != "enough" {
+			t.Errorf("%v", x)
+		}
+		if len(busy) != 0 {
+			t.Error("a helper is still at work")
+		}
+	}()
+	share(4, 1000, func() { panic("enough") }, func(_, _ int, pause func()) {
+		busy <- struct{}{}
+		defer func() { <-busy }()
+		for {
+			time.Sleep(time.Millisecond)
+			pause()
+		}
+	})
+}
+
+// A helper's own panic comes out on the caller's thread.
+func TestSharePanics(t *testing.T) {
+	defer func() {
+		if x := recover(); x != "broken" {
+			t.Errorf("%v", x)
+		}
+	}()
+	share(2, 10, func() {}, func(worker, _ int, _ func()) {
+		if worker == 1 {
+			panic("broken")
+		}
+		time.Sleep(10 * time.Millisecond)
+	})
+}
