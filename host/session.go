@@ -126,6 +126,9 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 			s.tell("this system has no worker processes for rechost: the module runs inside this process, behind one wall instead of two")
 		}
 	}
+	if s.job.Executor == Processes && executor.HasProcesses && !executor.Confines {
+		s.tell("this rechost was built with cgo, so its workers have neither Landlock nor seccomp: build it with ./build.sh build, or with CGO_ENABLED=0")
+	}
 	o := executor.Options{
 		Module:      s.wasm,
 		Name:        filepath.Base(s.job.Module),

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Confines reports whether workers of this binary lock themselves in.
+const Confines = true
+
 // lockFiles leaves the process one folder: to read, or to write what it
 // compiles. On a kernel without Landlock it leaves everything, and no wall.
 func lockFiles(dir string, write bool) (walls []string, err error) {
