@@ -40,8 +40,9 @@ package abi
 //	ridge_cholesky(x i32, rows i32, factors i32, gram i32, lambda i32, w0 f32, w1 f32, t0 f32, t1 f32) -> i64
 //	    x rows*k, gram k*k, lambda rows of f32, k the factors' columns
 //	bpr(users i32, items i32, bias i32, k i64, rows i32, n i64, index i32,
-//	    passes i64, rate f32, decay f32, verify i32, seed i64, stream i64) -> i64
-//	    rows.rows*k, n*k and n of f32; n of u32, each once; rows ascending; returns the samples taken
+//	    passes i64, rate f32, decay f32, flags i32, seed i64, stream i64) -> i64
+//	    rows.rows*k, n*k and n of f32; n of u32, each once; rows ascending;
+//	    flags 1 verify, 2 per user; returns the samples taken
 //	gemm(dst i32, a i32, b i32)                         a.rows*b.cols of f32
 //	inverse(a i32, n i64) -> i64                        n*n of f32, in place
 //	sparse_gram(dst i32, m i32)                         cols*cols of f32; rows in ascending order
