@@ -115,7 +115,7 @@ func newProcesses(o Options, drill bool) (Executor, error) {
 	p.started.Go(func() {
 		// The first alone, where it has to compile for all.
 		p.warm(0)
-		for i := 1; i < len(p.slots); i++ {
+		for i := 1; i < min(len(p.slots), runtime.NumCPU()); i++ { // more start when they have something to do
 			p.started.Go(func() { p.warm(i) })
 		}
 	})
@@ -404,14 +404,20 @@ func (p *processes) at(place string, err error) error {
 	return at(p.options.Name, place, err)
 }
 
-// Run runs the tasks, Options.Workers at a time.
+// Run runs the tasks, Options.Workers at a time. One whose worker somebody else
+// killed is tried a second time.
 func (p *processes) Run(ctx context.Context, tasks []task.Task, done func(int, Result) error) error {
 	return each(ctx, len(p.slots), len(tasks), func(ctx context.Context, i, k int) (r Result, err error) {
 		t := &tasks[k]
-		err = p.with(ctx, i, func(w *workerProcess) error {
-			r, err = p.task(w, t)
-			return err
-		})
+		for range 2 {
+			err = p.with(ctx, i, func(w *workerProcess) error {
+				r, err = p.task(w, t)
+				return err
+			})
+			if !errors.Is(err, errKilled) || ctx.Err() != nil {
+				break
+			}
+		}
 		return r, p.at(t.Place(), err)
 	}, done)
 }

@@ -24,7 +24,8 @@ import (
 	"rechost/host/task"
 )
 
-// A worker that somebody kills costs its own task; the next one gets another.
+// A task whose worker somebody kills is tried once more, and costs itself when
+// that happens again; the next one gets another worker.
 func TestKilledWorker(t *testing.T) {
 	e := newExecutor(t, "processes", 2, testLimits, nil)
 	p := e.(*processes)
@@ -32,13 +33,56 @@ func TestKilledWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.started.Wait()
-	victim := p.slots[0].w.cmd.Process.Pid
-	time.AfterFunc(200*time.Millisecond, func() { syscall.Kill(victim, syscall.SIGKILL) })
+	killed := 0
+	kill := func(n int) (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan bool)
+		go func() {
+			defer close(ended)
+			used := map[int]int{}
+			for ; killed < n && ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+				for pid, ticks := range processorTime() {
+					if old, ok := used[pid]; ok && ticks >= old+10 && killed < n {
+						syscall.Kill(pid, syscall.SIGKILL)
+						killed++
+					}
+					used[pid] = ticks
+				}
+			}
+		}()
+		return func() { cancel(); <-ended }
+	}
+	stop := kill(2)
 	err := e.Run(context.Background(), tasksOf(t, stageLoop, 1, nil, 1), drop)
+	stop()
+	if killed != 2 {
+		t.Errorf("given up after %d workers", killed)
+	}
 	wantFault(t, err, fault.Failed, "guest.wasm: stage users, shard 1 of 1: its worker process was killed by somebody else (SIGKILL)")
 	if err := e.Run(context.Background(), tasksOf(t, stageFresh, 4, nil, 1), drop); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
+}
+
+// processorTime is the time that each child of this process has computed, in
+// hundredths of a second.
+func processorTime() map[int]int {
+	used := map[int]int{}
+	children, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, c := range children {
+		b, _ := os.ReadFile(c)
+		for _, f := range strings.Fields(string(b)) {
+			stat, _ := os.ReadFile("/proc/" + f + "/stat")
+			_, rest, ok := strings.Cut(string(stat), ") ")
+			if v := strings.Fields(rest); ok && len(v) > 12 {
+				var pid, ticks int
+				fmt.Sscan(f, &pid)
+				fmt.Sscan(v[11], &ticks)
+				used[pid] = ticks
+			}
+		}
+	}
+	return used
 }
 
 // Workers do not outlive the host, however it ends.

@@ -174,13 +174,17 @@ func (w *workerProcess) died(err error) error {
 	case state.Signaled() && state.Signal() == syscall.SIGXCPU:
 		return fault.Lim("its worker process used up its processor time")
 	case state.Signaled() && state.Signal() == syscall.SIGKILL:
-		return fault.New(fault.Failed, "its worker process was killed by somebody else (SIGKILL)").
-			WithHint("was the machine out of memory? fewer at a time need less: --workers 1")
+		return fault.New(fault.Failed, "its worker process was killed by somebody else (%v)", errKilled).
+			WithHint("was the machine out of memory? fewer at a time need less: --workers 1; finished tasks are kept, the same command goes on")
 	case state.Signaled():
 		return fault.Mod("its worker process died: %v%s", state.Signal(), said)
 	}
 	return fault.Mod("its worker process ended with status %d%s", state.ExitStatus(), said)
 }
+
+// errKilled is in the chain of a failure that is nobody's fault here: a task
+// is a pure function, so it can be tried again.
+var errKilled = errors.New("SIGKILL")
 
 // arrays hands the worker those of a task's inputs that it does not have, and
 // names those that it is to close.
