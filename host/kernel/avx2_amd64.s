@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot56:
+dot61:
 	CMPQ    DX, $0x10
-	JL      dotend57
+	JL      dotend62
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot56:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot56
+	JMP     dot61
 
-dotend57:
+dotend62:
 	TESTQ      DX, DX
-	JZ         dotdone58
+	JZ         dotdone63
 	CMPQ       DX, $0x08
-	JL         dotshort59
+	JL         dotshort64
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone58
+	JZ         dotdone63
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend57:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone58
+	JMP        dotdone63
 
-dotshort59:
+dotshort64:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort59:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone58:
+dotdone63:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide60:
+axpywide65:
 	CMPQ    DX, $0x20
-	JL      axpy61
+	JL      axpy66
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide60:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide60
+	JMP     axpywide65
 
-axpy61:
+axpy66:
 	CMPQ    DX, $0x08
-	JL      axpyend62
+	JL      axpyend67
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy61
+	JMP     axpy66
 
-axpyend62:
+axpyend67:
 	TESTQ      DX, DX
-	JZ         axpydone63
+	JZ         axpydone68
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend62:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone63:
+axpydone68:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide64:
+divide69:
 	CMPQ    CX, $0x08
-	JL      divideend65
+	JL      divideend70
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide64
+	JMP     divide69
 
-divideend65:
+divideend70:
 	TESTQ      CX, CX
-	JZ         dividedone66
+	JZ         dividedone71
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend65:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone66:
+dividedone71:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6470:
+gemv6475:
 	CMPQ    SI, $0x40
-	JL      gemvone67
+	JL      gemvone72
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv6470:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done72
+	JZ      gemv64done77
 
-gemv64row71:
+gemv64row76:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row71:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row71
+	JNZ          gemv64row76
 
-gemv64done72:
+gemv64done77:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done72:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6470
+	JMP     gemv6475
 
-gemvone67:
-gemv173:
+gemvone72:
+gemv178:
 	CMPQ    SI, $0x08
-	JL      gemvend68
+	JL      gemvend73
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done75
+	JZ      gemv1done80
 
-gemv1row74:
+gemv1row79:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row74
+	JNZ          gemv1row79
 
-gemv1done75:
+gemv1done80:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv173
+	JMP     gemv178
 
-gemvend68:
+gemvend73:
 	TESTQ      SI, SI
-	JZ         gemvall69
+	JZ         gemvall74
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend68:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone78
+	JZ         gemvtaildone83
 
-gemvtailrow77:
+gemvtailrow82:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow77:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow77
+	JNZ          gemvtailrow82
 
-gemvtaildone78:
+gemvtaildone83:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall69:
+gemvall74:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone79
+	JZ    fitdone84
 
-fitk81:
+fitk86:
 	CMPQ       R8, $0x05
-	JL         fitknear82
+	JL         fitknear87
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk81:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear82:
+fitknear87:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip83
+	JZ     fitkskip88
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot84:
+dot89:
 	CMPQ    R14, $0x10
-	JL      dotend85
+	JL      dotend90
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot84:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot84
+	JMP     dot89
 
-dotend85:
+dotend90:
 	TESTQ      R14, R14
-	JZ         dotdone86
+	JZ         dotdone91
 	CMPQ       R14, $0x08
-	JL         dotshort87
+	JL         dotshort92
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone86
+	JZ         dotdone91
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend85:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone86
+	JMP        dotdone91
 
-dotshort87:
+dotshort92:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort87:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone86:
+dotdone91:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone86:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip83:
+fitkskip88:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide88:
+axpywide93:
 	CMPQ    R13, $0x20
-	JL      axpy89
+	JL      axpy94
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide88:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide88
+	JMP     axpywide93
 
-axpy89:
+axpy94:
 	CMPQ    R13, $0x08
-	JL      axpyend90
+	JL      axpyend95
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy89
+	JMP     axpy94
 
-axpyend90:
+axpyend95:
 	TESTQ      R13, R13
-	JZ         axpydone91
+	JZ         axpydone96
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,53 +437,71 @@ axpyend90:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone91:
+axpydone96:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk81
+	JNZ  fitk86
 
-fitdone79:
+fitdone84:
 	VZEROUPPER
 	RET
 
 // func tileAVX2(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·tileAVX2(SB), NOSPLIT, $0-56
-	MOVQ    dst+0(FP), AX
-	MOVQ    ldc+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    lda+24(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	MOVQ    n+48(FP), R8
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
-	SHLQ    $0x02, DI
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    CX, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    CX, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	ADDQ    CX, R9
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	ADDQ    CX, R9
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
-	ADDQ    CX, R9
-	VMOVUPS (R9), Y10
-	VMOVUPS 32(R9), Y11
-	ADDQ    CX, R9
-	TESTQ   R8, R8
-	JZ      productdone93
+	MOVQ       dst+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	MOVQ       a+16(FP), DX
+	MOVQ       lda+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       n+48(FP), R8
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	MOVQ       AX, R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Y2
+	VMOVUPS    32(R9), Y3
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Y4
+	VMOVUPS    32(R9), Y5
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Y6
+	VMOVUPS    32(R9), Y7
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Y8
+	VMOVUPS    32(R9), Y9
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Y10
+	VMOVUPS    32(R9), Y11
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 60(R9)
+	ADDQ       CX, R9
+	TESTQ      R8, R8
+	JZ         productdone98
 
-product92:
+product97:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -519,9 +537,9 @@ product92:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product92
+	JNZ          product97
 
-productdone93:
+productdone98:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -565,9 +583,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone95
+	JZ     productdone100
 
-product94:
+product99:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -603,9 +621,9 @@ product94:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product94
+	JNZ          product99
 
-productdone95:
+productdone100:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -662,7 +680,7 @@ productdone95:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone96
+	JZ           scorenone101
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -676,7 +694,7 @@ productdone95:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone96:
+scorenone101:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -698,9 +716,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone98
+	JZ      rowsdone103
 
-rows97:
+rows102:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -724,9 +742,9 @@ rows97:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows97
+	JNZ          rows102
 
-rowsdone98:
+rowsdone103:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -772,6 +790,89 @@ rowsdone98:
 	VZEROUPPER
 	RET
 
+// func turnAVX2(dst *float32, ldd int, src *float32, lds int, n int)
+// Requires: AVX
+TEXT ·turnAVX2(SB), NOSPLIT, $0-40
+	MOVQ  dst+0(FP), AX
+	MOVQ  ldd+8(FP), CX
+	MOVQ  src+16(FP), DX
+	MOVQ  lds+24(FP), BX
+	MOVQ  n+32(FP), SI
+	SHLQ  $0x02, CX
+	SHLQ  $0x02, BX
+	LEAQ  (BX)(BX*2), DI
+	TESTQ SI, SI
+	JZ    turndone105
+
+turn104:
+	VMOVUPS   (DX), X0
+	VMOVUPS   (DX)(BX*1), X1
+	VMOVUPS   (DX)(BX*2), X2
+	VMOVUPS   (DX)(DI*1), X3
+	VUNPCKLPS X1, X0, X4
+	VUNPCKHPS X1, X0, X5
+	VUNPCKLPS X3, X2, X1
+	VUNPCKHPS X3, X2, X3
+	VUNPCKLPD X1, X4, X0
+	VUNPCKHPD X1, X4, X1
+	VUNPCKLPD X3, X5, X2
+	VUNPCKHPD X3, X5, X3
+	VMOVUPS   X0, (AX)
+	ADDQ      CX, AX
+	VMOVUPS   X1, (AX)
+	ADDQ      CX, AX
+	VMOVUPS   X2, (AX)
+	ADDQ      CX, AX
+	VMOVUPS   X3, (AX)
+	ADDQ      CX, AX
+	ADDQ      $0x10, DX
+	SUBQ      $0x04, SI
+	JNZ       turn104
+
+turndone105:
+	VZEROUPPER
+	RET
+
+// func cleanAVX2(x *float32, n int, flip uint32)
+// Requires: AVX, AVX2
+TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVL         flip+16(FP), DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y0
+	MOVL         $0x7fc00000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+
+clean106:
+	CMPQ      CX, $0x08
+	JL        cleanend107
+	VMOVUPS   (AX), Y2
+	VPXOR     Y0, Y2, Y2
+	VCMPPS    $0x03, Y2, Y2, Y3
+	VBLENDVPS Y3, Y1, Y2, Y2
+	VMOVUPS   Y2, (AX)
+	ADDQ      $0x20, AX
+	SUBQ      $0x08, CX
+	JMP       clean106
+
+cleanend107:
+	TESTQ      CX, CX
+	JZ         cleandone108
+	LEAQ       ends<>+32(SB), DX
+	NEGQ       CX
+	VMOVUPS    (DX)(CX*4), Y3
+	VMASKMOVPS (AX), Y3, Y2
+	VPXOR      Y0, Y2, Y2
+	VCMPPS     $0x03, Y2, Y2, Y0
+	VBLENDVPS  Y0, Y1, Y2, Y2
+	VMASKMOVPS Y2, Y3, (AX)
+
+cleandone108:
+	VZEROUPPER
+	RET
+
 // func rateAVX2(keys *uint32, index *uint32, norms *float32, alpha float32, beta float32, gamma float32, n int, top *uint32)
 // Requires: AVX, AVX2
 TEXT ·rateAVX2(SB), NOSPLIT, $0-56
@@ -789,12 +890,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate99:
+rate109:
 	TESTQ      BX, BX
-	JZ         ratedone101
+	JZ         ratedone111
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain100
+	JZ         rateplain110
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -804,7 +905,7 @@ rate99:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain100:
+rateplain110:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -815,9 +916,9 @@ rateplain100:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate99
+	JMP     rate109
 
-ratedone101:
+ratedone111:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -831,18 +932,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above102:
+above112:
 	TESTQ    CX, CX
-	JZ       abovedone103
+	JZ       abovedone113
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above102
+	JMP      above112
 
-abovedone103:
+abovedone113:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -864,9 +965,9 @@ TEXT ·apartAVX2(SB), NOSPLIT, $0-36
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
-apart104:
+apart114:
 	CMPQ    BX, $0x10
-	JL      apartend105
+	JL      apartend115
 	VMOVUPS (CX), Y2
 	VSUBPS  (DX), Y2, Y2
 	VMULPS  (AX), Y2, Y2
@@ -879,19 +980,19 @@ apart104:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart104
+	JMP     apart114
 
-apartend105:
+apartend115:
 	TESTQ      BX, BX
-	JZ         apartdone106
+	JZ         apartdone116
 	CMPQ       BX, $0x08
-	JL         apartshort107
+	JL         apartshort117
 	VMOVUPS    (CX), Y2
 	VSUBPS     (DX), Y2, Y2
 	VMULPS     (AX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         apartdone106
+	JZ         apartdone116
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -901,9 +1002,9 @@ apartend105:
 	VMASKMOVPS 32(AX), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone106
+	JMP        apartdone116
 
-apartshort107:
+apartshort117:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -914,7 +1015,7 @@ apartshort107:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone106:
+apartdone116:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -937,9 +1038,9 @@ TEXT ·pullAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Y1
 	VBROADCASTSS decay+40(FP), Y2
 
-pull108:
+pull118:
 	CMPQ    BX, $0x08
-	JL      pullend109
+	JL      pullend119
 	VMOVUPS (AX), Y3
 	VMOVUPS (CX), Y4
 	VMOVUPS (DX), Y5
@@ -965,11 +1066,11 @@ pull108:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, BX
-	JMP     pull108
+	JMP     pull118
 
-pullend109:
+pullend119:
 	TESTQ      BX, BX
-	JZ         pulldone110
+	JZ         pulldone120
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y9
@@ -995,6 +1096,6 @@ pullend109:
 	VMASKMOVPS Y4, Y9, (CX)
 	VMASKMOVPS Y5, Y9, (DX)
 
-pulldone110:
+pulldone120:
 	VZEROUPPER
 	RET

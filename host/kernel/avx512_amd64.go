@@ -44,6 +44,16 @@ func scoreAVX512(dst *float32, a *float32, b *float32, n int, floor *float32, hi
 //go:noescape
 func rowsAVX512(dst *float32, v *float32, m *float32, index *uint32, n int, floor float32) uint64
 
+// turnAVX512 sets dst[p*ldd+i] to src[i*lds+p] for i < 4, p < n, a multiple of 4.
+//
+//go:noescape
+func turnAVX512(dst *float32, ldd int, src *float32, lds int, n int)
+
+// cleanAVX512 changes the bits flip of n elements of x and makes NaNs canonical.
+//
+//go:noescape
+func cleanAVX512(x *float32, n int, flip uint32)
+
 // rateAVX512 turns sums into keys in place; see set.rate.
 //
 //go:noescape

@@ -446,57 +446,93 @@ fitdone23:
 	RET
 
 // func tileAVX512(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512(SB), NOSPLIT, $0-56
-	MOVQ    dst+0(FP), AX
-	MOVQ    ldc+8(FP), CX
-	MOVQ    a+16(FP), DX
-	MOVQ    lda+24(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	MOVQ    n+48(FP), R8
-	SHLQ    $0x02, CX
-	SHLQ    $0x02, BX
-	SHLQ    $0x02, DI
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS 64(R9), Z17
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z18
-	VMOVUPS 64(R9), Z19
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z20
-	VMOVUPS 64(R9), Z21
-	ADDQ    CX, R9
-	VMOVUPS (R9), Z22
-	VMOVUPS 64(R9), Z23
-	ADDQ    CX, R9
-	TESTQ   R8, R8
-	JZ      productdone39
+	MOVQ       dst+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	MOVQ       a+16(FP), DX
+	MOVQ       lda+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       n+48(FP), R8
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	MOVQ       AX, R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    64(R9), Z1
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z2
+	VMOVUPS    64(R9), Z3
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z4
+	VMOVUPS    64(R9), Z5
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z6
+	VMOVUPS    64(R9), Z7
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z8
+	VMOVUPS    64(R9), Z9
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z10
+	VMOVUPS    64(R9), Z11
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z12
+	VMOVUPS    64(R9), Z13
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z14
+	VMOVUPS    64(R9), Z15
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z16
+	VMOVUPS    64(R9), Z17
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z18
+	VMOVUPS    64(R9), Z19
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z20
+	VMOVUPS    64(R9), Z21
+	ADDQ       CX, R9
+	VMOVUPS    (R9), Z22
+	VMOVUPS    64(R9), Z23
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 124(R9)
+	ADDQ       CX, R9
+	TESTQ      R8, R8
+	JZ         productdone39
 
 product38:
 	VMOVUPS     (SI), Z24
@@ -863,6 +899,89 @@ rowsdone44:
 	VZEROUPPER
 	RET
 
+// func turnAVX512(dst *float32, ldd int, src *float32, lds int, n int)
+// Requires: AVX
+TEXT ·turnAVX512(SB), NOSPLIT, $0-40
+	MOVQ  dst+0(FP), AX
+	MOVQ  ldd+8(FP), CX
+	MOVQ  src+16(FP), DX
+	MOVQ  lds+24(FP), BX
+	MOVQ  n+32(FP), SI
+	SHLQ  $0x02, CX
+	SHLQ  $0x02, BX
+	LEAQ  (BX)(BX*2), DI
+	TESTQ SI, SI
+	JZ    turndone46
+
+turn45:
+	VMOVUPS   (DX), X0
+	VMOVUPS   (DX)(BX*1), X1
+	VMOVUPS   (DX)(BX*2), X2
+	VMOVUPS   (DX)(DI*1), X3
+	VUNPCKLPS X1, X0, X4
+	VUNPCKHPS X1, X0, X5
+	VUNPCKLPS X3, X2, X1
+	VUNPCKHPS X3, X2, X3
+	VUNPCKLPD X1, X4, X0
+	VUNPCKHPD X1, X4, X1
+	VUNPCKLPD X3, X5, X2
+	VUNPCKHPD X3, X5, X3
+	VMOVUPS   X0, (AX)
+	ADDQ      CX, AX
+	VMOVUPS   X1, (AX)
+	ADDQ      CX, AX
+	VMOVUPS   X2, (AX)
+	ADDQ      CX, AX
+	VMOVUPS   X3, (AX)
+	ADDQ      CX, AX
+	ADDQ      $0x10, DX
+	SUBQ      $0x04, SI
+	JNZ       turn45
+
+turndone46:
+	VZEROUPPER
+	RET
+
+// func cleanAVX512(x *float32, n int, flip uint32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·cleanAVX512(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVL         flip+16(FP), DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z0
+	MOVL         $0x7fc00000, DX
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Z1
+
+clean47:
+	CMPQ    CX, $0x10
+	JL      cleanend48
+	VMOVUPS (AX), Z2
+	VPXORD  Z0, Z2, Z2
+	VCMPPS  $0x03, Z2, Z2, K1
+	VMOVAPS Z1, K1, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JMP     clean47
+
+cleanend48:
+	TESTQ     CX, CX
+	JZ        cleandone49
+	MOVL      $0x0000ffff, DX
+	BZHIL     CX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (AX), K1, Z2
+	VPXORD    Z0, Z2, Z2
+	VCMPPS    $0x03, Z2, Z2, K2
+	VMOVAPS   Z1, K2, Z2
+	VMOVUPS   Z2, K1, (AX)
+
+cleandone49:
+	VZEROUPPER
+	RET
+
 // func rateAVX512(keys *uint32, index *uint32, norms *float32, alpha float32, beta float32, gamma float32, n int, top *uint32)
 // Requires: AVX, AVX512F
 TEXT ·rateAVX512(SB), NOSPLIT, $0-56
@@ -880,12 +999,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate45:
+rate50:
 	TESTQ      BX, BX
-	JZ         ratedone47
+	JZ         ratedone52
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain46
+	JZ         rateplain51
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -895,7 +1014,7 @@ rate45:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain46:
+rateplain51:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -905,9 +1024,9 @@ rateplain46:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate45
+	JMP      rate50
 
-ratedone47:
+ratedone52:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -920,9 +1039,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above48:
+above53:
 	TESTQ   CX, CX
-	JZ      abovedone49
+	JZ      abovedone54
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -930,9 +1049,9 @@ above48:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above48
+	JMP     above53
 
-abovedone49:
+abovedone54:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -946,9 +1065,9 @@ TEXT ·apartAVX512(SB), NOSPLIT, $0-36
 	MOVQ   n+24(FP), BX
 	VPXORD Z0, Z0, Z0
 
-apart50:
+apart55:
 	CMPQ    BX, $0x10
-	JL      apartend51
+	JL      apartend56
 	VMOVUPS (CX), Z1
 	VSUBPS  (DX), Z1, Z1
 	VMULPS  (AX), Z1, Z1
@@ -957,11 +1076,11 @@ apart50:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart50
+	JMP     apart55
 
-apartend51:
+apartend56:
 	TESTQ     BX, BX
-	JZ        apartdone52
+	JZ        apartdone57
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -972,7 +1091,7 @@ apartend51:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone52:
+apartdone57:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -996,9 +1115,9 @@ TEXT ·pullAVX512(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Z1
 	VBROADCASTSS decay+40(FP), Z2
 
-pull53:
+pull58:
 	CMPQ    BX, $0x10
-	JL      pullend54
+	JL      pullend59
 	VMOVUPS (AX), Z3
 	VMOVUPS (CX), Z4
 	VMOVUPS (DX), Z5
@@ -1024,11 +1143,11 @@ pull53:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     pull53
+	JMP     pull58
 
-pullend54:
+pullend59:
 	TESTQ     BX, BX
-	JZ        pulldone55
+	JZ        pulldone60
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1054,6 +1173,6 @@ pullend54:
 	VMOVUPS   Z4, K1, (CX)
 	VMOVUPS   Z5, K1, (DX)
 
-pulldone55:
+pulldone60:
 	VZEROUPPER
 	RET

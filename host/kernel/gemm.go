@@ -82,7 +82,7 @@ func (w *gemmWorker) rows(dst []float32, ldc int, a naive.Matrix, right []float3
 	}
 	if last {
 		for r := range height {
-			canonical(dst[r*ldc:][:width])
+			s.clean(&dst[r*ldc], width, 0)
 		}
 	}
 }
@@ -122,18 +122,24 @@ func (s *set) packTall(panel, from []float32, stride, rows int) {
 	if rows < s.tall {
 		clear(panel)
 	}
-	i := 0
-	for ; i+4 <= rows; i += 4 {
-		r0, r1 := from[i*stride:][:n], from[(i+1)*stride:][:n]
-		r2, r3 := from[(i+2)*stride:][:n], from[(i+3)*stride:][:n]
-		for p, v := range r0 {
-			d := (*[4]float32)(panel[p*s.tall+i:])
-			d[0], d[1], d[2], d[3] = v, r1[p], r2[p], r3[p]
+	s.transpose(panel, s.tall, from, stride, rows, n)
+}
+
+// transpose sets dst[p*ldd+i] to src[i*lds+p] for i < rows and p < n.
+func (s *set) transpose(dst []float32, ldd int, src []float32, lds, rows, n int) {
+	i, whole := 0, n&^3
+	for ; i+4 <= rows && whole > 0; i += 4 {
+		_, _ = src[(i+3)*lds+n-1], dst[(n-1)*ldd+i+3]
+		s.turn(&dst[i], ldd, &src[i*lds], lds, whole)
+		for j := i; j < i+4; j++ {
+			for p := whole; p < n; p++ {
+				dst[p*ldd+j] = src[j*lds+p]
+			}
 		}
 	}
 	for ; i < rows; i++ {
-		for p, v := range from[i*stride:][:n] {
-			panel[p*s.tall+i] = v
+		for p, v := range src[i*lds:][:n] {
+			dst[p*ldd+i] = v
 		}
 	}
 }

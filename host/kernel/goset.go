@@ -35,6 +35,8 @@ var plain = set{
 	tile:  goTile,
 	score: goScore,
 	rows:  goRows,
+	turn:  goTurn,
+	clean: goClean,
 	rate:  goRate,
 	above: goAbove,
 	apart: goApart,

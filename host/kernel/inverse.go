@@ -52,7 +52,7 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 			w.rest(i*sweepRows, w.mine[worker].edge, s.meter(pause))
 		})
 	}
-	mirror(a, n, -1, w.threads, pause)
+	s.mirror(a, n, 1<<31, w.threads, pause)
 	return -1
 }
 
@@ -145,11 +145,7 @@ func (w *sweeping) strip(m *sweeper, j int) {
 	wide, cols := s.wide, min(s.wide, n-j)
 	left := j < w.at
 	if left {
-		for x := range cols {
-			for k, v := range w.a[(j+x)*n+w.at:][:b] {
-				m.rows[k*wide+x] = v
-			}
-		}
+		s.transpose(m.rows, wide, w.a[j*n+w.at:], n, cols, b)
 	} else {
 		for k := range b {
 			clear(m.rows[k*wide:][:wide])
@@ -182,19 +178,17 @@ func (w *sweeping) strip(m *sweeper, j int) {
 			}
 		}
 	}
-	for x := range cols {
+	for x := 0; x < cols; {
 		i := j + x
+		size := min(s.tall-i%s.tall, cols-x) // of the panel's rows
 		panel := w.tall[i/s.tall*s.tall*b+i%s.tall:]
 		for k := range b {
-			panel[k*s.tall] = m.minus[k*wide+x]
+			copy(panel[k*s.tall:][:size], m.minus[k*wide+x:])
 		}
+		x += size
 	}
 	if left {
-		for x := range cols {
-			for k := range b {
-				w.a[(j+x)*n+w.at+k] = m.rows[k*wide+x]
-			}
-		}
+		s.transpose(w.a[j*n+w.at:], n, m.rows, wide, b, cols)
 		return
 	}
 	for k := range b {
@@ -219,21 +213,22 @@ func (w *sweeping) rest(top int, edge []float32, meter *meter) {
 	}
 }
 
-// mirror copies the upper half of a, times sign (1 or -1), to the lower, and
-// makes both canonical.
-func mirror(a []float32, n int, sign float32, threads int, pause func()) {
+// mirror copies the upper half of a, with the bits flip changed, to the lower,
+// and makes both canonical.
+func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func()) {
 	const side = 32
 	share(threads, (n+side-1)/side, pause, func(_, p int, pause func()) {
 		top, bottom := p*side, min(p*side+side, n)
-		for left := top; left < n; left += side {
-			for i := top; i < bottom; i++ {
-				row := a[i*n:][:min(left+side, n)]
-				for j := max(i, left); j < len(row); j++ {
-					v := naive.Canonical(sign * row[j])
-					row[j] = v
-					a[j*n+i] = v
-				}
+		for i := top; i < bottom; i++ {
+			s.clean(&a[i*n+i], n-i, flip)
+		}
+		for i := top; i < bottom; i++ {
+			for j := i + 1; j < bottom; j++ {
+				a[j*n+i] = a[i*n+j]
 			}
+		}
+		for left := bottom; left < n; left += side {
+			s.transpose(a[left*n+top:], n, a[top*n+left:], n, bottom-top, min(side, n-left))
 			if pause != nil && left/side%32 == 31 {
 				pause()
 			}

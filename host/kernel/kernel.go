@@ -60,6 +60,10 @@ type set struct {
 	// rows adds v[e]*m[index[e]*span+j] to dst[j] for j < span, for n entries e
 	// in order. Bit j of what it returns tells whether dst[j] is above floor.
 	rows func(dst, v, m *float32, index *uint32, n int, floor float32) uint64
+	// turn sets dst[p*ldd+i] to src[i*lds+p] for i < 4 and p < n, a multiple of 4.
+	turn func(dst *float32, ldd int, src *float32, lds, n int)
+	// clean changes the bits flip of n elements of x and makes NaNs canonical.
+	clean func(x *float32, n int, flip uint32)
 
 	// rate turns n sums (float32 bits; n is a multiple of 16) into keys in
 	// place: the score x / (alpha*norms[index] + beta - gamma*x), or x where

@@ -61,7 +61,7 @@ func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
 			pause()
 		}
 	})
-	mirror(dst, n, 1, threads, pause)
+	active.mirror(dst, n, 0, threads, pause)
 }
 
 // DivideColumns is naive.DivideColumns.

@@ -1,6 +1,11 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+
+	"rechost/guest/num/naive"
+)
 
 // goRows is set.rows in Go.
 func goRows(dst, v, m *float32, index *uint32, n int, floor float32) uint64 {
@@ -15,4 +20,21 @@ func goRows(dst, v, m *float32, index *uint32, n int, floor float32) uint64 {
 		}
 	}
 	return hits
+}
+
+// goTurn is set.turn in Go.
+func goTurn(dst *float32, ldd int, src *float32, lds, n int) {
+	for i := range 4 {
+		for p, v := range unsafe.Slice(at(src, i*lds), n) {
+			*at(dst, p*ldd+i) = v
+		}
+	}
+}
+
+// goClean is set.clean in Go.
+func goClean(x *float32, n int, flip uint32) {
+	y := unsafe.Slice(x, n)
+	for i, v := range y {
+		y[i] = naive.Canonical(math.Float32frombits(math.Float32bits(v) ^ flip))
+	}
 }

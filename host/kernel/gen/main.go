@@ -31,6 +31,8 @@ func main() {
 		g.tile()
 		g.score()
 		g.rows()
+		g.turn()
+		g.clean()
 		g.rate()
 		g.above()
 		g.apart()

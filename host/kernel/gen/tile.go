@@ -62,6 +62,12 @@ func (g *generator) tile() {
 		g.VMOVUPS(operand.Mem{Base: at, Disp: g.bytes()}, s[i][1])
 		g.ADDQ(ldc, at)
 	}
+	// Whoever goes down a column of tiles needs the next one soon.
+	for range s {
+		g.PREFETCHT0(operand.Mem{Base: at})
+		g.PREFETCHT0(operand.Mem{Base: at, Disp: 2*g.bytes() - 4})
+		g.ADDQ(ldc, at)
+	}
 	g.product(s, a, b, n, lda, ldb)
 	for i := range s {
 		g.VMOVUPS(s[i][0], operand.Mem{Base: dst})

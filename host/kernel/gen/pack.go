@@ -1,0 +1,95 @@
+package main
+
+import "github.com/mmcloughlin/avo/operand"
+
+// turn transposes four numbers of four rows at a time.
+func (g *generator) turn() {
+	g.function("turn", "func(dst *float32, ldd int, src *float32, lds, n int)",
+		"sets dst[p*ldd+i] to src[i*lds+p] for i < 4, p < n, a multiple of 4.")
+	dst, ldd, src, lds, n := g.arg("dst"), g.arg("ldd"), g.arg("src"), g.arg("lds"), g.arg("n")
+	g.SHLQ(operand.U8(2), ldd)
+	g.SHLQ(operand.U8(2), lds)
+	three := g.GP64()
+	g.LEAQ(operand.Mem{Base: lds, Index: lds, Scale: 2}, three)
+	loop, done := label("turn"), label("turndone")
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	g.Label(loop)
+	r := []operand.Mem{{Base: src}, {Base: src, Index: lds, Scale: 1}, {Base: src, Index: lds, Scale: 2}, {Base: src, Index: three, Scale: 1}}
+	a, b, c, d := g.XMM(), g.XMM(), g.XMM(), g.XMM()
+	lo, hi, u, v := g.XMM(), g.XMM(), g.XMM(), g.XMM()
+	g.VMOVUPS(r[0], a)
+	g.VMOVUPS(r[1], b)
+	g.VMOVUPS(r[2], c)
+	g.VMOVUPS(r[3], d)
+	g.VUNPCKLPS(b, a, lo) // a0 b0 a1 b1
+	g.VUNPCKHPS(b, a, hi)
+	g.VUNPCKLPS(d, c, u)
+	g.VUNPCKHPS(d, c, v)
+	g.VUNPCKLPD(u, lo, a)
+	g.VUNPCKHPD(u, lo, b)
+	g.VUNPCKLPD(v, hi, c)
+	g.VUNPCKHPD(v, hi, d)
+	g.VMOVUPS(a, operand.Mem{Base: dst})
+	g.ADDQ(ldd, dst)
+	g.VMOVUPS(b, operand.Mem{Base: dst})
+	g.ADDQ(ldd, dst)
+	g.VMOVUPS(c, operand.Mem{Base: dst})
+	g.ADDQ(ldd, dst)
+	g.VMOVUPS(d, operand.Mem{Base: dst})
+	g.ADDQ(ldd, dst)
+	g.ADDQ(operand.U8(16), src)
+	g.SUBQ(operand.U8(4), n)
+	g.JNZ(operand.LabelRef(loop))
+	g.Label(done)
+	g.ret()
+}
+
+// clean makes NaNs canonical, and changes signs where it is asked to.
+func (g *generator) clean() {
+	g.function("clean", "func(x *float32, n int, flip uint32)",
+		"changes the bits flip of n elements of x and makes NaNs canonical.")
+	x, n := g.arg("x"), g.arg("n")
+	flip, nan := g.vec(), g.vec()
+	word, short := g.GP32(), g.XMM()
+	g.Load(g.Param("flip"), word)
+	g.VMOVD(word, short)
+	g.VPBROADCASTD(short, flip)
+	g.MOVL(operand.U32(0x7fc00000), word)
+	g.VMOVD(word, short)
+	g.VPBROADCASTD(short, nan)
+	const unordered = 3
+	v := g.vec()
+	body := func() {
+		if g.isa.lanes == 16 {
+			k := g.K()
+			g.VPXORD(flip, v, v)
+			g.VCMPPS(operand.U8(unordered), v, v, k)
+			g.VMOVAPS(nan, k, v)
+		} else {
+			m := g.vec()
+			g.VPXOR(flip, v, v)
+			g.VCMPPS(operand.U8(unordered), v, v, m)
+			g.VBLENDVPS(m, nan, v, v)
+		}
+	}
+	loop, end, done := label("clean"), label("cleanend"), label("cleandone")
+	g.Label(loop)
+	g.CMPQ(n, operand.U8(g.isa.lanes))
+	g.JL(operand.LabelRef(end))
+	g.VMOVUPS(operand.Mem{Base: x}, v)
+	body()
+	g.VMOVUPS(v, operand.Mem{Base: x})
+	g.ADDQ(operand.U8(g.bytes()), x)
+	g.SUBQ(operand.U8(g.isa.lanes), n)
+	g.JMP(operand.LabelRef(loop))
+	g.Label(end)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	m := g.mask(n)
+	g.loadEnd(operand.Mem{Base: x}, m, v)
+	body()
+	g.storeEnd(v, m, operand.Mem{Base: x})
+	g.Label(done)
+	g.ret()
+}
