@@ -20,6 +20,13 @@ const BPRScratch = 16 << 20
 // pair is an entry of the block.
 type pair struct{ row, item uint32 }
 
+// sample is a draw: two random words, then what they name.
+type sample struct {
+	w0, w1 uint32
+	pair
+	other uint32
+}
+
 // BPR asks a table of bits whether a user has an item of the block, as long as
 // the table is small, and searches his row where it is not.
 func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) int {
@@ -32,7 +39,11 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 	if n := p.Rows.Rows * width; p.Verify && n <= BPRScratch/8 {
 		bits = make([]uint64, n)
 	}
-	var pairs []pair
+	n := 0
+	for r := range p.Rows.Rows {
+		n += len(p.Rows.Row(r))
+	}
+	pairs := make([]pair, 0, n)
 	var starts []uint32
 	meter := scattered(pause)
 	for r := range p.Rows.Rows {
@@ -56,41 +67,54 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 	starts = append(starts, uint32(len(pairs)))
 	k, done := len(items)/len(p.Items), 0
 	meter = s.meter(pause)
-	var w [4]uint32
-	for n := range p.Passes * len(pairs) {
-		if n%2 == 0 {
-			w = naive.Block(p.Seed, p.Stream, uint64(n/2))
-		} else {
-			w[0], w[1] = w[2], w[3]
-		}
-		at := uint64(w[0]) * uint64(len(pairs)) >> 32
-		if p.PerUser {
-			user := uint64(w[0]) * uint64(len(starts)-1)
-			from, to := uint64(starts[user>>32]), uint64(starts[user>>32+1])
-			at = from + user&math.MaxUint32*(to-from)>>32
-		}
-		e := pairs[at]
-		j := uint32(uint64(w[1]) * uint64(len(p.Items)) >> 32)
-		if e.item == j {
-			continue
-		}
-		if bits != nil {
-			if bits[int(e.row)*width+int(j/64)]>>(j%64)&1 != 0 {
+	var batch [64]sample
+	for n, total := 0, p.Passes*len(pairs); n < total; n += len(batch) {
+		// First a batch of draws, none of which waits for another, so that the
+		// processor fetches what they name before the steps need it.
+		drawn := batch[:min(len(batch), total-n)]
+		for at := range drawn {
+			if at%2 != 0 {
 				continue
 			}
-		} else if p.Verify {
-			if _, has := slices.BinarySearch(p.Rows.Row(int(e.row)), p.Items[j]); has {
-				continue
+			w := naive.Block(p.Seed, p.Stream, uint64(n+at)/2)
+			drawn[at].w0, drawn[at].w1 = w[0], w[1]
+			if at+1 < len(drawn) {
+				drawn[at+1].w0, drawn[at+1].w1 = w[2], w[3]
 			}
 		}
-		i := e.item
-		u, vi, vj := &users[int(e.row)*k], &items[int(i)*k], &items[int(j)*k]
-		z := naive.Fall((bias[i] - bias[j]) + s.apart(u, vi, vj, k))
-		s.pull(u, vi, vj, k, z, p.Rate, p.Decay)
-		bias[i] += float32(p.Rate * (z - float32(p.Decay*bias[i])))
-		bias[j] -= float32(p.Rate * (z + float32(p.Decay*bias[j])))
-		done++
-		meter.spend(8*k + 400)
+		left := 0
+		for _, d := range drawn {
+			at := uint64(d.w0) * uint64(len(pairs)) >> 32
+			if p.PerUser {
+				user := uint64(d.w0) * uint64(len(starts)-1)
+				from, to := uint64(starts[user>>32]), uint64(starts[user>>32+1])
+				at = from + user&math.MaxUint32*(to-from)>>32
+			}
+			e, j := pairs[at], uint32(uint64(d.w1)*uint64(len(p.Items))>>32)
+			keep := 1
+			if bits != nil {
+				keep = int(^bits[int(e.row)*width+int(j/64)] >> (j % 64) & 1) // the user has item i as well
+			} else if e.item == j {
+				keep = 0
+			} else if p.Verify {
+				if _, has := slices.BinarySearch(p.Rows.Row(int(e.row)), p.Items[j]); has {
+					keep = 0
+				}
+			}
+			drawn[left].pair, drawn[left].other = e, j
+			left += keep
+		}
+		for at := range drawn[:left] {
+			d := &drawn[at]
+			i, j := d.item, d.other
+			u, vi, vj := &users[int(d.row)*k], &items[int(i)*k], &items[int(j)*k]
+			z := naive.Fall((bias[i] - bias[j]) + s.apart(u, vi, vj, k))
+			s.pull(u, vi, vj, k, z, p.Rate, p.Decay)
+			bias[i] += float32(p.Rate * (z - float32(p.Decay*bias[i])))
+			bias[j] -= float32(p.Rate * (z + float32(p.Decay*bias[j])))
+		}
+		done += left
+		meter.spend(len(drawn) * (8*k + 400))
 	}
 	canonical(users)
 	canonical(items)
