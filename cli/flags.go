@@ -148,6 +148,8 @@ func (f *jobFlags) howFlags() []cli.Flag {
 		workersFlag(&f.job.Workers),
 		engineFlag(&f.engine),
 		storeFlag(&f.job.Store, groupHow),
+		&cli.BoolFlag{Name: "require-isolation", Category: groupHow, Destination: &f.job.RequireIsolation,
+			Usage: "refuse to run where a wall of the worker processes is missing"},
 		&cli.BoolFlag{Name: "no-cache", Category: groupHow, Destination: &f.job.NoCache,
 			Usage: "use a temporary store: reuse nothing, keep nothing"},
 		&cli.StringFlag{Name: "salt", Category: groupHow, Destination: &f.job.Salt,

@@ -10,7 +10,6 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/executor"
-	"rechost/host/fault"
 	"rechost/host/manifest"
 	"rechost/host/plan"
 	"rechost/host/task"
@@ -142,7 +141,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	reduce := time.Now()
 	if !joined {
 		if frames, err = turn.Join(parts, s.store); err != nil {
-			return s.stored(err)
+			return err
 		}
 		if err := s.journal.Put(joinID, frameMetas(frames), task.Stats{}); err != nil {
 			return err
@@ -266,13 +265,4 @@ func frameMetas(frames []plan.Bound) []array.Meta {
 		}
 	}
 	return list
-}
-
-// stored explains a failure to read back what was stored a moment ago.
-func (s *session) stored(err error) error {
-	if fault.CodeOf(err) != fault.Failed {
-		return err
-	}
-	return fault.New(fault.Failed, "the store changed during the run: %v", err).
-		WithHint("run the same command again: finished tasks are kept")
 }

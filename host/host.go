@@ -50,14 +50,17 @@ type Job struct {
 	Out      string // "" is recommendations.parquet
 	Manifest string // "" is Out with .manifest.json in place of its ending
 
-	Executor    string // Processes or Goroutines; "" is the safest that the system has
-	Worker      string // binary that runs as a worker; "" is this program's own
-	Workers     int    // tasks at a time; 0 is the number of cores
-	Limits      task.Limits
-	Interpreter bool   // wazero's interpreter instead of its compiler
-	Store       string // folder; "" is in the user's cache folder
-	NoCache     bool   // use a temporary store and remember nothing
-	Salt        string // part of every task's identity: set it to disown what a store remembers
+	Executor string // Processes or Goroutines; "" is the safest that the system has
+	Worker   string // binary that runs as a worker; "" is this program's own
+	Workers  int    // tasks at a time; 0 is the number of cores
+	Limits   task.Limits
+	// RequireIsolation refuses to run a guest where one of the walls of a worker
+	// process is missing.
+	RequireIsolation bool
+	Interpreter      bool   // wazero's interpreter instead of its compiler
+	Store            string // folder; "" is in the user's cache folder
+	NoCache          bool   // use a temporary store and remember nothing
+	Salt             string // part of every task's identity: set it to disown what a store remembers
 
 	Progress func(Event) // called from one goroutine at a time; may be nil
 }

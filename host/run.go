@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,6 +20,7 @@ import (
 	"rechost/host/manifest"
 	"rechost/host/matrix"
 	"rechost/host/recs"
+	"rechost/host/store"
 )
 
 // DefaultOut is the output's name when Job.Out is "".
@@ -113,19 +116,15 @@ func (s *session) run(ctx context.Context) (*Summary, error) {
 			return nil, err
 		}
 	}
-	o, err := s.execute(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t := time.Now()
-	lists, release, err := s.lists(o)
+	o, lists, release, err := s.recommend(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	s.times.Reduce += seconds(time.Since(t))
-
-	t = time.Now()
+	if len(lists.Items) == 0 {
+		s.tell("the module recommends nothing to anybody")
+	}
+	t := time.Now()
 	s.progress(Event{Phase: "write"})
 	written, err := recs.Write(ctx, s.job.Out, lists, s.matrix, inputs)
 	if err != nil {
@@ -139,6 +138,34 @@ func (s *session) run(ctx context.Context) (*Summary, error) {
 	s.times.Write = seconds(time.Since(t))
 	s.progress(Event{Phase: "write", End: true})
 	return s.summary(o, written, st), nil
+}
+
+// attempts is how often a run starts over when its arrays vanish from the
+// store under it.
+const attempts = 3
+
+// recommend runs the stages and checks the lists that they end in. Where
+// somebody pruned the store meanwhile, it makes again what is missing: what is
+// left is in the journal.
+func (s *session) recommend(ctx context.Context) (o *outcome, l recs.Lists, release func(), err error) {
+	for n := range attempts {
+		if n > 0 {
+			s.tell("the store was pruned during the run: making again what is missing")
+			if err = s.putFrames(); err != nil {
+				break
+			}
+		}
+		if o, err = s.execute(ctx); err == nil {
+			t := time.Now()
+			l, release, err = s.lists(o)
+			s.times.Reduce += seconds(time.Since(t))
+		}
+		if !errors.Is(err, store.ErrGone) && !errors.Is(err, fs.ErrNotExist) {
+			return o, l, release, err
+		}
+	}
+	return o, l, release, fault.New(fault.Failed, "the store is being emptied faster than the run fills it: %v", err).
+		WithHint("run the same command again, or with --no-cache")
 }
 
 // lists reads the recommendations that the plan made and checks them: from
@@ -155,7 +182,7 @@ func (s *session) lists(o *outcome) (recs.Lists, func(), error) {
 	read := func(name string) ([]byte, error) {
 		b, r, err := s.store.Read(f.Arrays[name].Meta)
 		if err != nil {
-			return nil, s.stored(err)
+			return nil, err
 		}
 		releases = append(releases, r)
 		return b, nil
@@ -231,7 +258,7 @@ func (s *session) statement(o *outcome, w recs.Written, started time.Time) *mani
 			BuildDefinition: manifest.BuildDefinition{
 				BuildType: manifest.BuildType, ExternalParameters: ext, ResolvedDependencies: deps,
 				InternalParameters: manifest.Internal{
-					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits, Walls: s.walls(),
+					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits.WithDefaults(), Walls: s.walls(),
 				},
 			},
 			RunDetails: manifest.RunDetails{
@@ -253,6 +280,8 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 		s.times.Kernel += seconds(x.Sum.Kernel)
 		s.times.Host += seconds(x.Sum.Host)
 	}
+	walls := s.walls()
+	s.exec.Close() // ended workers count in the peak
 	s.times.Total = seconds(time.Since(s.start))
 	return &Summary{
 		Module: s.module, Parameters: s.values, Input: m.Read, Combined: m.Combined,
@@ -261,7 +290,7 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 		Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
 		Tasks: len(o.tasks), Reused: o.reused, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
 		Output: w, Manifest: s.job.Manifest, Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers,
-		Walls: s.walls(), Log: o.log, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
+		Walls: walls, Log: o.log, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
 	}
 }
 

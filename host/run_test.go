@@ -13,6 +13,7 @@ import (
 	"rechost/host/digest"
 	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/store"
 	"rechost/host/task"
 )
 
@@ -43,6 +44,7 @@ func TestSameBytes(t *testing.T) {
 		{"cf", map[string]string{"similarity": "bm25", "cut": "row"}},
 		{"als", map[string]string{"factors": "8", "iterations": "3"}},
 		{"als", map[string]string{"factors": "8", "iterations": "2", "solver": "cholesky"}},
+		{"bpr", map[string]string{"factors": "8", "iterations": "3", "blocks": "3", "passes": "2"}},
 	} {
 		t.Run(fmt.Sprint(m.name, m.params), func(t *testing.T) {
 			var want digest.Digest
@@ -267,13 +269,14 @@ func TestRefusedBeforeWork(t *testing.T) {
 		code   fault.Code
 	}{
 		"no module":         {func(j *host.Job) { j.Module = "" }, fault.Usage},
-		"module missing":    {func(j *host.Job) { j.Module = "none.wasm" }, fault.Usage},
+		"module missing":    {func(j *host.Job) { j.Module = "none.wasm" }, fault.Failed},
 		"not a module":      {func(j *host.Job) { j.Module = data }, fault.Module},
 		"no data":           {func(j *host.Job) { j.Paths = nil }, fault.Usage},
 		"data missing":      {func(j *host.Job) { j.Paths = []string{"none.parquet"} }, fault.BadData},
 		"unknown parameter": {func(j *host.Job) { j.Params = map[string]string{"x": "1"} }, fault.Usage},
 		"executor":          {func(j *host.Job) { j.Executor = "threads" }, fault.Usage},
 		"top":               {func(j *host.Job) { j.Top = -1 }, fault.Usage},
+		"workers":           {func(j *host.Job) { j.Workers = 5000 }, fault.Usage},
 		"shards":            {func(j *host.Job) { j.Shards = -1 }, fault.Usage},
 		"seed":              {func(j *host.Job) { j.Seed = -1 }, fault.Usage},
 		"over the input":    {func(j *host.Job) { j.Out = data }, fault.Usage},
@@ -299,5 +302,40 @@ func TestRefusedBeforeWork(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A store that is pruned while a run goes on costs time, not the run.
+func TestPrunedMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(200, 80, 3000), 500)
+	j := host.Job{
+		Module: modules(t, "als"), Params: map[string]string{"factors": "8", "iterations": "3"}, Paths: []string{data},
+		Shards: 3, NoCache: true, Out: filepath.Join(dir, "want.parquet"),
+	}
+	want := run(t, j)
+	for _, ex := range []string{host.Processes, host.Goroutines} {
+		if ex == host.Processes && !executor.HasProcesses {
+			continue
+		}
+		pruned := 0
+		j := j
+		j.Executor, j.NoCache, j.Store, j.Out = ex, false, filepath.Join(dir, "store-"+ex), filepath.Join(dir, ex+".parquet")
+		j.Progress = func(e host.Event) {
+			if e.Stage == "solve_users" && e.End && e.Turn == "2/3" && pruned == 0 {
+				pruned++
+				s, err := store.Open(j.Store)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := s.Prune(0, 0); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if s := run(t, j); pruned != 1 || s.Output.Digest != want.Output.Digest || len(s.Notes) == 0 {
+			t.Errorf("%s: pruned %d times, same bytes: %v, notes %q", ex, pruned, s.Output.Digest == want.Output.Digest, s.Notes)
+		}
 	}
 }

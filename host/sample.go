@@ -39,7 +39,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		v.Difference = &Difference{What: "plan", Element: -1, Was: "sha256 " + st.Dependencies(manifest.PlanName)[0].Digest.SHA256.String(), Is: "sha256 " + d.String()}
 		return nil
 	}
-	pick := newChallenge(c.Sample)
+	picked := draw(len(st.Tasks()), c.Sample)
 	o := &outcome{env: plan.Env{}}
 	for n, b := range s.env {
 		o.env[n] = b
@@ -72,7 +72,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 					return errGone
 				}
 			}
-			if pick() {
+			if picked[len(st.Tasks())-len(left)-len(recorded)+i] {
 				todo, at = append(todo, t), append(at, i)
 			}
 		}
@@ -171,15 +171,24 @@ func (s *session) rewriteOutput(ctx context.Context, o *outcome, st *manifest.St
 	return nil
 }
 
-// newChallenge returns a coin that falls on true with probability p. It is
-// drawn when the check is made, so that nobody who made the run could know
-// which tasks would be looked at.
-func newChallenge(p float64) func() bool {
-	return func() bool {
+// draw picks each of n tasks with probability p, and one at least. It draws
+// when the check is made, so that nobody who made the run could know which
+// tasks would be looked at.
+func draw(n int, p float64) []bool {
+	random := func() float64 {
 		var b [8]byte
 		rand.Read(b[:]) // never fails: the program ends where the system has no randomness
-		return float64(binary.LittleEndian.Uint64(b[:])>>11)/(1<<53) < p
+		return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
 	}
+	picked, any := make([]bool, n), false
+	for i := range picked {
+		picked[i] = random() < p
+		any = any || picked[i]
+	}
+	if !any && n > 0 {
+		picked[int(random()*float64(n))] = true
+	}
+	return picked
 }
 
 // digestOf is the digest that the store would give an array.

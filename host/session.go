@@ -106,6 +106,9 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if s.job.Seed < 0 || s.job.Seed >= 1<<53 {
 		return s, fault.Use("the seed %d is out of range: 0 to 2^53-1", s.job.Seed)
 	}
+	if s.job.Workers > 1024 {
+		return s, fault.Use("%d workers cannot be had: 1 to 1,024", s.job.Workers)
+	}
 	if s.job.Shards < 0 || s.job.Shards > 4096 {
 		return s, fault.Use("%d shards cannot be had: 1 to 4,096", s.job.Shards)
 	}
@@ -137,7 +140,7 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 		Worker:      s.job.Worker,
 		Workers:     s.job.Workers,
 		Limits:      s.job.Limits,
-		Interpreter: s.job.Interpreter,
+		Interpreter: s.job.Interpreter, RequireIsolation: s.job.RequireIsolation,
 	}
 	switch s.job.Executor {
 	case Processes:
@@ -184,7 +187,7 @@ func (s *session) openModule() error {
 	fi, err := os.Stat(name)
 	switch {
 	case os.IsNotExist(err):
-		return fault.Use("%s: there is no such module", name).WithHint("build the modules: ./build.sh build; they are in bin/modules")
+		return fault.New(fault.Failed, "%s: there is no such module", name).WithHint("build the modules: ./build.sh build; they are in bin/modules")
 	case err != nil:
 		return fault.New(fault.Failed, "%s: %v", name, err)
 	case fi.IsDir():

@@ -192,9 +192,17 @@ func (p *processes) ready(ctx context.Context, s *slot) (*workerProcess, error) 
 	return p.accept(s, w, err)
 }
 
+// state tells whether the compiled code is in the cache. A folder that somebody
+// removed meanwhile, by pruning the store, is made anew.
 func (p *processes) state() (compiled bool, refused error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if cache := p.options.Cache; p.refused == nil && cache != "" && !fileExists(cache) {
+		if err := sandbox.PrivateDir(cache); err != nil {
+			return false, err
+		}
+		p.compiled = p.options.Interpreter
+	}
 	return p.compiled, p.refused
 }
 

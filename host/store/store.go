@@ -69,6 +69,10 @@ func Temporary() (*Store, error) {
 	return s, nil
 }
 
+// ErrGone is in the chain of errors about arrays that are not there, or not
+// whole, any more: another process pruned the store, or damaged it.
+var ErrGone = errors.New("no longer in the store")
+
 // Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
@@ -158,12 +162,14 @@ func (s *Store) Check(m array.Meta) error {
 			return fmt.Errorf("array %s is %v %dx%d, not %v %dx%d", m.Digest.Short(), known.DType, known.Rows, known.Width, m.DType, m.Rows, m.Width)
 		}
 		if fi, err := os.Stat(path); err != nil || fi.Size() != array.HeaderSize+m.Bytes() {
-			return fmt.Errorf("array %s went away", m.Digest.Short())
+			return fmt.Errorf("array %s: %w", m.Digest.Short(), ErrGone)
 		}
 		return nil
 	}
 	f, err := os.Open(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("array %s: %w", m.Digest.Short(), ErrGone)
+	} else if err != nil {
 		return err
 	}
 	defer f.Close()
@@ -179,7 +185,7 @@ func (s *Store) Check(m array.Meta) error {
 	got.Digest = digest.Digest(h.Sum(nil))
 	if err != nil || got != m {
 		os.Remove(path)
-		return fmt.Errorf("array %s in the store was damaged: removed", m.Digest.Short())
+		return fmt.Errorf("array %s was damaged and removed: %w", m.Digest.Short(), ErrGone)
 	}
 	s.remember(m)
 	s.touch(path)
