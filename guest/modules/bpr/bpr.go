@@ -24,7 +24,7 @@ var module = guest.Module{
 		guest.Float("regularization", 0.01, "λ, the weight of the squared lengths, biases too").AtLeast(0),
 		guest.Choice("draw", "a sample's first item is of an interaction drawn from all, as in the paper, or of a user drawn first", "interactions", "users"),
 		guest.Bool("verify_negative_samples", true, "pass over a sample whose negative item the user has too"),
-		guest.Int("blocks", 4, "blocks of users and of items: so many tasks can run at a time; part of the result").Between(1, 1024),
+		guest.Int("blocks", 2, "blocks of users and of items: so many tasks can run at a time; part of the result").Between(1, 1024),
 		guest.Int("passes", 4, "epochs' worth of samples a block gets at a visit; more need less moving of data, and mix less").Between(1, 10000),
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {

@@ -93,5 +93,6 @@ func Bits(y num.Matrix, m num.Sparse) (bits []uint32) {
 	bits = append(bits, uint32(num.RidgeCholesky(u, r)))
 	floats(u...)
 	lists(num.ScoreTopK(y, []uint32{4, 4, 1}, y.Slice(2, y.Rows-2), num.Sparse{}, 7))
+	bits = append(bits, pairwise(m, floats))
 	return bits
 }
