@@ -9,6 +9,7 @@ import (
 const (
 	pivots    = 192 // swept before the rest of the matrix follows: a multiple of every tile's sides
 	sweepRows = 96  // a piece of work, likewise
+	fewPivots = 48  // swept before the rest of the block follows, likewise
 )
 
 // InverseScratch is about the bytes that Inverse allocates for a matrix of n x n.
@@ -22,7 +23,7 @@ func Inverse(a []float32, n, threads int, pause func()) int {
 // Inverse sweeps a block of pivots at a time. An element outside the block's
 // rows and columns gets its updates in the order of the pivots whether they
 // come one by one or as a product of the block's c and r, which is what a tile
-// computes; so it does within the block, by a tile's height of pivots at a time.
+// computes; so it does within the block, by fewPivots and by a tile's height of pivots.
 func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 	if n == 0 {
 		return -1
@@ -157,26 +158,33 @@ func (w *sweeping) strip(m *sweeper, j int) {
 	if left {
 		coefficient, source = w.ratio, m.minus
 	}
-	for g := 0; g < b; g += s.tall {
-		end := min(g+s.tall, b)
-		for k := g; k < end; k++ {
-			row, minus, r := m.rows[k*wide:][:wide], m.minus[k*wide:][:wide], ratio[k*wide:][:wide]
-			for x, c := range row {
-				minus[x] = -c
+	// update adds what pivots [k, end) give to rows [top, bottom) but [not, to).
+	update := func(k, end, top, bottom, not, to int) {
+		for i := top; i < bottom; i += s.tall {
+			if i < not || i >= to {
+				s.tile(&m.rows[i*wide], wide, &coefficient[k*w.stride+i], w.stride, &source[k*wide], wide, end-k)
 			}
-			s.divide(w.pivot[k], &row[0], wide)
-			copy(r, row)
-			for i := g; i < end; i++ {
-				if i != k {
-					s.axpy(coefficient[k*w.stride+i], &source[k*wide], &m.rows[i*wide], wide)
+		}
+	}
+	for few := 0; few < b; few += fewPivots {
+		last := min(few+fewPivots, b)
+		for g := few; g < last; g += s.tall {
+			end := min(g+s.tall, b)
+			for k := g; k < end; k++ {
+				row, minus, r := m.rows[k*wide:][:wide], m.minus[k*wide:][:wide], ratio[k*wide:][:wide]
+				copy(minus, row)
+				s.clean(&minus[0], wide, 1<<31)
+				s.divide(w.pivot[k], &row[0], wide)
+				copy(r, row)
+				for i := g; i < end; i++ {
+					if i != k {
+						s.axpy(coefficient[k*w.stride+i], &source[k*wide], &m.rows[i*wide], wide)
+					}
 				}
 			}
+			update(g, end, few, last, g, end)
 		}
-		for i := 0; i < b; i += s.tall {
-			if i != g {
-				s.tile(&m.rows[i*wide], wide, &coefficient[g*w.stride+i], w.stride, &source[g*wide], wide, end-g)
-			}
-		}
+		update(few, last, 0, b, few, last)
 	}
 	for x := 0; x < cols; {
 		i := j + x

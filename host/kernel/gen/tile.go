@@ -65,6 +65,7 @@ func (g *generator) tile() {
 	// Whoever goes down a column of tiles needs the next one soon.
 	for range s {
 		g.PREFETCHT0(operand.Mem{Base: at})
+		g.PREFETCHT0(operand.Mem{Base: at, Disp: g.bytes()})
 		g.PREFETCHT0(operand.Mem{Base: at, Disp: 2*g.bytes() - 4})
 		g.ADDQ(ldc, at)
 	}
