@@ -94,9 +94,6 @@ func code(parts ...[]byte) func(names) []byte {
 	return func(names) []byte { return b }
 }
 
-// module returns what builds the guest.
-func (g guest) module() func() []byte { return g.bytes }
-
 func (g guest) bytes() []byte {
 	var m w.Module
 	x := names{fn: map[string]uint32{}, none: m.Type(nil, nil), number: m.Type(nil, []byte{w.I32})}
@@ -208,9 +205,6 @@ func gave(want ...uint32) func(reply) error {
 		return nil
 	}
 }
-
-// anything is for attacks whose result says nothing.
-func anything(reply) error { return nil }
 
 // zeros checks that the output is n zeros.
 func zeros(n int) func(reply) error { return gave(make([]uint32, n)...) }
