@@ -49,6 +49,10 @@ package abi
 //	divide_columns(x i32, rows i64, cols i64, by i32)   rows*cols and cols of f32
 //	rows_topk(x i32, w i32, seen i32, k i64, offsets i32, index i32, score i32) -> i64
 //	    w a matrix; the rest as in score_topk
+//	add_sparse(dst i32, a f32, s i32, m i32)            s.rows*m.cols of f32, added to
+//	add_product(dst i32, a i32, b i32)                  a.rows*b.cols of f32, added to
+//	whiten(dst i32, g i32, k i64, tolerance f32) -> i64 k*k of f32 each; k at most MaxEigen
+//	eigen(values i32, vectors i32, g i32, k i64)        k, k*k and k*k of f32; k at most MaxEigen
 //	uniform(n i64, dst i32, seed i64, stream i64, counter i64)
 //	normal(n i64, dst i32, seed i64, stream i64, counter i64)
 const (
@@ -74,6 +78,10 @@ const (
 	FnSparseGram    = "sparse_gram"
 	FnDivideColumns = "divide_columns"
 	FnRowsTopK      = "rows_topk"
+	FnAddSparse     = "add_sparse"
+	FnAddProduct    = "add_product"
+	FnWhiten        = "whiten"
+	FnEigen         = "eigen"
 )
 
 // Words of the records that describe a matrix, and their special inputs.
@@ -83,3 +91,6 @@ const (
 	InMemory    = -1 // input of a vector in the guest's memory
 	AllOnes     = -2 // value input of a sparse matrix without values
 )
+
+// MaxEigen is the largest k of whiten and eigen.
+const MaxEigen = 4096

@@ -73,6 +73,10 @@ RECHOST_NUM(sparse_gram) void rechost_sparse_gram(float *dst, const rechost_spar
 RECHOST_NUM(divide_columns) void rechost_divide_columns(float *x, int64_t rows, int64_t cols, const float *by);
 RECHOST_NUM(rows_topk) int64_t rechost_rows_topk(const rechost_sparse *x, const rechost_matrix *w,
     const rechost_sparse *seen, int64_t k, uint64_t *offsets, uint32_t *index, float *score);
+RECHOST_NUM(add_sparse) void rechost_add_sparse(float *dst, float a, const rechost_sparse *s, const rechost_matrix *m);
+RECHOST_NUM(add_product) void rechost_add_product(float *dst, const rechost_matrix *a, const rechost_matrix *b);
+RECHOST_NUM(whiten) int64_t rechost_whiten(float *dst, const float *g, int64_t k, float tolerance);
+RECHOST_NUM(eigen) void rechost_eigen(float *values, float *vectors, const float *g, int64_t k);
 RECHOST_NUM(uniform) void rechost_uniform(int64_t n, float *dst, uint64_t seed, uint64_t stream, uint64_t counter);
 RECHOST_NUM(normal) void rechost_normal(int64_t n, float *dst, uint64_t seed, uint64_t stream, uint64_t counter);
 

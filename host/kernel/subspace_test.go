@@ -158,7 +158,14 @@ func TestSubspacePauses(t *testing.T) {
 }
 
 func BenchmarkAddSparse(b *testing.B) {
-	m := sparse(rand.New(rand.NewPCG(1, 2)), 30000, 41000, 54, ordinary(rand.New(rand.NewPCG(1, 2))))
+	r := rand.New(rand.NewPCG(1, 2))
+	m := naive.Sparse{Rows: 30000, Cols: 41000, Offsets: []uint64{0}}
+	for range m.Rows { // as Gowalla: 27 entries a row, few columns with most of them
+		for range 27 {
+			m.Index = append(m.Index, uint32(41000*r.Float64()*r.Float64()*r.Float64()))
+		}
+		m.Offsets = append(m.Offsets, uint64(len(m.Index)))
+	}
 	for _, k := range []int{16, 32, 64, 128, 512} {
 		b.Run(fmt.Sprint(k), func(b *testing.B) {
 			x := naive.Matrix{Rows: 41000, Cols: k, Data: make([]float32, 41000*k)}

@@ -94,5 +94,6 @@ func Bits(y num.Matrix, m num.Sparse) (bits []uint32) {
 	floats(u...)
 	lists(num.ScoreTopK(y, []uint32{4, 4, 1}, y.Slice(2, y.Rows-2), num.Sparse{}, 7))
 	bits = append(bits, pairwise(m, floats))
+	bits = append(bits, subspace(y, part, g, u, floats))
 	return bits
 }
