@@ -27,7 +27,7 @@ func TestBitsArePinned(t *testing.T) {
 	}
 }
 
-const pinned = "version 1: 200d068fbb3d8646e578fb236d8fbd070edff4d275247946ee11e07f97c8fbd8"
+const pinned = "version 1: 0950e8961ff19f3515bbf9160242413b21f58d18ccf6c23ee3eed4fcc103063e"
 
 func TestSlices(t *testing.T) {
 	m := num.CSR(9, []uint64{5, 7, 7, 10}, []uint32{1, 2, 3, 4, 5}, nil)
