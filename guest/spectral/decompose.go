@@ -11,6 +11,9 @@ import (
 // once those before it are taken out of it, for the column to count.
 const independent = 1e-5
 
+// reach is the smallest part of the largest eigenvalue that an edge may be.
+const reach = 0.15
+
 // decompose finds the first rank right singular vectors of R by subspace
 // iteration from a start that follows from the seed, and writes them with each
 // item's row times the root of the item's sum: D_i^½ V.
@@ -93,10 +96,10 @@ func (s *subspace) turn(degree int, edge float32) {
 	orthonormalize(s.v, s.b)
 }
 
-// filter returns the degree and the edge of the next turn: the edge is the
-// smallest of the eigenvalues of P that the columns stand for, and the degree
-// is bounded by how far the largest would grow, since float32 holds its
-// direction apart from the others' only up to a factor of some ten millions.
+// filter returns the degree and the edge of the next turn. The edge is the
+// smallest of the eigenvalues of P that the columns stand for. Where the
+// largest is beyond reach the degree is 1: it would grow more than a few hundred
+// times as much as the edge, and in float32 every column would be the first.
 func (s *subspace) filter() (degree int, edge float32) {
 	s.project(s.v)
 	g := make([]float32, s.b*s.b)
@@ -109,10 +112,7 @@ func (s *subspace) filter() (degree int, edge float32) {
 		}
 		most = max(most, d)
 	}
-	switch {
-	case least > 0 && least >= 0.1*most:
-		return 4, least
-	case least > 0 && least >= 0.01*most:
+	if least > 0 && least >= reach*most {
 		return 2, least
 	}
 	return 1, 0

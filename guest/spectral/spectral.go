@@ -35,7 +35,7 @@ import (
 func Params() []guest.Param {
 	return []guest.Param{
 		guest.Int("oversampling", 64, "vectors sought beside those used, which makes them converge sooner").Between(0, 1024),
-		guest.Int("iterations", 8, "turns of the subspace iteration that finds singular vectors").Between(1, 1000),
+		guest.Int("iterations", 16, "turns of the subspace iteration that finds singular vectors").Between(1, 1000),
 	}
 }
 
