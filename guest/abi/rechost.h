@@ -67,6 +67,8 @@ RECHOST_NUM(ridge_cg) void rechost_ridge_cg(float *x, const rechost_sparse *rows
     const float *gram, const float *lambda, float w0, float w1, float t0, float t1, int32_t steps);
 RECHOST_NUM(ridge_cholesky) int64_t rechost_ridge_cholesky(float *x, const rechost_sparse *rows,
     const rechost_matrix *factors, const float *gram, const float *lambda, float w0, float w1, float t0, float t1);
+RECHOST_NUM(bpr) int64_t rechost_bpr(float *users, float *items, float *bias, int64_t k, const rechost_sparse *rows, int64_t n,
+    const uint32_t *index, int64_t passes, float rate, float decay, uint32_t flags, uint64_t seed, uint64_t stream);
 RECHOST_NUM(gemm) void rechost_gemm(float *dst, const rechost_matrix *a, const rechost_matrix *b);
 RECHOST_NUM(inverse) int64_t rechost_inverse(float *a, int64_t n);
 RECHOST_NUM(sparse_gram) void rechost_sparse_gram(float *dst, const rechost_sparse *m);
