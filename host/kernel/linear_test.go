@@ -244,13 +244,13 @@ func TestListsOnThreads(t *testing.T) {
 	const rows, cols, k = 301, 90, 7
 	x := ascendingRows(r, rows, cols, 0.2, ordinary(r))
 	near := ascendingRows(r, cols, cols, 0.3, ordinary(r))
-	users, items := naive.Matrix{Rows: rows, Cols: 5, Data: random(rows * 5)}, naive.Matrix{Rows: cols, Cols: 5, Data: random(cols * 5)}
+	users, items := naive.Matrix{Rows: rows, Cols: 5, Data: uniform(rows * 5)}, naive.Matrix{Rows: cols, Cols: 5, Data: uniform(cols * 5)}
 	numbers := make([]uint32, rows)
 	for i := range numbers {
 		numbers[i] = uint32(r.IntN(rows))
 	}
 	p := naive.Product{A: x, B: near, Without: x, OffDiagonal: true, Diagonal: 2}
-	p.Norms, p.Alpha, p.Beta = random(cols), random(rows), random(rows)
+	p.Norms, p.Alpha, p.Beta = uniform(cols), uniform(rows), uniform(rows)
 	for name, run := range map[string]func(dst naive.Sparse, threads int) int{
 		"product": func(d naive.Sparse, th int) int { return ProductTopK(d, p, k, th, nil) },
 		"score":   func(d naive.Sparse, th int) int { return ScoreTopK(d, users, nil, items, x, k, th, nil) },
@@ -301,4 +301,10 @@ func TestSharePanics(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	})
+}
+
+func uniform(n int) []float32 {
+	x := make([]float32, n)
+	naive.Uniform(x, 1, 2, 3)
+	return x
 }
