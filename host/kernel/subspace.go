@@ -7,12 +7,14 @@ import (
 )
 
 // AddSparse is naive.AddSparse.
-func AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, pause func()) {
-	active.AddSparse(dst, a, m, x, pause)
+func AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, threads int, pause func()) {
+	active.AddSparse(dst, a, m, x, threads, pause)
 }
 
 // AddProduct is naive.AddProduct.
-func AddProduct(dst []float32, a, b naive.Matrix, pause func()) { active.AddProduct(dst, a, b, pause) }
+func AddProduct(dst []float32, a, b naive.Matrix, threads int, pause func()) {
+	active.AddProduct(dst, a, b, threads, pause)
+}
 
 // Whiten is naive.Whiten.
 func Whiten(dst, g []float32, k int, tolerance float32, pause func()) int {
@@ -24,9 +26,24 @@ func Eigen(values, vectors, g []float32, k int, pause func()) {
 	naive.Eigen(values, vectors, g, k, pause)
 }
 
-// AddSparse runs set.fit with weights of 0, which leave the dots out and keep
+// AddSparse shares runs of rows among threads.
+func (s *set) AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, threads int, pause func()) {
+	size := m.Rows
+	if threads > 1 {
+		size = max(m.Rows/(32*threads), 16) // rows differ in what they cost
+	}
+	if m.Rows == 0 {
+		return
+	}
+	share(threads, (m.Rows+size-1)/size, pause, func(_, i int, pause func()) {
+		from, to := i*size, min(i*size+size, m.Rows)
+		s.addSparse(dst[from*x.Cols:to*x.Cols], a, rowsOf(m, from, to), x, pause)
+	})
+}
+
+// addSparse runs set.fit with weights of 0, which leave the dots out and keep
 // rows of 64 numbers in registers.
-func (s *set) AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, pause func()) {
+func (s *set) addSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, pause func()) {
 	k, meter := x.Cols, s.meter(pause)
 	piece := min(max(meter.quota/(4*k), 1), 1<<12)
 	zeros := make([]float32, max(piece, k))
@@ -66,18 +83,32 @@ func (s *set) tidy(x, zeros []float32) {
 }
 
 // AddProduct goes through B in panels of wide columns and A in panels of tall
-// rows. Tiles at the edges work on a copy.
-func (s *set) AddProduct(dst []float32, a, b naive.Matrix, pause func()) {
+// rows, of which it shares runs among threads.
+func (s *set) AddProduct(dst []float32, a, b naive.Matrix, threads int, pause func()) {
 	n, cols, meter := a.Cols, b.Cols, s.meter(pause)
-	panels := roundUp(cols, s.wide) / s.wide
-	packed := make([]float32, panels*s.wide*n)
+	panels := make([]float32, roundUp(cols, s.wide)*n)
 	for p := range n {
 		row := b.Row(p)
 		for j := 0; j < cols; j += s.wide {
-			copy(packed[(j*n)+p*s.wide:][:s.wide], row[j:min(j+s.wide, cols)])
+			copy(panels[j*n+p*s.wide:][:s.wide], row[j:min(j+s.wide, cols)])
 		}
 		meter.spend(cols)
 	}
+	size := max(a.Rows, 1)
+	if threads > 1 {
+		size = roundUp(max(a.Rows/(8*threads), 1), s.tall)
+	}
+	share(threads, (a.Rows+size-1)/size, pause, func(_, i int, pause func()) {
+		from, to := i*size, min(i*size+size, a.Rows)
+		part := naive.Matrix{Rows: to - from, Cols: n, Data: a.Data[from*n : to*n]}
+		s.addPanels(dst[from*cols:to*cols], part, panels, cols, s.meter(pause))
+	})
+}
+
+// addPanels adds A·B to dst, B of cols columns as AddProduct packs it. Tiles at
+// the edges work on a copy.
+func (s *set) addPanels(dst []float32, a naive.Matrix, panels []float32, cols int, meter *meter) {
+	n := a.Cols
 	zeros, rows, edge := make([]float32, cols), make([]float32, s.tall*n), make([]float32, s.tall*s.wide)
 	for r := 0; r < a.Rows; r += s.tall {
 		high := min(s.tall, a.Rows-r)
@@ -86,12 +117,12 @@ func (s *set) AddProduct(dst []float32, a, b naive.Matrix, pause func()) {
 		for j := 0; j < cols; j += s.wide {
 			wide := min(s.wide, cols-j)
 			if high == s.tall && wide == s.wide {
-				s.tile(&dst[r*cols+j], cols, &rows[0], s.tall, &packed[j*n], s.wide, n)
+				s.tile(&dst[r*cols+j], cols, &rows[0], s.tall, &panels[j*n], s.wide, n)
 			} else {
 				for i := range high {
 					copy(edge[i*s.wide:], dst[(r+i)*cols+j:][:wide])
 				}
-				s.tile(&edge[0], s.wide, &rows[0], s.tall, &packed[j*n], s.wide, n)
+				s.tile(&edge[0], s.wide, &rows[0], s.tall, &panels[j*n], s.wide, n)
 				for i := range high {
 					copy(dst[(r+i)*cols+j:][:wide], edge[i*s.wide:])
 				}

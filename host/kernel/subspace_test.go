@@ -21,17 +21,20 @@ func TestAddSparse(t *testing.T) {
 			for _, cols := range []int{1, 7, 16, 33, 64, 100, 130} {
 				m := sparse(r, 20, 30, 25, fill)
 				m.First, m.Rows = 3, 14
+				if cols == 33 { // enough for several threads
+					m = sparse(r, 100, 30, 25, fill)
+				}
 				x := naive.Matrix{Rows: 30, Cols: cols}
 				var okx, okd func() bool
 				x.Data, okx = guarded(r, 30*cols, dense)
-				got, ok := guarded(r, 14*cols, dense)
+				got, ok := guarded(r, m.Rows*cols, dense)
 				okd = ok
 				want := slices.Clone(got)
 				a := dense()
 				if cols%2 == 0 {
 					a = 1
 				}
-				s.AddSparse(got, a, m, x, nil)
+				s.AddSparse(got, a, m, x, 1+cols%3, nil)
 				naive.AddSparse(want, a, m, x)
 				same(t, fmt.Sprintf("%s, %d columns", kind, cols), got, want)
 				if !okx() || !okd() {
@@ -53,7 +56,7 @@ func TestAddSparseLongRow(t *testing.T) {
 		naive.Normal(x.Data, 1, 2, 3)
 		for _, a := range []float32{1, -0.3} {
 			got, want := make([]float32, 64), make([]float32, 64)
-			s.AddSparse(got, a, m, x, nil)
+			s.AddSparse(got, a, m, x, 2, nil)
 			naive.AddSparse(want, a, m, x)
 			same(t, "long row", got, want)
 		}
@@ -71,7 +74,7 @@ func TestAddProduct(t *testing.T) {
 						b.Data, _ = guarded(r, n*cols, fill)
 						got, ok := guarded(r, rows*cols, fill)
 						want := slices.Clone(got)
-						s.AddProduct(got, a, b, nil)
+						s.AddProduct(got, a, b, 1+(rows+cols)%3, nil)
 						naive.AddProduct(want, a, b)
 						same(t, fmt.Sprintf("%s %dx%d times %dx%d", kind, rows, n, n, cols), got, want)
 						if !ok() {
@@ -136,8 +139,8 @@ func TestSubspacePauses(t *testing.T) {
 	g, out := make([]float32, k*k), make([]float32, 4000*k)
 	Gram(g, x, nil)
 	for name, run := range map[string]func(pause func()){
-		"sparse":  func(f func()) { AddSparse(out, 1, m, x, f) },
-		"product": func(f func()) { AddProduct(out, x, naive.Matrix{Rows: k, Cols: k, Data: g}, f) },
+		"sparse":  func(f func()) { AddSparse(out, 1, m, x, 1, f) },
+		"product": func(f func()) { AddProduct(out, x, naive.Matrix{Rows: k, Cols: k, Data: g}, 1, f) },
 		"whiten":  func(f func()) { Whiten(out[:k*k], g, k, 1e-5, f) },
 		"eigen":   func(f func()) { Eigen(out[:k], make([]float32, k*k), g, k, f) },
 	} {
@@ -171,7 +174,7 @@ func BenchmarkAddSparse(b *testing.B) {
 			x := naive.Matrix{Rows: 41000, Cols: k, Data: make([]float32, 41000*k)}
 			dst := make([]float32, 30000*k)
 			for b.Loop() {
-				AddSparse(dst, 1, m, x, nil)
+				AddSparse(dst, 1, m, x, 1, nil)
 			}
 			b.ReportMetric(2*float64(len(m.Index))*float64(k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFlop/s")
 		})
@@ -185,7 +188,7 @@ func BenchmarkAddProduct(b *testing.B) {
 			x, y := make([]float32, rows*c.n), make([]float32, c.n*c.cols)
 			dst := make([]float32, rows*c.cols)
 			for b.Loop() {
-				AddProduct(dst, naive.Matrix{Rows: rows, Cols: c.n, Data: x}, naive.Matrix{Rows: c.n, Cols: c.cols, Data: y}, nil)
+				AddProduct(dst, naive.Matrix{Rows: rows, Cols: c.n, Data: x}, naive.Matrix{Rows: c.n, Cols: c.cols, Data: y}, 1, nil)
 			}
 			b.ReportMetric(2*rows*float64(c.n)*float64(c.cols)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFlop/s")
 		})

@@ -20,7 +20,7 @@ func numAddSparse(a *args) uint64 {
 	}
 	out := a.writesAt("dst", dst, uint64(s.Rows)*uint64(m.Cols))
 	a.apart()
-	kernel.AddSparse(out, f, s, m, a.c.pause)
+	kernel.AddSparse(out, f, s, m, a.c.threads, a.c.pause)
 	return 0
 }
 
@@ -33,7 +33,7 @@ func numAddProduct(a *args) uint64 {
 	out := a.writesAt("dst", dst, uint64(x.Rows)*uint64(y.Cols))
 	a.apart()
 	a.scratch(8 * (uint64(x.Cols) + 64) * (uint64(y.Cols) + 64))
-	kernel.AddProduct(out, x, y, a.c.pause)
+	kernel.AddProduct(out, x, y, a.c.threads, a.c.pause)
 	return 0
 }
 
