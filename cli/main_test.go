@@ -57,7 +57,12 @@ var modules = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, m := range []string{"popular", "cf", "als"} {
+	folders, err := os.ReadDir("../guest/modules")
+	if err != nil {
+		return "", err
+	}
+	for _, f := range folders {
+		m := f.Name()
 		cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
 			"-o", filepath.Join(dir, m+".wasm"), "./guest/modules/"+m)
 		cmd.Dir = ".."

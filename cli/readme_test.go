@@ -90,7 +90,22 @@ func TestReadmeTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var modules strings.Builder
+	var modules, others strings.Builder
+	built, err := filepath.Glob(filepath.Join(dir, "*.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range built {
+		name := strings.TrimSuffix(filepath.Base(file), ".wasm")
+		if name == "popular" || name == "cf" || name == "als" {
+			continue
+		}
+		m, err := host.InspectModule(t.Context(), host.Job{Module: file, Store: store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&others, "| [%s](guest/modules/%s/page.md) | %s |\n", m.Name, name, m.Description.Summary)
+	}
 	for _, name := range []string{"popular", "cf", "als"} {
 		m, err := host.InspectModule(t.Context(), host.Job{Module: filepath.Join(dir, name+".wasm"), Store: store})
 		if err != nil {
@@ -105,6 +120,7 @@ func TestReadmeTables(t *testing.T) {
 			fmt.Fprintf(&modules, "| `%s` | %s | %s | %s |\n", p.Name, defaultText(p.Default), may, p.Help)
 		}
 	}
+	modules.WriteString("\nThe others, each with its parameters on a page of its own:\n\n| module | |\n| --- | --- |\n" + others.String())
 	codes := "\n| code | |\n| --- | --- |\n"
 	for _, x := range exitCodes {
 		codes += fmt.Sprintf("| %d | %s |\n", x.code, x.meaning)

@@ -63,7 +63,10 @@ func (c *converter) ids(v *table.Vector, k class, missing []bool, first int64) (
 			case missing[i]:
 			case x != x:
 				mark(i)
-			case x != math.Trunc(x) || math.Abs(x) >= 1<<63:
+			case math.Abs(x) >= 1<<53 && !math.IsInf(x, 0):
+				return table.Vector{}, false, fault.Data("%s: %s %v in column %s is too large for an id that is a float: from 2^53 on several integers share one", c.at(first+int64(i)), c.role, x, c.name).
+					WithHint("write the column as integers or strings")
+			case x != math.Trunc(x) || math.IsInf(x, 0):
 				return table.Vector{}, false, fault.Data("%s: %s %v in column %s is not a whole number: ids that are floats must be", c.at(first+int64(i)), c.role, x, c.name)
 			default:
 				c.ints[i] = int64(x)

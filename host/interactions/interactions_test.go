@@ -172,7 +172,9 @@ func TestPaths(t *testing.T) {
 	file(t, "d/_hidden.parquet", pair(90)...)
 	file(t, "d/.hidden.parquet", pair(91)...)
 	file(t, "d/_temporary/x.parquet", pair(92)...)
-	os.WriteFile("d/empty.parquet", nil, 0o600)
+	os.Mkdir("e", 0o700)
+	os.WriteFile("e/empty.parquet", nil, 0o600)
+	os.WriteFile("e/_empty.parquet", nil, 0o600)
 	os.WriteFile("d/_SUCCESS", nil, 0o600)
 	os.WriteFile("d/notes.txt", []byte("x"), 0o600)
 	os.Mkdir("none", 0o700)
@@ -196,8 +198,10 @@ func TestPaths(t *testing.T) {
 		{[]string{"s"}, "[7 8 a/b 7]"},
 		{[]string{"missing.parquet"}, "error: missing.parquet: no such file or directory"},
 		{[]string{"no*.parquet"}, "error: no*.parquet: nothing matches this pattern"},
-		{[]string{"none"}, "error: none: no file in this folder ends in .parquet (names that begin with _ or . and empty files do not count)"},
-		{[]string{"d/empty.parquet"}, "error: d/empty.parquet: the file is empty"},
+		{[]string{"none"}, "error: none: no file in this folder ends in .parquet (names that begin with _ or . do not count)"},
+		{[]string{"e/empty.parquet"}, "error: e/empty.parquet: the file is empty"},
+		{[]string{"e"}, "error: e/empty.parquet: the file is empty"},
+		{[]string{"e/*.parquet"}, "error: e/empty.parquet: the file is empty"},
 		{[]string{"a.parquet", "n"}, "error: n/x.parquet: a column extra, which a.parquet has not: files of one data set have the same columns"},
 		{nil, "error: no input: name Parquet files, folders or patterns"},
 	}
@@ -392,5 +396,16 @@ func TestManyFiles(t *testing.T) {
 	err = set.Scan(context.Background(), func(int, int, *Batch) error { return nil })
 	if err == nil || err.Error() != "d/7.parquet: the file changed while it was being read" {
 		t.Errorf("a file that changes: %v", err)
+	}
+}
+
+// From 2^53 on a float no longer tells neighbouring integers apart.
+func TestFloatIDsThatAreTooLarge(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, x := range []float64{1 << 53, -(1 << 53), 1e300} {
+		file(t, "a.parquet", col{"user", table.TypeDouble, table.Vector{Kind: table.Floats, Floats: []float64{1, x}}}, ints64("item", 1, 2))
+		if _, _, err := read([]string{"a.parquet"}, Options{}); err == nil || !strings.Contains(err.Error(), "row 1") || !strings.Contains(err.Error(), "too large") {
+			t.Errorf("%v: %v", x, err)
+		}
 	}
 }

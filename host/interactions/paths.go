@@ -42,12 +42,12 @@ func expandOne(p string) ([]string, error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, fault.Data("%s: no file in this folder ends in .parquet (names that begin with _ or . and empty files do not count)", p)
+			return nil, fault.Data("%s: no file in this folder ends in .parquet (names that begin with _ or . do not count)", p)
 		}
 		return found, nil
 	case err == nil:
 		if st.Size() == 0 {
-			return nil, fault.Data("%s: the file is empty", p)
+			return nil, emptyFault(p)
 		}
 		return []string{filepath.Clean(p)}, nil
 	case !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(p, "*?["):
@@ -71,7 +71,9 @@ func expandOne(p string) ([]string, error) {
 			if err := walk(m, 0, &found); err != nil {
 				return nil, err
 			}
-		case st.Size() > 0:
+		case st.Size() == 0:
+			return nil, emptyFault(m)
+		default:
 			found = append(found, m)
 		}
 	}
@@ -79,6 +81,12 @@ func expandOne(p string) ([]string, error) {
 		return nil, fault.Data("%s: nothing matches this pattern", p)
 	}
 	return found, nil
+}
+
+// emptyFault is about a file without a byte: the trace of a writer that failed,
+// which must not pass for a part without rows.
+func emptyFault(p string) error {
+	return fault.Data("%s: the file is empty", p).WithHint("was it cut off while it was copied? remove it, or give it a name that begins with _")
 }
 
 func statFault(p string, err error) error {
@@ -115,7 +123,9 @@ func walk(dir string, depth int, found *[]string) error {
 			if err := walk(p, depth+1, found); err != nil {
 				return err
 			}
-		case parquet && st.Size() > 0:
+		case parquet && st.Size() == 0:
+			return emptyFault(p)
+		case parquet:
 			*found = append(*found, p)
 		}
 	}

@@ -34,6 +34,10 @@ func Build(ctx context.Context, set *interactions.Set, o Options) (*Matrix, erro
 	default:
 		return nil, fault.Use("no way %s to combine repeated pairs: the ways are sum, max, last, first, error", o.Duplicates)
 	}
+	if (o.Duplicates == First || o.Duplicates == Last) && set.Report().Time == nil {
+		return nil, fault.Use("the %s of repeated pairs cannot be told: no times are read", o.Duplicates).
+			WithHint("name the column of times: --time COLUMN; or combine by --duplicates sum, max or error")
+	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}

@@ -17,8 +17,8 @@ import "rechost/host/interactions"
 // case the entry's time is the latest.
 type Duplicates string
 
-// The choices. First and Last go by time; among equal times, and where there
-// are no times, the larger value wins, so that row order never counts.
+// The choices. First and Last go by time and need one; among equal times the
+// larger value wins, so that row order never counts.
 const (
 	Sum   Duplicates = "sum" // in ascending order of value, in float64, rounded once
 	Max   Duplicates = "max"

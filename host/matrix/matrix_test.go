@@ -3,6 +3,7 @@ package matrix
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"rechost/host/fault"
 	"rechost/host/interactions"
 	"rechost/host/table"
 )
@@ -367,5 +369,37 @@ func TestMatch(t *testing.T) {
 	}
 	if k, ok := a.Find("7.0"); !ok || k != 3 {
 		t.Error("7.0 is not 7")
+	}
+}
+
+// Without times nobody can tell which of two rows is the last.
+func TestFirstAndLastNeedTimes(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.parquet")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := table.NewWriter(f, []table.Column{{Name: "user", Type: table.TypeInt64}, {Name: "item", Type: table.TypeInt64}, {Name: "time", Type: table.TypeInt64}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := table.IntVector([]int64{1, 1})
+	if err := w.Write([]table.Vector{one, one, one}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []Duplicates{First, Last} {
+		for _, noTime := range []bool{false, true} {
+			set, err := interactions.Open([]string{name}, interactions.Options{NoTime: noTime})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Build(t.Context(), set, Options{Duplicates: d}); noTime != (fault.CodeOf(err) == fault.Usage) {
+				t.Errorf("%s, no times %v: %v", d, noTime, err)
+			}
+			set.Close()
+		}
 	}
 }

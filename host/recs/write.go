@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"rechost/host/digest"
 	"rechost/host/fault"
@@ -184,6 +185,26 @@ func writeRows(ctx context.Context, h *hashing, l Lists, m *matrix.Matrix, w *Wr
 	return tw.Close()
 }
 
+// within reports whether folder is a folder that holds the Parquet file name
+// where a data set would take it in.
+func within(name, folder string) bool {
+	if st, err := os.Stat(folder); err != nil || !st.IsDir() || !strings.EqualFold(filepath.Ext(name), ".parquet") {
+		return false
+	}
+	a, err1 := filepath.Abs(folder)
+	b, err2 := filepath.Abs(name)
+	rel, err3 := filepath.Rel(a, b)
+	if err1 != nil || err2 != nil || err3 != nil || !filepath.IsLocal(rel) {
+		return false
+	}
+	for _, part := range strings.Split(filepath.ToSlash(rel), "/") {
+		if strings.HasPrefix(part, "_") || strings.HasPrefix(part, ".") {
+			return false
+		}
+	}
+	return true
+}
+
 // Refuse returns an error where writing to name would overwrite one of
 // inputs, or cannot work because name is a folder or its folder does not
 // exist. Write calls it; a command calls it before it starts the work.
@@ -196,6 +217,12 @@ func Refuse(name string, inputs []string) error {
 		return fault.New(fault.Failed, "%s: %v", name, cause(err))
 	case !dir.IsDir():
 		return fault.New(fault.Failed, "%s: %s is not a folder", name, filepath.Dir(name))
+	}
+	for _, in := range inputs {
+		if within(name, in) {
+			return fault.Use("%s lies in the input folder %s: the next run would read it as data", name, in).
+				WithHint("write it elsewhere, or under a name that begins with _")
+		}
 	}
 	st, err := os.Stat(name)
 	if err != nil {
