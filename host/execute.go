@@ -113,14 +113,21 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	parts := make([]plan.Parts, len(turn.Tasks))
 	joinID := joinIdentity(turn.Tasks)
 	frames, joined := s.joined(turn, joinID)
+	if joined {
+		// The parts need not be there any more, but the record of each must.
+		for i, t := range turn.Tasks {
+			e, ok := s.journal.Peek(t.ID)
+			joined = joined && ok && len(e.Outputs) == len(t.Outputs)
+			parts[i] = e.Outputs
+		}
+	}
 	var todo []task.Task
 	var at []int
 	for i, t := range turn.Tasks {
-		e, ok := s.journal.Peek(t.ID)
-		if ok && !joined {
-			e, ok = s.journal.Get(t.ID)
+		if joined {
+			break
 		}
-		if ok && len(e.Outputs) == len(t.Outputs) {
+		if e, ok := s.journal.Get(t.ID); ok && len(e.Outputs) == len(t.Outputs) {
 			parts[i] = e.Outputs
 			continue
 		}
@@ -135,7 +142,6 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		if err := s.runTasks(ctx, turn, todo, at, parts, st, o, &ev); err != nil {
 			return err
 		}
-		joined = false
 	}
 	s.times.Stages += seconds(time.Since(start))
 	reduce := time.Now()

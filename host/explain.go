@@ -11,6 +11,9 @@ import (
 // Explain reads the data, lets the module plan, and tells what Run would do.
 // No task is run.
 func Explain(ctx context.Context, job Job) (*Explanation, error) {
+	if job.ForUsersColumn == "" {
+		job.ForUsersColumn = job.Data.User
+	}
 	s, err := open(ctx, job)
 	if err != nil {
 		return nil, interrupted(ctx, err)

@@ -47,6 +47,8 @@ type Job struct {
 	ForUsers string // file that limits whom to recommend for
 	Shards   int    // 0: from the data alone
 
+	ForUsersColumn string // of users in ForUsers; "" is Data.User, or is found by its name
+
 	Out      string // "" is recommendations.parquet
 	Manifest string // "" is Out with .manifest.json in place of its ending
 

@@ -39,6 +39,9 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 	if job.Manifest == "" {
 		job.Manifest = strings.TrimSuffix(job.Out, filepath.Ext(job.Out)) + ".manifest.json"
 	}
+	if job.ForUsersColumn == "" {
+		job.ForUsersColumn = job.Data.User
+	}
 	if err := checkOutputs(job); err != nil {
 		return nil, err
 	}
@@ -126,18 +129,39 @@ func (s *session) run(ctx context.Context) (*Summary, error) {
 	}
 	t := time.Now()
 	s.progress(Event{Phase: "write"})
-	written, err := recs.Write(ctx, s.job.Out, lists, s.matrix, inputs)
+	st, written, err := s.write(ctx, o, lists, started)
 	if err != nil {
-		return nil, err
-	}
-	st := s.statement(o, written, started)
-	if err := manifest.Write(s.job.Manifest, st); err != nil {
-		os.Remove(s.job.Out) // an output that nobody can check must not stand there
 		return nil, err
 	}
 	s.times.Write = seconds(time.Since(t))
 	s.progress(Event{Phase: "write", End: true})
 	return s.summary(o, written, st), nil
+}
+
+// write writes output and manifest under other names first and gives them
+// theirs together, so that a failure leaves both as they were.
+func (s *session) write(ctx context.Context, o *outcome, l recs.Lists, started time.Time) (st *manifest.Statement, w recs.Written, err error) {
+	hidden := func(name string) string {
+		return filepath.Join(filepath.Dir(name), fmt.Sprintf("._%s.%d", filepath.Base(name), os.Getpid()))
+	}
+	out, man := hidden(s.job.Out), hidden(s.job.Manifest)
+	defer os.Remove(out)
+	defer os.Remove(man)
+	if w, err = recs.Write(ctx, out, l, s.matrix, nil); err != nil {
+		return nil, w, err
+	}
+	w.Path = s.job.Out
+	st = s.statement(o, w, started)
+	if err = manifest.Write(man, st); err != nil {
+		return nil, w, err
+	}
+	if err = os.Rename(man, s.job.Manifest); err == nil {
+		err = os.Rename(out, s.job.Out)
+	}
+	if err != nil {
+		return nil, w, fault.New(fault.Failed, "cannot write the output: %v", err)
+	}
+	return st, w, nil
 }
 
 // attempts is how often a run starts over when its arrays vanish from the
@@ -198,29 +222,61 @@ func (s *session) lists(o *outcome) (recs.Lists, func(), error) {
 	}
 	l.Offsets, l.Items, l.Scores = array.View[uint64](offsets), array.View[uint32](items), array.View[float32](scores)
 	if err := recs.Check(l, s.matrix, recs.Rules{Top: s.job.Top, KeepSeen: s.job.KeepSeen}); err != nil {
+		err = s.blame(s.locate(err, o, l))
 		release()
-		return l, nil, s.blame(s.locate(err, o))
+		return l, nil, err
 	}
 	return l, release, nil
 }
 
-// locate adds the stage that made the recommendations to a complaint about
-// them.
-func (s *session) locate(err error, o *outcome) error {
-	stage := ""
+// locate adds the stage and the shard that made them to a complaint about
+// recommendations.
+func (s *session) locate(err error, o *outcome, l recs.Lists) error {
+	place := ""
 	for _, st := range s.plan.Stages {
 		for _, out := range st.Outputs {
 			if out.Frame == abi.Recommendations {
-				stage = st.Name
+				place = "stage " + st.Name
 			}
 		}
 	}
-	return fault.New(fault.CodeOf(err), "stage %s: %v", stage, err)
+	cut := s.shape.Cut(abi.OverTargets, len(l.Users))
+	for i := range len(cut) - 1 {
+		a, b := cut[i], cut[i+1]
+		from, to := l.Offsets[a], l.Offsets[b]
+		part := recs.Lists{Users: l.Users[a:b], Items: l.Items[from:to], Scores: l.Scores[from:to]}
+		for _, x := range l.Offsets[a : b+1] {
+			part.Offsets = append(part.Offsets, x-from)
+		}
+		if recs.Check(part, s.matrix, recs.Rules{Top: s.job.Top, KeepSeen: s.job.KeepSeen}) != nil {
+			place += fmt.Sprintf(", shard %d of %d", i+1, len(cut)-1)
+			break
+		}
+	}
+	return fault.New(fault.CodeOf(err), "%s: %v", place, err)
 }
 
-// statement is the run's manifest.
-func (s *session) statement(o *outcome, w recs.Written, started time.Time) *manifest.Statement {
-	dir := filepath.Dir(s.job.Manifest)
+// external is all that the user chose that can change a byte.
+func (s *session) external() manifest.External {
+	r := s.matrix.Read
+	ext := manifest.External{
+		Module: s.module.Name, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
+		Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
+		User: r.User.Name, Item: r.Item.Name, NoValue: s.job.Data.NoValue, NoTime: s.job.Data.NoTime,
+		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", UsersName: s.job.ForUsersColumn, Salt: s.job.Salt,
+	}
+	if r.Value != nil {
+		ext.Value = r.Value.Name
+	}
+	if r.Time != nil {
+		ext.Time = r.Time.Name
+	}
+	return ext
+}
+
+// dependencies are the files and digests that the run rests on, named as seen
+// from the folder dir.
+func (s *session) dependencies(dir string) []manifest.Resource {
 	res := func(name, path string, d digest.Digest) manifest.Resource {
 		return manifest.Resource{Name: name, URI: manifest.URI(dir, path), Digest: manifest.Sum{SHA256: d}}
 	}
@@ -238,25 +294,19 @@ func (s *session) statement(o *outcome, w recs.Written, started time.Time) *mani
 	deps = append(deps,
 		manifest.Resource{Name: manifest.IndexName, Digest: manifest.Sum{SHA256: s.matrix.Digest()}},
 		manifest.Resource{Name: manifest.PlanName, Digest: manifest.Sum{SHA256: digest.Of(s.planText)}})
-	ext := manifest.External{
-		Module: s.module.Name, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
-		Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
-		User: r.User.Name, Item: r.Item.Name, NoValue: s.job.Data.NoValue, NoTime: s.job.Data.NoTime,
-		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", Salt: s.job.Salt,
-	}
-	if r.Value != nil {
-		ext.Value = r.Value.Name
-	}
-	if r.Time != nil {
-		ext.Time = r.Time.Name
-	}
+	return deps
+}
+
+// statement is the run's manifest.
+func (s *session) statement(o *outcome, w recs.Written, started time.Time) *manifest.Statement {
+	dir := filepath.Dir(s.job.Manifest)
 	return &manifest.Statement{
 		Type:          manifest.StatementType,
-		Subject:       []manifest.Resource{res(filepath.Base(s.job.Out), s.job.Out, w.Digest)},
+		Subject:       []manifest.Resource{{Name: filepath.Base(s.job.Out), URI: manifest.URI(dir, s.job.Out), Digest: manifest.Sum{SHA256: w.Digest}}},
 		PredicateType: manifest.PredicateType,
 		Predicate: manifest.Predicate{
 			BuildDefinition: manifest.BuildDefinition{
-				BuildType: manifest.BuildType, ExternalParameters: ext, ResolvedDependencies: deps,
+				BuildType: manifest.BuildType, ExternalParameters: s.external(), ResolvedDependencies: s.dependencies(dir),
 				InternalParameters: manifest.Internal{
 					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits.WithDefaults(), Walls: s.walls(),
 				},

@@ -35,10 +35,11 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	if d := digest.Of(s.planText); d != st.Dependencies(manifest.PlanName)[0].Digest.SHA256 {
-		v.Difference = &Difference{What: "plan", Element: -1, Was: "sha256 " + st.Dependencies(manifest.PlanName)[0].Digest.SHA256.String(), Is: "sha256 " + d.String()}
+	fresh := manifest.BuildDefinition{ExternalParameters: s.external(), ResolvedDependencies: s.dependencies(filepath.Dir(c.Manifest))}
+	if v.Difference = compareDefinition(st.Predicate.BuildDefinition, fresh); v.Difference != nil {
 		return nil
 	}
+	v.Checked = append(v.Checked, sources(st))
 	picked := draw(len(st.Tasks()), c.Sample)
 	o := &outcome{env: plan.Env{}}
 	for n, b := range s.env {
@@ -62,7 +63,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		var at []int
 		for i, t := range turn.Tasks {
 			r := recorded[i]
-			if r.ID != t.ID || r.Stage != t.Stage || len(r.Outputs) != len(t.Outputs) {
+			if !records(r, t) {
 				v.Difference = &Difference{What: "task", Stage: t.Stage, Turn: iteration, Shard: t.Shard, Element: -1, Was: "task " + r.ID.String(), Is: "task " + t.ID.String()}
 				return errStop
 			}
@@ -97,10 +98,29 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		return nil
 	case err != nil:
 		return err
+	case len(left) > 0:
+		v.Difference = &Difference{What: "number of tasks", Element: -1, Was: fmt.Sprint(len(st.Tasks())), Is: fmt.Sprint(len(st.Tasks()) - len(left))}
+		return nil
 	}
 	v.Caught = 1 - math.Pow(1-0.01, float64(v.Rerun))
 	v.Checked = append(v.Checked, fmt.Sprintf("%d of %d tasks, drawn at random, were made again: the same bytes", v.Rerun, v.Tasks))
 	return s.rewriteOutput(ctx, o, st, v)
+}
+
+// records reports whether r is a record of task t, with outputs of the shapes
+// that the task must give.
+func records(r manifest.Task, t task.Task) bool {
+	if r.ID != t.ID || r.Stage != t.Stage || r.Index != t.Index || r.Iteration != t.Iteration ||
+		r.Shard != t.Shard || r.Shards != t.Shards || len(r.Outputs) != len(t.Outputs) {
+		return false
+	}
+	for k, o := range r.Outputs {
+		want := t.Outputs[k]
+		if o.Name != want.Name || o.DType != want.DType || o.Width != want.Width || o.Rows < 0 || want.Rows >= 0 && o.Rows != want.Rows {
+			return false
+		}
+	}
+	return true
 }
 
 // errStop ends a walk at a difference.

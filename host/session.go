@@ -351,7 +351,7 @@ func (s *session) chooseTargets() error {
 		return nil
 	}
 	var err error
-	if s.targets, err = recs.ReadIDs(s.job.ForUsers, s.job.Data.User, &s.matrix.Users); err != nil {
+	if s.targets, err = recs.ReadIDs(s.job.ForUsers, s.job.ForUsersColumn, &s.matrix.Users); err != nil {
 		return err
 	}
 	if len(s.targets.Users) == 0 {

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,10 +53,11 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 		Params: params.Texts(e.Parameters),
 		Data: interactions.Options{
 			User: e.User, Item: e.Item, Value: e.Value, Time: e.Time,
-			NoValue: e.NoValue, NoTime: e.NoTime || e.Time == "", MinValue: e.MinValue, TimeUnit: e.TimeUnit,
+			NoValue: e.NoValue, NoTime: e.NoTime, MinValue: e.MinValue, TimeUnit: e.TimeUnit,
 		},
-		Duplicates: matrix.Duplicates(e.Duplicates),
-		Seed:       e.Seed, Top: e.Top, KeepSeen: e.KeepSeen, Shards: e.Shards, Salt: e.Salt,
+		Duplicates:     matrix.Duplicates(e.Duplicates),
+		ForUsersColumn: e.UsersName,
+		Seed:           e.Seed, Top: e.Top, KeepSeen: e.KeepSeen, Shards: e.Shards, Salt: e.Salt,
 		Executor: c.Executor, Worker: c.Worker, Workers: c.Workers, Limits: c.Limits, Interpreter: c.Interpreter,
 		Progress: c.Progress,
 	}
@@ -94,9 +97,6 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 		if err := same("file of users", j.ForUsers, f.Digest.SHA256); err != nil {
 			return j, err
 		}
-	}
-	if v.Difference == nil {
-		v.Checked = append(v.Checked, fmt.Sprintf("the module and %d input files are those of the run", len(inputs)))
 	}
 	// The output may have been moved; where it stands beside its manifest it is
 	// compared too.
@@ -138,7 +138,7 @@ func whole(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Ver
 	}
 	v.Rerun, v.Caught = len(again.Tasks()), 1
 	if v.Difference = compare(st, again); v.Difference == nil {
-		v.Checked = append(v.Checked, fmt.Sprintf("all %d tasks and the output were made again: the same bytes", len(again.Tasks())))
+		v.Checked = append(v.Checked, sources(st), fmt.Sprintf("all %d tasks and the output were made again: the same bytes", len(again.Tasks())))
 		return nil
 	}
 	if v.Difference.Array != "" {
@@ -147,19 +147,36 @@ func whole(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Ver
 	return nil
 }
 
-// compare returns the first difference between two records of one job, in the
-// order of the data: inputs, index, plan, tasks, output.
-func compare(was, is *manifest.Statement) *Difference {
-	for _, name := range []string{manifest.InputName, manifest.IndexName, manifest.PlanName} {
-		a, b := was.Dependencies(name), is.Dependencies(name)
-		for i := range max(len(a), len(b)) {
-			if i >= len(a) || i >= len(b) {
-				return &Difference{What: "number of " + name + " entries", Element: -1, Was: fmt.Sprint(len(a)), Is: fmt.Sprint(len(b))}
-			}
-			if a[i].Digest != b[i].Digest {
-				return &Difference{What: name + " " + a[i].URI, Element: -1, Was: "sha256 " + a[i].Digest.SHA256.String(), Is: "sha256 " + b[i].Digest.SHA256.String()}
-			}
+// compareDefinition returns the first difference in what two records of one
+// job say went into it: parameters, files, index, plan.
+func compareDefinition(was, is manifest.BuildDefinition) *Difference {
+	x, err1 := json.Marshal(was.ExternalParameters)
+	y, err2 := json.Marshal(is.ExternalParameters)
+	if err1 != nil || err2 != nil || !bytes.Equal(x, y) {
+		return &Difference{What: "parameters of the run", Element: -1, Was: fault.Clean(string(x), 2000), Is: fault.Clean(string(y), 2000)}
+	}
+	a, b := was.ResolvedDependencies, is.ResolvedDependencies
+	for i := range min(len(a), len(b)) {
+		if a[i].Name != b[i].Name || a[i].Digest != b[i].Digest {
+			return &Difference{What: a[i].Name + " " + fault.Clean(a[i].URI, 300), Element: -1, Was: "sha256 " + a[i].Digest.SHA256.String(), Is: b[i].Name + " sha256 " + b[i].Digest.SHA256.String()}
 		}
+	}
+	if len(a) != len(b) {
+		return &Difference{What: "number of files", Element: -1, Was: fmt.Sprint(len(a)), Is: fmt.Sprint(len(b))}
+	}
+	return nil
+}
+
+// sources says what compareDefinition has found equal.
+func sources(st *manifest.Statement) string {
+	return fmt.Sprintf("parameters, module, input files (%d), index and plan are those of the run", len(st.Dependencies(manifest.InputName)))
+}
+
+// compare returns the first difference between two records of one job, in the
+// order of the data: what went in, tasks, output.
+func compare(was, is *manifest.Statement) *Difference {
+	if d := compareDefinition(was.Predicate.BuildDefinition, is.Predicate.BuildDefinition); d != nil {
+		return d
 	}
 	a, b := was.Tasks(), is.Tasks()
 	for i := range min(len(a), len(b)) {
@@ -185,7 +202,8 @@ func compareTask(a, b manifest.Task) *Difference {
 			return d
 		}
 	}
-	if a.ID != b.ID || len(a.Outputs) != len(b.Outputs) {
+	if a.ID != b.ID || len(a.Outputs) != len(b.Outputs) ||
+		a.Stage != b.Stage || a.Index != b.Index || a.Iteration != b.Iteration || a.Shard != b.Shard || a.Shards != b.Shards {
 		d.Was, d.Is = "task "+a.ID.String(), "task "+b.ID.String()
 		return d
 	}

@@ -75,6 +75,29 @@ func TestVerify(t *testing.T) {
 	if d := v.Difference; d == nil || d.Stage != third.Stage || d.Shard != third.Shard || d.Array != third.Outputs[0].Name {
 		t.Errorf("a forged task: %+v", d)
 	}
+	for name, change := range map[string]func(*manifest.Statement){
+		"index":       func(st *manifest.Statement) { swap(st, manifest.IndexName) },
+		"plan":        func(st *manifest.Statement) { swap(st, manifest.PlanName) },
+		"module name": func(st *manifest.Statement) { st.Predicate.BuildDefinition.ExternalParameters.Module = "popular" },
+		"top":         func(st *manifest.Statement) { st.Predicate.BuildDefinition.ExternalParameters.Top = 0 },
+		"unknown parameter": func(st *manifest.Statement) {
+			st.Predicate.BuildDefinition.ExternalParameters.Parameters["zzz"] = []int{1}
+		},
+		"shard number": func(st *manifest.Statement) { st.Tasks()[2].Shard = 3 },
+		"another task": func(st *manifest.Statement) {
+			b := &st.Predicate.RunDetails.Byproducts[0].Annotations
+			b.Tasks = append(b.Tasks, b.Tasks[0])
+		},
+	} {
+		forge(change)
+		for _, sample := range []float64{0, 0.1} {
+			c.Sample = sample
+			if v := verify(c); v.Difference == nil {
+				t.Errorf("a forged %s passes with a sample of %v", name, sample)
+			}
+		}
+	}
+	c.Sample = 0
 	forge(func(st *manifest.Statement) { st.Subject[0].Digest.SHA256[0] ^= 1 })
 	if v := verify(c); v.Difference == nil || !strings.Contains(v.Difference.What, "output") {
 		t.Errorf("a forged output: %+v", v.Difference)
@@ -109,5 +132,15 @@ func TestVerify(t *testing.T) {
 	os.Remove(data)
 	if _, err := host.Verify(context.Background(), host.Check{Manifest: s.Manifest}); fault.CodeOf(err) != fault.Failed {
 		t.Errorf("no input: %v", err)
+	}
+}
+
+// swap changes the digest of a dependency.
+func swap(st *manifest.Statement, name string) {
+	deps := st.Predicate.BuildDefinition.ResolvedDependencies
+	for i := range deps {
+		if deps[i].Name == name {
+			deps[i].Digest.SHA256[0] ^= 1
+		}
 	}
 }

@@ -15,7 +15,6 @@ type Signals struct {
 	t        *guest.Task
 	graph    graph
 	sums     []float32 // of items
-	rank     int
 	band     num.Matrix
 	profiles num.Sparse // of these users
 	entries  guest.Entries

@@ -37,6 +37,9 @@ func OfJSON(v any) Digest {
 
 // OfFile returns the digest and size of the named file.
 func OfFile(name string) (Digest, int64, error) {
+	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
+		return Digest{}, 0, fmt.Errorf("%s: not a regular file", name) // a pipe would wait for ever
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return Digest{}, 0, err

@@ -86,7 +86,8 @@ type External struct {
 	NoTime     bool           `json:"no_time,omitempty"`
 	MinValue   *float64       `json:"min_value,omitempty"`
 	TimeUnit   string         `json:"time_unit,omitempty"`
-	ForUsers   bool           `json:"for_users"` // a file among the dependencies, role for-users, limits the targets
+	ForUsers   bool           `json:"for_users"`                  // a file among the dependencies, role for-users, limits the targets
+	UsersName  string         `json:"for_users_column,omitempty"` // its column, where one was named
 	Salt       string         `json:"salt,omitempty"`
 }
 
@@ -257,6 +258,9 @@ func Parse(b []byte) (*Statement, error) {
 		return nil, fault.Data("not a manifest of rechost: %s", fault.Clean(err.Error(), 200))
 	}
 	def := s.Predicate.BuildDefinition
+	if d.More() {
+		return nil, fault.Data("the manifest has text after its end")
+	}
 	switch {
 	case s.Type != StatementType || s.PredicateType != PredicateType || def.BuildType != BuildType:
 		return nil, fault.Data("not a manifest of rechost: its types are %s, %s, %s", fault.Clean(s.Type, 80), fault.Clean(s.PredicateType, 80), fault.Clean(def.BuildType, 80))
@@ -264,6 +268,14 @@ func Parse(b []byte) (*Statement, error) {
 		return nil, fault.Data("the manifest has %d subjects, not one", len(s.Subject))
 	case len(s.Predicate.RunDetails.Byproducts) != 1:
 		return nil, fault.Data("the manifest has %d byproducts, not one", len(s.Predicate.RunDetails.Byproducts))
+	}
+	for _, name := range []string{ModuleName, IndexName, PlanName} {
+		if n := len(s.Dependencies(name)); n != 1 {
+			return nil, fault.Data("the manifest names %d dependencies %q, not one", n, name)
+		}
+	}
+	if len(s.Dependencies(InputName)) == 0 {
+		return nil, fault.Data("the manifest names no input")
 	}
 	t := s.Predicate.RunDetails.Byproducts[0]
 	if Root(t.Annotations.Tasks) != t.Digest.SHA256 {

@@ -27,7 +27,7 @@ func statement() *Statement {
 	d := &s.Predicate.BuildDefinition
 	d.BuildType = BuildType
 	d.ExternalParameters = External{Module: "cf", Parameters: map[string]any{"k": 3, "a": 0.1}, Top: 20, Shards: 4}
-	d.ResolvedDependencies = []Resource{{Name: InputName, URI: "../in.parquet"}, {Name: ModuleName, URI: "cf.wasm"}, {Name: InputName, URI: "b"}}
+	d.ResolvedDependencies = []Resource{{Name: InputName, URI: "../in.parquet"}, {Name: ModuleName, URI: "cf.wasm"}, {Name: InputName, URI: "b"}, {Name: IndexName}, {Name: PlanName}}
 	s.Predicate.RunDetails.Byproducts = []Tasks{NewTasks(tasks(5))}
 	return s
 }

@@ -1,10 +1,10 @@
 // Package plan checks the plan that a module emits and unrolls it into tasks.
 //
 // A plan is data from a guest and therefore hostile: Parse bounds its size and
-// checks every name, and New checks against the shape of the matrix that every
-// frame exists before it is used, has the rows that its use asks for, and that
-// the plan ends in recommendations. What passes can be run without looking at
-// it again.
+// checks every name, Check follows it over the shape of the matrix: every frame
+// exists before it is used, has the rows that its use asks for, and the plan
+// ends in recommendations. Unroll checks each turn of a stage once more, since
+// later turns of a repeat can find other frames than the first two.
 package plan
 
 import (

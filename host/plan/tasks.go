@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"maps"
 
 	"rechost/guest/abi"
 	"rechost/host/array"
@@ -52,6 +53,11 @@ type identity struct {
 // Unroll cuts stage number index into tasks, with the frames of e as inputs.
 func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Turn, error) {
 	s := p.Stages[index]
+	// Frames can change their rows from turn to turn of a repeat, in ways that
+	// Check, which follows two turns, has not seen.
+	if err := checkUse(s, maps.Clone(e), shape); err != nil {
+		return nil, err
+	}
 	extent, rows, err := e.over(s)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,10 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
-	"strings"
 
 	"rechost/host/fault"
 )
@@ -109,7 +109,7 @@ func (g *guestState) output(which int, p []byte) {
 	g.lines[which] = append(g.lines[which], p...)
 	for {
 		b := g.lines[which]
-		n := strings.IndexByte(string(b), '\n')
+		n := bytes.IndexByte(b, '\n')
 		if n < 0 && len(b) < maxLine {
 			return
 		}

@@ -183,6 +183,9 @@ func (s *Store) Check(m array.Meta) error {
 		_, err = io.CopyBuffer(h, f, make([]byte, 1<<20))
 	}
 	got.Digest = digest.Digest(h.Sum(nil))
+	if err == nil && got.Digest == m.Digest && got != m {
+		return fmt.Errorf("array %s is %v %dx%d, not %v %dx%d", m.Digest.Short(), got.DType, got.Rows, got.Width, m.DType, m.Rows, m.Width)
+	}
 	if err != nil || got != m {
 		os.Remove(path)
 		return fmt.Errorf("array %s was damaged and removed: %w", m.Digest.Short(), ErrGone)
