@@ -27,7 +27,7 @@ func TestBitsArePinned(t *testing.T) {
 	}
 }
 
-const pinned = "version 1: 0950e8961ff19f3515bbf9160242413b21f58d18ccf6c23ee3eed4fcc103063e"
+const pinned = "version 1: 4214d50893c45a262f0afd6af78918acf843b8c2b22a52b7437d8f8143c925da"
 
 func TestSlices(t *testing.T) {
 	m := num.CSR(9, []uint64{5, 7, 7, 10}, []uint32{1, 2, 3, 4, 5}, nil)
