@@ -394,3 +394,65 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Frames that change their rows from turn to turn can fit in the first two
+// turns of a repeat, which Check follows, and not in the third.
+func TestThirdTurn(t *testing.T) {
+	stage := func(name, over, reads, bind, makes, rows string) string {
+		in := "[]"
+		if reads != "" {
+			in = fmt.Sprintf(`[{"frame":%q,"bind":%q}]`, reads, bind)
+		}
+		return fmt.Sprintf(`{"stage":{"name":%q,"over":%q,"inputs":%s,"outputs":[{"frame":%q%s,"arrays":[{"name":"v","dtype":"f32"}]}]}}`, name, over, in, makes, rows)
+	}
+	text := `{"steps":[` + strings.Join([]string{
+		stage("sa", "once", "", "", "a", `,"rows":100`),
+		stage("sb", "once", "", "", "b", `,"rows":5`),
+		stage("sc", "once", "", "", "c", `,"rows":5`),
+		stage("sd", "once", "", "", "d", `,"rows":5`),
+		`{"repeat":{"times":3,"steps":[` + strings.Join([]string{
+			stage("use", "c", "d", "aligned", "e", ""),
+			stage("cb", "b", "", "", "c", ""),
+			stage("ba", "a", "", "", "b", ""),
+		}, ",") + `]}}`,
+		`{"stage":{"name":"score","over":"targets","inputs":[],"outputs":[{"frame":"recommendations","arrays":[{"name":"item","dtype":"u32","per":"entry"},{"name":"score","dtype":"f32","per":"entry"}]}]}}`,
+	}, ",") + `]}`
+	p, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	if err := p.Check(e, s); err != nil {
+		t.Fatalf("refused early, so this tests nothing: %v", err)
+	}
+	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
+	turn := func(i, iteration int) error {
+		x, err := p.Unroll(i, iteration, e, s, src)
+		if err != nil {
+			return err
+		}
+		for k, b := range x.Makes {
+			e[p.Stages[i].Outputs[k].Frame] = b
+		}
+		return nil
+	}
+	for i := range 4 {
+		if err := turn(i, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for it := range 3 {
+		for i := 4; i < 7; i++ {
+			err := turn(i, it)
+			if it == 2 && i == 4 {
+				if fault.CodeOf(err) != fault.Module || !strings.Contains(err.Error(), "runs over 100 rows") {
+					t.Fatalf("the third turn: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("turn %d, stage %d: %v", it, i, err)
+			}
+		}
+	}
+}
