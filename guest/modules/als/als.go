@@ -117,22 +117,4 @@ func solve(t *guest.Task, m num.Sparse, mine, others string) {
 
 // score lists the items with the largest x·y. A user without a profile gets no
 // list, as nothing speaks for any item.
-func score(t *guest.Task) {
-	users, items := t.Matrix("user_factors.vector"), t.Matrix("item_factors.vector")
-	ids, profiles := t.U32("targets.user"), t.Sparse("targets", "item", "value", t.Items())
-	own, lists := t.U64("targets.offsets"), t.Recommendations()
-	t.Blocks(1024, func(first, rows int) {
-		var seen num.Sparse
-		if !t.KeepSeen() {
-			seen = profiles.Slice(first, rows)
-		}
-		l := num.ScoreTopK(users, ids[first:first+rows], items, seen, t.Top())
-		for r := range rows {
-			from, to := l.Offsets[r], l.Offsets[r+1]
-			if own[first+r] == own[first+r+1] {
-				to = from
-			}
-			lists.Add(l.Index[from:to], l.Score[from:to])
-		}
-	})
-}
+func score(t *guest.Task) { t.RecommendByFactors("user_factors.vector", "item_factors.vector") }
