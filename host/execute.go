@@ -121,7 +121,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 			parts[i] = e.Outputs
 		}
 	}
-	var todo []task.Task
+	var missing []task.Task
 	var at []int
 	for i, t := range turn.Tasks {
 		if joined {
@@ -131,15 +131,15 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 			parts[i] = e.Outputs
 			continue
 		}
-		todo, at = append(todo, t), append(at, i)
+		missing, at = append(missing, t), append(at, i)
 	}
-	ev.Kept = len(turn.Tasks) - len(todo)
+	ev.Kept = len(turn.Tasks) - len(missing)
 	ev.Done = ev.Kept
-	if ev.Kept > 0 && len(todo) > 0 {
+	if ev.Kept > 0 && len(missing) > 0 {
 		s.progress(ev)
 	}
-	if len(todo) > 0 {
-		if err := s.runTasks(ctx, turn, todo, at, parts, st, o, &ev); err != nil {
+	if len(missing) > 0 {
+		if err := s.runTasks(ctx, turn, missing, at, parts, st, o, &ev); err != nil {
 			return err
 		}
 	}
@@ -176,7 +176,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 
 // runTasks runs tasks and records what each gave as soon as it has, so that a
 // run that is killed loses only the tasks under way.
-func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []task.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
+func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
 	s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -186,12 +186,12 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []task.Tas
 		first error
 		slots = make(chan struct{}, s.job.Workers)
 	)
-	err := s.exec.Run(ctx, todo, func(i int, r executor.Result) error {
+	err := s.exec.Run(ctx, missing, func(i int, r executor.Result) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			defer r.Release()
-			metas, err := s.keep(turn, todo[i], r)
+			metas, err := s.keep(turn, missing[i], r)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -205,7 +205,7 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, todo []task.Tas
 			addStats(&st.Sum, r.Stats)
 			for _, l := range r.Log {
 				if len(o.log) < maxLog {
-					o.log = append(o.log, fmt.Sprintf("%s %d/%d: %s", todo[i].Stage, todo[i].Shard+1, todo[i].Shards, l))
+					o.log = append(o.log, fmt.Sprintf("%s %d/%d: %s", missing[i].Stage, missing[i].Shard+1, missing[i].Shards, l))
 				}
 			}
 			ev.Done++

@@ -68,6 +68,9 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 func checkOutputs(job Job) error {
 	inputs := append(append([]string(nil), job.Paths...), job.Module)
 	if job.ForUsers != "" {
+		if fi, err := os.Stat(job.ForUsers); err == nil && fi.IsDir() {
+			return fault.Use("%s is a folder, not a file of users", job.ForUsers).WithHint("name a Parquet or text file: --for-users FILE")
+		}
 		inputs = append(inputs, job.ForUsers)
 	}
 	if sameFile(job.Out, job.Manifest) {
@@ -76,13 +79,6 @@ func checkOutputs(job Job) error {
 	for _, out := range []string{job.Out, job.Manifest} {
 		if err := recs.Refuse(out, inputs); err != nil {
 			return err
-		}
-		fi, err := os.Stat(filepath.Dir(out))
-		if err != nil || !fi.IsDir() {
-			return fault.New(fault.Failed, "%s: there is no folder %s", out, filepath.Dir(out)).WithHint("mkdir -p %s", filepath.Dir(out))
-		}
-		if fi, err := os.Stat(out); err == nil && !fi.Mode().IsRegular() {
-			return fault.New(fault.Failed, "%s is not a regular file: it would be replaced", out).WithHint("name a file: --out FILE")
 		}
 	}
 	return nil
@@ -195,7 +191,7 @@ func (s *session) recommend(ctx context.Context) (o *outcome, l recs.Lists, rele
 // lists reads the recommendations that the plan made and checks them: from
 // here on they are no longer hostile.
 func (s *session) lists(o *outcome) (recs.Lists, func(), error) {
-	l := s.masks
+	l := recs.Lists{Users: s.targets.Users}
 	f := o.env[abi.Recommendations]
 	var releases []func()
 	release := func() {

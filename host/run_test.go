@@ -279,6 +279,7 @@ func TestRefusedBeforeWork(t *testing.T) {
 		"shards":            {func(j *host.Job) { j.Shards = -1 }, fault.Usage},
 		"seed":              {func(j *host.Job) { j.Seed = -1 }, fault.Usage},
 		"over the input":    {func(j *host.Job) { j.Out = data }, fault.Usage},
+		"users in a folder": {func(j *host.Job) { j.ForUsers = dir }, fault.Usage},
 		"into the input":    {func(j *host.Job) { j.Paths = []string{dir} }, fault.Usage},
 		"over a link":       {func(j *host.Job) { j.Out = link }, fault.Usage},
 		"manifest on input": {func(j *host.Job) { j.Manifest = data }, fault.Usage},

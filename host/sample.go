@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"rechost/host/manifest"
 	"rechost/host/plan"
 	"rechost/host/recs"
+	"rechost/host/store"
 	"rechost/host/task"
 )
 
@@ -46,7 +48,6 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		o.env[n] = b
 	}
 	left := st.Tasks()
-	errGone := fault.New(fault.Failed, "gone")
 	err = walk(s.plan, func(index, iteration, _ int) error {
 		turn, err := s.plan.Unroll(index, iteration, o.env, s.shape, s.source)
 		if err != nil {
@@ -59,7 +60,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		recorded := left[:len(turn.Tasks)]
 		left = left[len(turn.Tasks):]
 		parts := make([]plan.Parts, len(recorded))
-		var todo []task.Task
+		var drawn []task.Task
 		var at []int
 		for i, t := range turn.Tasks {
 			r := recorded[i]
@@ -70,14 +71,14 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 			for _, out := range r.Outputs {
 				parts[i] = append(parts[i], out.Meta)
 				if s.store.Check(out.Meta) != nil {
-					return errGone
+					return store.ErrGone
 				}
 			}
 			if picked[len(st.Tasks())-len(left)-len(recorded)+i] {
-				todo, at = append(todo, t), append(at, i)
+				drawn, at = append(drawn, t), append(at, i)
 			}
 		}
-		if err := s.repeat(ctx, turn, todo, at, recorded, v); err != nil {
+		if err := s.repeat(ctx, turn, drawn, at, recorded, v); err != nil {
 			return err
 		}
 		frames, err := turn.Join(parts, s.store)
@@ -90,7 +91,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		return nil
 	}, func(until string) (bool, error) { return s.more(o, until) })
 	switch {
-	case err == errGone:
+	case errors.Is(err, store.ErrGone):
 		v.Notes = append(v.Notes, "the store "+s.store.Dir()+" no longer has all arrays of the run, so single tasks cannot be run: the whole job was run again")
 		v.Rerun = 0
 		return whole(ctx, c, st, job, v)
@@ -127,15 +128,15 @@ func records(r manifest.Task, t task.Task) bool {
 var errStop = fault.New(fault.Differs, "a difference")
 
 // repeat runs tasks again and compares what they give with the record.
-func (s *session) repeat(ctx context.Context, turn *plan.Turn, todo []task.Task, at []int, recorded []manifest.Task, v *Verification) error {
-	if len(todo) == 0 {
+func (s *session) repeat(ctx context.Context, turn *plan.Turn, drawn []task.Task, at []int, recorded []manifest.Task, v *Verification) error {
+	if len(drawn) == 0 {
 		return nil
 	}
 	var mu sync.Mutex
 	worst := len(recorded)
-	err := s.exec.Run(ctx, todo, func(i int, r executor.Result) error {
+	err := s.exec.Run(ctx, drawn, func(i int, r executor.Result) error {
 		defer r.Release()
-		metas, err := turn.CheckParts(todo[i], r.Data)
+		metas, err := turn.CheckParts(drawn[i], r.Data)
 		if err != nil {
 			return s.blame(err)
 		}
@@ -150,7 +151,7 @@ func (s *session) repeat(ctx context.Context, turn *plan.Turn, todo []task.Task,
 				continue
 			}
 			worst = at[i] // the first shard that differs, whichever ended first
-			d := &Difference{What: "task", Stage: turn.Stage.Name, Turn: turn.Iteration, Shard: todo[i].Shard, Array: was.Name, Element: -1}
+			d := &Difference{What: "task", Stage: turn.Stage.Name, Turn: turn.Iteration, Shard: drawn[i].Shard, Array: was.Name, Element: -1}
 			d.Was, d.Is = describe(was), describe(manifest.Output{Name: was.Name, Meta: m})
 			if b, release, err := s.store.Read(was.Meta); err == nil {
 				d.Element, d.Was, d.Is = firstDifference(m.DType, b, r.Data[k])

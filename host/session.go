@@ -45,7 +45,6 @@ type session struct {
 	set     *interactions.Set
 	matrix  *matrix.Matrix
 	targets recs.Targets
-	masks   recs.Lists // of the targets: their users, no lists yet
 
 	env      plan.Env
 	shape    plan.Shape
@@ -371,7 +370,6 @@ func (s *session) putFrames() error {
 	if !all {
 		t = subset(&m.ByUser, s.targets.Users)
 	}
-	s.masks = recs.Lists{Users: s.targets.Users}
 	var (
 		mu    sync.Mutex
 		wg    sync.WaitGroup

@@ -39,20 +39,6 @@ func SuiteOn(t *testing.T, run Runner, e Expect) {
 	t.Run("edges", func(t *testing.T) { edges(t, run, e) })
 }
 
-// Twins tests that two runners of one module, such as Native and the sandbox,
-// give the same bits.
-func Twins(t *testing.T, a, b Runner, params map[string]any) {
-	t.Helper()
-	for name, x := range map[string]*Matrix{"noisy": Noisy(41, 53), "checkerboard": Checkerboard(16), "timed": Timed(19, 23), "one": Rows([][]float32{{1}})} {
-		for _, shards := range []int{1, 3} {
-			o := Options{Params: params, Seed: 5, Shards: shards, KeepSeen: shards == 3}
-			if err := Same(must(t, a, x, Expect{}, o).Frames, must(t, b, x, Expect{}, o).Frames); err != nil {
-				t.Errorf("%s, %d shards: %v", name, shards, err)
-			}
-		}
-	}
-}
-
 func must(t *testing.T, run Runner, x *Matrix, e Expect, o Options) *Result {
 	t.Helper()
 	if o.Params == nil {

@@ -80,5 +80,8 @@ func Parse(s string) (Digest, error) {
 	if _, err := hex.Decode(d[:], []byte(s)); err != nil {
 		return Digest{}, fmt.Errorf("not a digest: %w", err)
 	}
+	if d.String() != s {
+		return Digest{}, fmt.Errorf("not a digest: its digits are not lower case")
+	}
 	return d, nil
 }

@@ -4,7 +4,7 @@
 //	test, err := matrix.Build(ctx, set, matrix.Options{Duplicates: matrix.Max})
 //	res, err := metric.Evaluate(r, test, metric.Options{At: []int{10, 20}})
 //	for _, v := range res.Values {
-//		fmt.Printf("%s@%d %.4f  %s\n", v.Metric, v.K, v.Mean, metric.Find(v.Metric).Text)
+//		fmt.Printf("%s@%d %.4f\n", v.Metric, v.K, v.Mean)
 //	}
 //
 // # Notes
@@ -43,16 +43,6 @@ var Definitions = []Definition{
 	{"hr", "hr/any/1", "1 where there is any hit, else 0"},
 	{"mrr", "mrr/first/1", "1 / rank of the first hit within k, else 0"},
 	{"map", "map/capped/1", "sum over hits of precision at their rank / min(k, |T|)"},
-}
-
-// Find returns the definition of the named metric, or a zero one.
-func Find(name string) Definition {
-	for _, d := range Definitions {
-		if d.Name == name {
-			return d
-		}
-	}
-	return Definition{}
 }
 
 // Options say what to measure.

@@ -34,7 +34,7 @@ import (
 type Limits struct {
 	Memory   int64         // bytes of memory and tables together
 	Deadline time.Duration // wall clock of each call; kept here only in a cooperative module
-	Log      int64         // bytes of log, progress, stdout and stderr of a call
+	Log      int64         // bytes of log, stdout and stderr of a call
 	Output   int64         // bytes of output of a call
 	Fuel     int64         // instructions of a call
 }
@@ -89,7 +89,7 @@ type Stats struct {
 	Kernel   time.Duration // in rechost_num
 	Host     time.Duration // starting the instance, feeding, taking results
 	Memory   int64         // guest memory at the end, bytes
-	LogBytes int64         // log, progress, stdout and stderr
+	LogBytes int64         // log, stdout and stderr
 	Calls    int64         // host calls
 	Fuel     int64         // spent, where metered
 }

@@ -113,15 +113,6 @@ func I32Const(v int32) []byte { return imm(0x41, S64(int64(v))) }
 // I64Const is a constant.
 func I64Const(v int64) []byte { return imm(0x42, S64(v)) }
 
-// F64Const is a constant given by its bits.
-func F64Const(bits uint64) []byte {
-	b := []byte{0x44}
-	for i := 0; i < 8; i++ {
-		b = append(b, byte(bits>>(8*i)))
-	}
-	return b
-}
-
 // MemorySize gives the number of pages.
 func MemorySize() []byte { return []byte{0x3f, 0} }
 
