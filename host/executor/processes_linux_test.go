@@ -185,10 +185,29 @@ func TestDamagedCache(t *testing.T) {
 	both()
 	entries(func(name string, b []byte) { os.Remove(name) })
 	both()
+	folders, err := filepath.Glob(filepath.Join(cache, "wazero-*"))
+	if err != nil || len(folders) != 1 {
+		t.Fatal(folders, err)
+	}
+	// What a worker meets whose folder another one has removed to make it anew:
+	// it can neither use nor make it.
+	for range 3 {
+		if err := os.RemoveAll(folders[0]); err != nil {
+			t.Fatal(err)
+		}
+		both()
+		if err := os.RemoveAll(folders[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(folders[0], nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		both()
+	}
 	if err := os.Chmod(cache, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	_, err := NewProcesses(o)
+	_, err = NewProcesses(o)
 	wantFault(t, err, fault.Failed, "mode 0700")
 }
 

@@ -78,8 +78,10 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		if err := PrivateDir(o.CacheDir); err != nil {
 			return nil, err
 		}
+		// It errs where another process clears the folder at this moment and
+		// this one may not make it anew, too.
 		if m.cache, err = wazero.NewCompilationCacheWithDir(o.CacheDir); err != nil {
-			return nil, fault.New(fault.Failed, "cannot use the folder for compiled code: %v", err)
+			return nil, &StaleCache{err}
 		}
 		config = config.WithCompilationCache(m.cache)
 	}
@@ -93,7 +95,8 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), mergeData(wasm))
 	if err != nil {
 		m.Close()
-		if errors.Is(err, fs.ErrPermission) || strings.HasPrefix(err.Error(), "compilationcache:") {
+		// A path is in no error about the module itself.
+		if path := (*fs.PathError)(nil); errors.As(err, &path) || strings.HasPrefix(err.Error(), "compilationcache:") {
 			return nil, &StaleCache{err}
 		}
 		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
@@ -102,12 +105,12 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 }
 
 // StaleCache is the error of Load where the compiled code in CacheDir is
-// damaged, or was not there and could not be put there, because this process
-// may only read it. After ClearCache a process that may write can load.
+// damaged, or was not there and could not be put there: this process
+// may only read it, or another one clears the folder. After ClearCache a process that may write can load.
 type StaleCache struct{ err error }
 
 func (s *StaleCache) Error() string {
-	return "the compiled code in the cache is missing or damaged: " + s.err.Error()
+	return "the compiled code in the cache cannot be used: " + s.err.Error()
 }
 
 // Unwrap returns the cause.
