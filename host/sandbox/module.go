@@ -105,8 +105,9 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 }
 
 // StaleCache is the error of Load where the compiled code in CacheDir is
-// damaged, or was not there and could not be put there: this process
-// may only read it, or another one clears the folder. After ClearCache a process that may write can load.
+// damaged, or was not there and could not be put there: this process may only
+// read it, or another one clears the folder. After ClearCache a process that may
+// write can load.
 type StaleCache struct{ err error }
 
 func (s *StaleCache) Error() string {
