@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"maps"
+	"sync"
 
 	"rechost/guest/abi"
 	"rechost/host/array"
@@ -221,17 +222,24 @@ func (t *Turn) Join(parts []Parts, st Store) ([]Bound, error) {
 	for i, b := range t.Makes {
 		frames[i] = Bound{Extent: b.Extent, Frame: array.Frame{Rows: b.Rows, Arrays: map[string]array.Column{}}}
 	}
+	metas, errs := make([]array.Meta, len(t.outputs)), make([]error, len(t.outputs))
+	var wg sync.WaitGroup
 	for k, pl := range t.outputs {
 		list := make([]array.Meta, len(parts))
 		for at, shard := range order[pl.output] {
 			list[at] = parts[shard][k]
 		}
-		col := t.Makes[pl.output].Arrays[pl.array]
-		m, err := join(list, t.Stage.Outputs[pl.output].Combine, pl.array == abi.Offsets, st)
-		if err != nil {
-			return nil, err
+		wg.Go(func() {
+			metas[k], errs[k] = join(list, t.Stage.Outputs[pl.output].Combine, pl.array == abi.Offsets, st)
+		})
+	}
+	wg.Wait()
+	for k, pl := range t.outputs {
+		if errs[k] != nil {
+			return nil, errs[k]
 		}
-		col.Meta = m
+		col := t.Makes[pl.output].Arrays[pl.array]
+		col.Meta = metas[k]
 		frames[pl.output].Arrays[pl.array] = col
 	}
 	return frames, nil

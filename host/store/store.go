@@ -99,22 +99,22 @@ func (s *Store) ModuleCache(d digest.Digest) string {
 // m is ignored; the returned Meta has the right one.
 func (s *Store) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 	var n int64
-	h := sha256.New()
-	head := m.Header()
-	h.Write(head)
 	for _, p := range parts {
-		h.Write(p)
 		n += int64(len(p))
 	}
 	if n != m.Bytes() {
 		return m, fmt.Errorf("store: %d bytes for an array of %d", n, m.Bytes())
 	}
-	m.Digest = digest.Digest(h.Sum(nil))
-	if s.has(m) {
-		s.touch(s.Path(m.Digest))
-		return m, nil
+	head := m.Header()
+	hash := func() digest.Digest {
+		h := sha256.New()
+		h.Write(head)
+		for _, p := range parts {
+			h.Write(p)
+		}
+		return digest.Digest(h.Sum(nil))
 	}
-	err := s.write(s.Path(m.Digest), func(w io.Writer) error {
+	fill := func(w io.Writer) error {
 		if _, err := w.Write(head); err != nil {
 			return err
 		}
@@ -124,12 +124,39 @@ func (s *Store) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 			}
 		}
 		return nil
-	})
+	}
+	var tmp string
+	var err error
+	if n >= atOnce {
+		hashed := make(chan digest.Digest, 1)
+		go func() { hashed <- hash() }()
+		tmp, err = s.temp(fill)
+		m.Digest = <-hashed
+		if err != nil {
+			return m, s.failed(err)
+		}
+		defer os.Remove(tmp)
+	} else {
+		m.Digest = hash()
+	}
+	if s.has(m) {
+		s.touch(s.Path(m.Digest))
+		return m, nil
+	}
+	if tmp == "" {
+		err = s.write(s.Path(m.Digest), fill)
+	} else {
+		err = s.name(tmp, s.Path(m.Digest))
+	}
 	if err == nil {
 		s.remember(m)
 	}
 	return m, err
 }
+
+// atOnce is the size from which an array is written while it is hashed: hashing
+// takes about as long as writing, and such an array is seldom there already.
+const atOnce = 1 << 20
 
 func (s *Store) remember(m array.Meta) {
 	s.mu.Lock()
@@ -236,14 +263,20 @@ func (s *Store) blobPath(d digest.Digest) string {
 
 // write makes path with the content that fill writes, whole or not at all.
 func (s *Store) write(path string, fill func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return s.failed(err)
-	}
-	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "put-")
+	tmp, err := s.temp(fill)
 	if err != nil {
 		return s.failed(err)
 	}
-	defer os.Remove(f.Name())
+	defer os.Remove(tmp)
+	return s.name(tmp, path)
+}
+
+// temp makes a file of no name yet with the content that fill writes.
+func (s *Store) temp(fill func(io.Writer) error) (name string, err error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "put-")
+	if err != nil {
+		return "", err
+	}
 	err = fill(f)
 	if err == nil {
 		err = f.Chmod(0o400)
@@ -251,12 +284,21 @@ func (s *Store) write(path string, fill func(io.Writer) error) error {
 	if e := f.Close(); err == nil {
 		err = e
 	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return f.Name(), err
+}
+
+// name gives the file tmp its path.
+func (s *Store) name(tmp, path string) error {
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
-		err = os.Link(f.Name(), path)
+		err = os.Link(tmp, path)
 		if errors.Is(err, fs.ErrExist) {
 			err = nil // somebody else wrote the same content
 		} else if err != nil {
-			err = os.Rename(f.Name(), path) // a file system without hard links
+			err = os.Rename(tmp, path) // a file system without hard links
 		}
 	}
 	if err != nil {

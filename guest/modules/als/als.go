@@ -3,6 +3,8 @@
 package main
 
 import (
+	"slices"
+
 	"rechost/guest"
 	"rechost/guest/num"
 )
@@ -99,10 +101,7 @@ func solve(t *guest.Task, m num.Sparse, mine, others string) {
 		r.Weight, r.Target = [2]float32{alpha, -1}, [2]float32{alpha, 0} // c-1 = αv-1, c = αv
 	}
 	before := t.F32(mine)
-	lambda := make([]float32, t.Rows)
-	for i := range lambda {
-		lambda[i] = t.Float32("regularization")
-	}
+	lambda := slices.Repeat([]float32{t.Float32("regularization")}, t.Rows)
 	t.Blocks(1024, func(first, rows int) {
 		r.Rows, r.Lambda = m.Slice(first, rows), lambda[first:first+rows]
 		x := before[first*f : (first+rows)*f]
