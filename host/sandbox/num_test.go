@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -224,40 +223,4 @@ func TestNumChecksMemoryAgain(t *testing.T) {
 	if _, err := c.try("row_sums", 0x300, m, 1); err == nil {
 		t.Error("an index out of range was not seen the second time")
 	}
-}
-
-// FuzzNum hands kernels arbitrary arguments and memory: whatever they are, the
-// call ends well or ends the task.
-func FuzzNum(f *testing.F) {
-	var names []string
-	for n := range kernels {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	for i := range names {
-		f.Add(uint8(i), []byte{4, 0, 0x40, 0x80, 0xc0, 2, 1, 3, 0x60, 0x70, 0x20, 0x10}, []byte{255, 64, 4, 2})
-		f.Add(uint8(i), []byte{0x20, 0x28, 0, 0x30, 0x38, 1, 1, 1, 1}, []byte{4, 8, 0, 1, 0, 0, 0, 254, 0, 16})
-	}
-	f.Fuzz(func(t *testing.T, which uint8, args, memory []byte) {
-		name := names[int(which)%len(names)]
-		c := numCall()
-		small := func(b byte) uint64 { return uint64(int64(int8(b))) }
-		for i, b := range memory {
-			if 8*i+8 > 1<<16 {
-				break
-			}
-			binary.LittleEndian.PutUint64(c.mem.bytes[8*i:], small(b))
-		}
-		c.mem.bytes = c.mem.bytes[: 1<<16 : 1<<16]
-		stack := make([]uint64, len(kernels[name].params))
-		for i := range stack {
-			if i < len(args) {
-				stack[i] = small(args[i])
-				if kernels[name].params[i] == i32 {
-					stack[i] = uint64(args[i]) * 8
-				}
-			}
-		}
-		c.try(name, stack...)
-	})
 }
