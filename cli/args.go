@@ -50,8 +50,13 @@ func parse(root *command, args []string) (commandLine, error) {
 				}
 				value, has = args[i], true
 			}
-			if !has {
+			switch {
+			case takesValue(f) && value == "": // most likely a variable that is not set
+				return line, fault.Use("%s needs a value, and its value here is empty", flagName(f)).WithHint("%s --help", line.command.path())
+			case !has:
 				value = "true"
+			case !takesValue(f) && value != "true" && value != "false":
+				return line, fault.Use("%s is on or off, and takes no value such as %s", flagName(f), clean(value)).WithHint("%s alone is on", flagName(f))
 			}
 			flags = append(flags, "--"+f.Names()[0]+"="+value)
 		case len(line.command.subs) > 0 && len(paths) == 0:
@@ -93,6 +98,9 @@ func unknownCommand(c *command, arg string) error {
 func unknownFlag(c *command, arg, name string) error {
 	shown, _, _ := strings.Cut(arg, "=")
 	e := fault.Use("%s has no flag %s", c.path(), clean(shown))
+	if apart := lettersApart(c, arg); apart != "" {
+		return e.WithHint("flags of one letter stand apart from each other and from their values: %s", apart)
+	}
 	var names []string
 	for _, f := range c.Flags {
 		for _, n := range f.Names() {
@@ -107,6 +115,30 @@ func unknownFlag(c *command, arg, name string) error {
 	return e.WithHint("%s --help lists the flags", c.path())
 }
 
+// lettersApart writes -k5 as "-k 5" and -qm as "-q -m", or returns "" where
+// arg is no such thing.
+func lettersApart(c *command, arg string) string {
+	letters, one := strings.CutPrefix(arg, "-")
+	if !one || strings.HasPrefix(letters, "-") {
+		return ""
+	}
+	var out []string
+	for i, r := range letters {
+		f := c.flag(string(r))
+		if f == nil {
+			return ""
+		}
+		out = append(out, "-"+string(r))
+		if rest := letters[i+len(string(r)):]; takesValue(f) {
+			if rest != "" {
+				out = append(out, shellWord(strings.TrimPrefix(rest, "=")))
+			}
+			break
+		}
+	}
+	return strings.Join(out, " ")
+}
+
 // wrongValue turns the library's complaint about a value into one of ours. Its
 // text is that of package flag, where the value may hold anything:
 // invalid value "x" for flag -workers: reason.
@@ -119,10 +151,7 @@ func wrongValue(_ *cli.Context, err error, _ bool) error {
 	}
 	name, reason, _ := strings.Cut(msg[i+len(mark):], ": ")
 	_, value, _ := strings.Cut(msg[:i], `"`)
-	switch {
-	case strings.HasPrefix(msg, "invalid boolean"):
-		reason = "neither true nor false"
-	case reason == "parse error":
+	if reason == "parse error" {
 		reason = "not a whole number"
 	}
 	return fault.Use("--%s %s: %s", name, value, reason)

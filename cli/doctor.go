@@ -28,7 +28,7 @@ func doctorCommand(e *env) *command {
 				&cli.StringFlag{Name: "executor", Category: groupHow, Destination: &which, Value: "both",
 					Usage: "examine `NAME`: processes, goroutines or both"},
 				&cli.StringFlag{Name: "store", Category: groupHow, Destination: &store,
-					Usage: "look at the modes of the store in `DIR`"},
+					Usage: "look at the modes of the store in `FOLDER`"},
 				&cli.DurationFlag{Name: "deadline", Category: groupLimits, Destination: &deadline, Value: doctor.DefaultDeadline,
 					Usage: "let guests that never end run for `TIME`"},
 				jsonFlag(&asJSON), quietFlag(&quiet),

@@ -37,7 +37,7 @@ func evalCommand(e *env) *command {
 	var asJSON bool
 	flags := []cli.Flag{
 		&cli.GenericFlag{Name: "at", Category: groupLists, Value: &at, Usage: "cut-offs, `K,K…` (default 10,20)"},
-		&cli.StringFlag{Name: "per-user", Category: groupOutput, Destination: &perUser,
+		&cli.GenericFlag{Name: "per-user", Category: groupOutput, Value: output{&perUser},
 			Usage: "write each user's values to `FILE`, Parquet"},
 		jsonFlag(&asJSON),
 	}

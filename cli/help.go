@@ -16,9 +16,9 @@ var exitCodes = []struct {
 	meaning string
 }{
 	{fault.OK, "done"},
-	{fault.Failed, "failed: input, output or internal"},
+	{fault.Failed, "a path is not there, or cannot be read or written; or an internal failure"},
 	{fault.Usage, "the command line or a parameter is wrong"},
-	{fault.BadData, "an input file or its content is wrong"},
+	{fault.BadData, "what an input file holds is wrong"},
 	{fault.Module, "the module was refused or misbehaved"},
 	{fault.Limit, "a limit was hit"},
 	{fault.Differs, "verification found a difference"},

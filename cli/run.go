@@ -20,9 +20,9 @@ func runCommand(e *env) *command {
 	flags := append(f.moduleFlags(), f.dataFlags()...)
 	flags = append(flags, f.listFlags()...)
 	flags = append(flags,
-		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: groupOutput, Destination: &f.job.Out,
+		&cli.GenericFlag{Name: "out", Aliases: []string{"o"}, Category: groupOutput, Value: output{&f.job.Out},
 			Usage: "write the recommendations to `FILE` (default recommendations.parquet)"},
-		&cli.StringFlag{Name: "manifest", Category: groupOutput, Destination: &f.job.Manifest,
+		&cli.GenericFlag{Name: "manifest", Category: groupOutput, Value: output{&f.job.Manifest},
 			Usage: "write the record of the run to `FILE` (default: beside the recommendations, .manifest.json)"},
 		jsonFlag(&asJSON), quietFlag(&quiet))
 	flags = append(flags, f.howFlags()...)
@@ -111,9 +111,6 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	if s.Combined > 0 {
 		row("combined", "%s of pairs that were there before", plural(s.Combined, "row"))
 	}
-	if s.Unknown > 0 {
-		row("unknown", "%s of those to recommend for not in the data", plural(s.Unknown, "user"))
-	}
 	t := s.Times
 	row("time", "%s: read %s, index %s, plan %s, stages %s, reduce %s, write %s", secondsText(t.Total),
 		secondsText(t.Read), secondsText(t.Index), secondsText(t.Plan), secondsText(t.Stages), secondsText(t.Reduce), secondsText(t.Write))
@@ -139,9 +136,6 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	fmt.Fprintln(w, "rechost: done")
 	if err := g.write(w); err != nil {
 		return err
-	}
-	for _, n := range s.Notes {
-		fmt.Fprintf(w, "rechost: %s\n", oneLine(n))
 	}
 	for _, l := range s.Log {
 		fmt.Fprintf(w, "rechost: %s says: %s\n", oneLine(s.Module.Name), oneLine(l))

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"rechost/host"
@@ -23,12 +25,11 @@ func storeCommand(e *env) *command {
 				if err := noArgs(c); err != nil {
 					return err
 				}
-				s, err := openStore(dir)
+				s, dir, err := openStore(dir)
 				if err != nil {
 					return err
 				}
-				defer s.Close()
-				return printUsage(e, s, asJSON)
+				return printUsage(e, s, dir, asJSON)
 			},
 		},
 		about: strings.TrimSpace(`
@@ -72,20 +73,21 @@ func pruneCommand(e *env) *command {
 				if c.IsSet("max-size") {
 					bound = int64(most)
 				}
-				s, err := openStore(dir)
+				s, dir, err := openStore(dir)
 				if err != nil {
 					return err
 				}
-				defer s.Close()
-				removed, err := s.Prune(bound, asDuration(age))
-				if err != nil {
-					return err
+				var removed store.Kind
+				if s != nil {
+					if removed, err = s.Prune(bound, asDuration(age)); err != nil {
+						return err
+					}
 				}
 				if asJSON {
 					return writeJSON(e.out, map[string]store.Kind{"removed": removed})
 				}
 				fmt.Fprintf(e.err, "rechost: removed %s, %s\n", plural(removed.Files, "file"), bytesText(removed.Bytes))
-				return printUsage(e, s, false)
+				return printUsage(e, s, dir, false)
 			},
 		},
 		about: strings.TrimSpace(`
@@ -99,23 +101,31 @@ does not. A run that goes on at the same time makes again what it misses.`),
 	}
 }
 
-// openStore opens the store in dir, or the default one.
-func openStore(dir string) (*store.Store, error) {
-	if dir == "" {
-		d, err := host.DefaultStore()
-		if err != nil {
-			return nil, err
+// openStore opens the store in dir, which must be one, or the default store. It
+// returns its folder too, and no store where no run has made the default one.
+func openStore(dir string) (*store.Store, string, error) {
+	named := dir != ""
+	if !named {
+		var err error
+		if dir, err = host.DefaultStore(); err != nil {
+			return nil, "", err
 		}
-		dir = d
 	}
-	return store.Open(dir)
+	s, err := store.Existing(dir)
+	if !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, dir, nil
+	}
+	return s, dir, err
 }
 
-// printUsage shows what the store holds.
-func printUsage(e *env, s *store.Store, asJSON bool) error {
-	u, err := s.Usage()
-	if err != nil {
-		return err
+// printUsage shows what the store s in dir holds, nothing where s is nil.
+func printUsage(e *env, s *store.Store, dir string, asJSON bool) error {
+	u := store.Usage{Dir: dir}
+	if s != nil {
+		var err error
+		if u, err = s.Usage(); err != nil {
+			return err
+		}
 	}
 	if asJSON {
 		return writeJSON(e.out, u)

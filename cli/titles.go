@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,11 +99,7 @@ func parquetTitles(name string, take func(id, title string)) error {
 func csvTitles(name string, take func(id, title string)) error {
 	f, err := os.Open(name)
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return fault.Data("%s: %v", name, err)
+		return fault.File(name, err)
 	}
 	defer f.Close()
 	r := csv.NewReader(bufio.NewReaderSize(f, 1<<16))

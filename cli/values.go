@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -124,7 +125,7 @@ type number struct{ value **float64 }
 func (n number) Set(text string) error {
 	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-		return fmt.Errorf("not a number")
+		return fmt.Errorf("not a number such as 4 or 0.5")
 	}
 	*n.value = &x
 	return nil
@@ -146,7 +147,7 @@ type whole struct {
 func (n whole) Set(text string) error {
 	x, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		return fmt.Errorf("not a whole number")
+		return fmt.Errorf("not a whole number such as %d", max(n.min, 20))
 	}
 	if x < n.min {
 		return fmt.Errorf("must be at least %d", n.min)
@@ -161,6 +162,27 @@ func (n whole) String() string {
 	}
 	return strconv.Itoa(*n.value)
 }
+
+// output is a file to write. "-" would be a file of that name, where people
+// mean standard output, which only ever carries results as text.
+type output struct{ value *string }
+
+func (o output) Set(text string) error {
+	if text == "-" {
+		return errNoFile
+	}
+	*o.value = text
+	return nil
+}
+
+func (o output) String() string {
+	if o.value == nil {
+		return ""
+	}
+	return *o.value
+}
+
+var errNoFile = errors.New("not a file: what is written here never goes to standard output (./- is a file of that name)")
 
 // choice is one of some words.
 type choice struct {

@@ -17,6 +17,9 @@ import (
 // before the work and again at its end; one of inputs is always refused. After
 // a failure nothing is left behind. It returns the size.
 func create(path string, force bool, inputs []string, fill func(io.Writer) error) (size int64, err error) {
+	if path == "" || path == "-" {
+		return 0, fault.Use("%q is no file to write to", path).WithHint("name a file, such as ratings.parquet")
+	}
 	if info, err := os.Stat(path); err == nil {
 		if info.IsDir() {
 			return 0, fault.Use("%s: is a folder; name a file in it", path)
@@ -32,7 +35,7 @@ func create(path string, force bool, inputs []string, fill func(io.Writer) error
 	}
 	f, err := beside(path)
 	if err != nil {
-		return 0, fault.New(fault.Failed, "%s: cannot be created: %v", path, pathCause(err))
+		return 0, fault.New(fault.Failed, "%s: cannot be created: %v", path, fault.Cause(err))
 	}
 	defer func() {
 		if err != nil {
@@ -45,14 +48,14 @@ func create(path string, force bool, inputs []string, fill func(io.Writer) error
 		return 0, err
 	}
 	if err := w.Flush(); err != nil {
-		return 0, fault.New(fault.Failed, "%s: %v", path, err)
+		return 0, fault.File(path, err)
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return 0, fault.New(fault.Failed, "%s: %v", path, err)
+		return 0, fault.File(path, err)
 	}
 	if err := f.Close(); err != nil {
-		return 0, fault.New(fault.Failed, "%s: %v", path, err)
+		return 0, fault.File(path, err)
 	}
 	if !force {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -60,7 +63,7 @@ func create(path string, force bool, inputs []string, fill func(io.Writer) error
 		}
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return 0, fault.New(fault.Failed, "%s: %v", path, err)
+		return 0, fault.File(path, err)
 	}
 	return info.Size(), nil
 }

@@ -106,9 +106,12 @@ func Import(ctx context.Context, format, in, out string, o ImportOptions) (Impor
 	info, err := os.Stat(in)
 	switch {
 	case err != nil:
-		return rep, fault.Data("%s: %v", in, pathCause(err))
+		return rep, fault.File(in, err)
+	case info.IsDir():
+		return rep, fault.Use("%s is a folder, not a file", in)
 	case !info.Mode().IsRegular():
-		return rep, fault.Data("%s: is not a plain file, and is read twice", in).WithHint("save it to a file first")
+		return rep, fault.New(fault.Failed, "%s: not a regular file, as it must be to be read twice", in).
+			WithHint("save it to a file, and name that")
 	}
 	src := &source{name: in}
 	rep.Bytes, err = create(out, o.Force, []string{in}, func(w io.Writer) error {

@@ -274,8 +274,8 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		{"xml", in, "out", ImportOptions{}, fault.Usage},
 		{"csv", in, in, ImportOptions{Force: true}, fault.Usage},
-		{"csv", in + "x", filepath.Join(dir, "out"), ImportOptions{}, fault.BadData},
-		{"csv", dir, filepath.Join(dir, "out"), ImportOptions{}, fault.BadData},
+		{"csv", in + "x", filepath.Join(dir, "out"), ImportOptions{}, fault.Failed},
+		{"csv", dir, filepath.Join(dir, "out"), ImportOptions{}, fault.Usage},
 		{"csv", in, dir, ImportOptions{}, fault.Usage},
 		{"csv", in, filepath.Join(dir, "no", "out"), ImportOptions{}, fault.Failed},
 		{"csv", in, filepath.Join(dir, "out"), ImportOptions{Columns: []string{"a"}}, fault.Usage},

@@ -20,21 +20,11 @@ type source struct {
 	bom  bool
 }
 
-// pathCause is an error about a file without the file's name, which the
-// message has already.
-func pathCause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
-
 // open returns the content from its beginning.
 func (s *source) open() (io.ReadCloser, error) {
 	f, err := os.Open(s.name)
 	if err != nil {
-		return nil, fault.Data("%s: %v", s.name, pathCause(err))
+		return nil, fault.File(s.name, err)
 	}
 	r := bufio.NewReaderSize(f, 1<<18)
 	if magic, _ := r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
@@ -71,7 +61,7 @@ func (s *source) broken(err error) error {
 	var pe *fs.PathError
 	switch {
 	case errors.As(err, &pe):
-		return fault.New(fault.Failed, "%s: %v", s.name, pe.Err)
+		return fault.File(s.name, err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.Data("%s: the compressed data ends too early: %v", s.name, err)
 	}

@@ -14,7 +14,7 @@ func Explain(ctx context.Context, job Job) (*Explanation, error) {
 	if job.ForUsersColumn == "" {
 		job.ForUsersColumn = job.Data.User
 	}
-	s, err := open(ctx, job)
+	s, err := open(ctx, onlyLooking(job))
 	if err != nil {
 		return nil, interrupted(ctx, err)
 	}

@@ -56,7 +56,7 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 	}
 	if job.Store == "" && !job.NoCache {
 		if _, err := s.store.Prune(StoreCap, 0); err != nil {
-			s.notes = append(s.notes, err.Error())
+			s.tell(err.Error())
 		}
 	}
 	sum.Notes = s.notes
@@ -68,9 +68,6 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 func checkOutputs(job Job) error {
 	inputs := append(append([]string(nil), job.Paths...), job.Module)
 	if job.ForUsers != "" {
-		if fi, err := os.Stat(job.ForUsers); err == nil && fi.IsDir() {
-			return fault.Use("%s is a folder, not a file of users", job.ForUsers).WithHint("name a Parquet or text file: --for-users FILE")
-		}
 		inputs = append(inputs, job.ForUsers)
 	}
 	if sameFile(job.Out, job.Manifest) {
@@ -282,10 +279,7 @@ func (s *session) dependencies(dir string) []manifest.Resource {
 		deps = append(deps, res(manifest.InputName, f.Path, f.Digest))
 	}
 	if s.job.ForUsers != "" {
-		d, _, err := digest.OfFile(s.job.ForUsers)
-		if err == nil {
-			deps = append(deps, res(manifest.ForUsersName, s.job.ForUsers, d))
-		}
+		deps = append(deps, res(manifest.ForUsersName, s.job.ForUsers, s.targets.Digest))
 	}
 	deps = append(deps,
 		manifest.Resource{Name: manifest.IndexName, Digest: manifest.Sum{SHA256: s.matrix.Digest()}},
@@ -340,10 +334,6 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 	}
 }
 
-func countNote(t recs.Targets, file string) string {
-	return fmt.Sprintf("%s: %d of its users are not in the data and get no list (%s, for one)", file, t.Unknown, t.Sample)
-}
-
 // Version is rechost's own: the module version or commit that it was built
 // from.
 func Version() string {
@@ -387,7 +377,7 @@ func engineName(interpreter bool) string {
 // is run, in the job's executor, to say what it is.
 func InspectModule(ctx context.Context, job Job) (*ModuleInfo, error) {
 	job.Workers = 1
-	s, err := open(ctx, job)
+	s, err := open(ctx, onlyLooking(job))
 	if err != nil {
 		return nil, interrupted(ctx, err)
 	}

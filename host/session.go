@@ -67,7 +67,7 @@ func DefaultStore() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fault.New(fault.Failed, "there is no cache folder for this user: %v", err).
-			WithHint("name one: --store DIR, or run without: --no-cache")
+			WithHint("name one: --store FOLDER, or run without: --no-cache")
 	}
 	return filepath.Join(dir, "rechost"), nil
 }
@@ -115,6 +115,9 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 		return s, fault.New(fault.Usage, "%v", err)
 	}
 	if err = s.openModule(); err != nil {
+		return s, err
+	}
+	if err = usersFile(s.job.ForUsers); err != nil {
 		return s, err
 	}
 	if s.store, err = openStore(s.job); err != nil {
@@ -188,17 +191,48 @@ func (s *session) openModule() error {
 	case os.IsNotExist(err):
 		return fault.New(fault.Failed, "%s: there is no such module", name).WithHint("build the modules: ./build.sh build; they are in bin/modules")
 	case err != nil:
-		return fault.New(fault.Failed, "%s: %v", name, err)
+		return fault.File(name, err)
 	case fi.IsDir():
 		return fault.Use("%s is a folder, not a module", name)
 	case fi.Size() > maxModule:
 		return fault.Mod("%s has %d bytes; modules of at most %d are loaded", name, fi.Size(), maxModule)
 	}
 	if s.wasm, err = os.ReadFile(name); err != nil {
-		return fault.New(fault.Failed, "%s: %v", name, err)
+		return fault.File(name, err)
 	}
 	s.module = Module{Path: name, Digest: digest.Of(s.wasm), Size: int64(len(s.wasm))}
 	return nil
+}
+
+// usersFile checks, before any work, that there is a file of users to
+// recommend for where one is named.
+func usersFile(name string) error {
+	if name == "" {
+		return nil
+	}
+	fi, err := os.Stat(name)
+	switch {
+	case err != nil && name == "-":
+		return fault.File(name, err).WithHint("standard input is --for-users /dev/stdin")
+	case err != nil:
+		return fault.File(name, err)
+	case fi.IsDir():
+		return fault.Use("%s is a folder, not a file of users", name).WithHint("name a Parquet or text file: --for-users FILE")
+	}
+	return nil
+}
+
+// onlyLooking is the job of a command that looks and keeps nothing: where this
+// user has no cache folder, or none that can be written, it does without.
+func onlyLooking(job Job) Job {
+	if job.Store != "" || job.NoCache {
+		return job
+	}
+	s, err := openStore(job)
+	if job.NoCache = err != nil; err == nil {
+		s.Close()
+	}
+	return job
 }
 
 func openStore(job Job) (*store.Store, error) {
@@ -353,11 +387,8 @@ func (s *session) chooseTargets() error {
 	if s.targets, err = recs.ReadIDs(s.job.ForUsers, s.job.ForUsersColumn, &s.matrix.Users); err != nil {
 		return err
 	}
-	if len(s.targets.Users) == 0 {
-		return fault.Data("%s: none of its %d users is in the data", s.job.ForUsers, s.targets.Unknown)
-	}
-	if s.targets.Unknown > 0 {
-		s.tell(fault.Clean(countNote(s.targets, s.job.ForUsers), 300))
+	if note := s.targets.Missing(s.job.ForUsers); note != "" {
+		s.tell(fault.Clean(note, 300))
 	}
 	return nil
 }

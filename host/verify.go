@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -225,10 +227,10 @@ func (c Check) element(was, is *manifest.Statement, fresh *store.Store, d *Diffe
 	if dir == "" {
 		dir, _ = DefaultStore()
 	}
-	if _, err := os.Stat(dir); err != nil || dir == "" {
+	old, err := store.Existing(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return []string{"the run's store is not there, so the element that differs cannot be named"}
 	}
-	old, err := store.Open(dir)
 	if err != nil {
 		return []string{"the run's store cannot be opened, so the element that differs cannot be named: " + err.Error()}
 	}

@@ -16,6 +16,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,9 +28,9 @@ type Code int
 // The exit codes, one meaning each.
 const (
 	OK          Code = 0   // done
-	Failed      Code = 1   // input, output or internal failure
+	Failed      Code = 1   // a path that is not there, or cannot be read or written; internal failure
 	Usage       Code = 2   // the command line or a parameter is wrong
-	BadData     Code = 3   // an input file or its content is wrong
+	BadData     Code = 3   // what an input file holds is wrong
 	Module      Code = 4   // the module was refused or misbehaved
 	Limit       Code = 5   // a limit was hit
 	Differs     Code = 6   // verification found a difference
@@ -76,6 +78,27 @@ func Mod(format string, a ...any) *Error { return New(Module, format, a...) }
 
 // Lim reports a limit that was hit.
 func Lim(format string, a ...any) *Error { return New(Limit, format, a...) }
+
+// File reports that the system could not open, read or write the named file.
+// Its code is Failed for every kind of file: BadData is about what a file
+// holds. The message names the file once, in the user's words for it: not a
+// temporary one's.
+func File(name string, err error) *Error {
+	return New(Failed, "%s: %v", name, Cause(err))
+}
+
+// Cause is what the system said, without the path that it was said of.
+func Cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
 
 // CodeOf returns the exit code for err: its own if an *Error is in its chain,
 // Interrupted for a cancelled context, Failed otherwise, OK for nil.

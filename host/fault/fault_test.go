@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -33,6 +35,18 @@ func TestErrorKeepsCauseAndHint(t *testing.T) {
 	}
 	if HintOf(fmt.Errorf("x: %w", e)) != "type ls" || e.Error() != "file: file does not exist" {
 		t.Errorf("message %q, hint %q", e, HintOf(e))
+	}
+}
+
+// TestFile: the system's words, behind the name that the user gave.
+func TestFile(t *testing.T) {
+	_, err := os.Open(filepath.Join(t.TempDir(), ".in.tmp"))
+	e := File("in", err)
+	if e.Code != Failed || !errors.Is(e, fs.ErrNotExist) || e.Error() != "in: "+err.(*fs.PathError).Err.Error() {
+		t.Errorf("%v, code %d", e, e.Code)
+	}
+	if e := File("out", &os.LinkError{Op: "rename", Old: "a", New: "b", Err: fs.ErrPermission}); e.Error() != "out: permission denied" {
+		t.Error(e)
 	}
 }
 

@@ -48,7 +48,8 @@ const (
 )
 
 // Open finds the files that paths mean, reads their footers and chooses
-// columns. Errors are of code fault.BadData and name the file.
+// columns. Errors name the file; their code is fault.Failed where a path is
+// not there or cannot be read, and fault.BadData for what a file holds.
 func Open(paths []string, o Options) (*Set, error) {
 	s := &Set{options: o, workers: o.Workers}
 	if s.workers <= 0 {

@@ -51,7 +51,7 @@ func expandOne(p string) ([]string, error) {
 		}
 		return []string{filepath.Clean(p)}, nil
 	case !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(p, "*?["):
-		return nil, statFault(p, err)
+		return nil, fault.File(p, err)
 	}
 	matches, err := filepath.Glob(p)
 	if err != nil {
@@ -66,7 +66,7 @@ func expandOne(p string) ([]string, error) {
 		st, err := os.Stat(m)
 		switch {
 		case err != nil:
-			return nil, statFault(m, err)
+			return nil, fault.File(m, err)
 		case st.IsDir():
 			if err := walk(m, 0, &found); err != nil {
 				return nil, err
@@ -78,7 +78,7 @@ func expandOne(p string) ([]string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fault.Data("%s: nothing matches this pattern", p)
+		return nil, fault.New(fault.Failed, "%s: nothing matches this pattern", p)
 	}
 	return found, nil
 }
@@ -87,14 +87,6 @@ func expandOne(p string) ([]string, error) {
 // which must not pass for a part without rows.
 func emptyFault(p string) error {
 	return fault.Data("%s: the file is empty", p).WithHint("was it cut off while it was copied? remove it, or give it a name that begins with _")
-}
-
-func statFault(p string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fault.Data("%s: %v", p, err)
 }
 
 func isHidden(name string) bool { return strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") }
@@ -106,7 +98,7 @@ func walk(dir string, depth int, found *[]string) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return statFault(dir, err)
+		return fault.File(dir, err)
 	}
 	for _, e := range entries {
 		if isHidden(e.Name()) {
@@ -118,7 +110,7 @@ func walk(dir string, depth int, found *[]string) error {
 		switch {
 		case err != nil && e.Type()&fs.ModeSymlink != 0 && !parquet: // a dangling link to something else
 		case err != nil:
-			return statFault(p, err)
+			return fault.File(p, err)
 		case st.IsDir():
 			if err := walk(p, depth+1, found); err != nil {
 				return err

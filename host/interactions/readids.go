@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/table"
 )
@@ -11,7 +12,8 @@ import (
 // Listed is one column of ids, in the order of the file, without nulls.
 type Listed struct {
 	Type   table.Type
-	Values table.Vector // kind Ints, Uints or Bytes, without codes
+	Values table.Vector  // kind Ints, Uints or Bytes, without codes
+	Digest digest.Digest // of the file
 }
 
 // Len is the number of ids.
@@ -71,5 +73,8 @@ func ReadIDs(name string, role Role, explicit string) (*Listed, error) {
 			first += int64(ids.Len())
 		}
 	}
-	return out, nil
+	if out.Digest, err = hash(f); err != nil {
+		return nil, err
+	}
+	return out, f.Unchanged()
 }

@@ -80,7 +80,7 @@ func hash(f *table.File) (digest.Digest, error) {
 	defer release()
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, io.NewSectionReader(f, 0, f.Size()), make([]byte, 1<<20)); err != nil {
-		return digest.Digest{}, fault.Data("%s: %v", f.Name(), err)
+		return digest.Digest{}, fault.File(f.Name(), err)
 	}
 	return digest.Digest(h.Sum(nil)), nil
 }

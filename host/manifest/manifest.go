@@ -232,14 +232,14 @@ func Write(name string, s *Statement) error {
 func Read(name string) (*Statement, error) {
 	fi, err := os.Stat(name)
 	if err != nil {
-		return nil, fault.New(fault.Failed, "cannot read the manifest: %v", err)
+		return nil, fault.File(name, err)
 	}
 	if fi.Size() > MaxBytes {
 		return nil, fault.Data("%s: %d bytes are too many for a manifest", name, fi.Size())
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fault.New(fault.Failed, "cannot read the manifest: %v", err)
+		return nil, fault.File(name, err)
 	}
 	s, err := Parse(b)
 	if err != nil {

@@ -149,13 +149,13 @@ func parse(p abi.Parameter, s string) (v any, why string) {
 	case abi.Int:
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil || n <= -1<<53 || n >= 1<<53 {
-			return nil, "not a whole number"
+			return nil, "not a whole number such as 20"
 		}
 		return n, ""
 	case abi.Float:
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, "not a finite number"
+			return nil, "not a finite number such as 0.5"
 		}
 		return f, ""
 	case abi.Bool:

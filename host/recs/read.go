@@ -1,11 +1,8 @@
 package recs
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os"
 	"slices"
 
@@ -77,7 +74,7 @@ func unitOf(rank string) string {
 func orderColumns(name string) (score, rank string, err error) {
 	st, err := os.Stat(name)
 	if err == nil && st.IsDir() {
-		return "", "", fault.Data("%s: a folder, not a file of recommendations", name)
+		return "", "", fault.Use("%s is a folder, not a file of recommendations", name)
 	}
 	f, err := table.Open(name)
 	if err != nil {
@@ -152,146 +149,4 @@ func less(b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// Targets are users to recommend for.
-type Targets struct {
-	Users   []uint32 // dense, ascending, without repeats
-	Read    int      // ids in the file, repeats and unknown ones included
-	Unknown int      // ids that the data does not have
-	Sample  string   // the first of them, for a message
-}
-
-// ReadIDs reads the users to recommend for: a Parquet file with a user
-// column, named column or else found by its name; or text with one id a line;
-// or CSV, of which it takes the user column that the header names, or the
-// only one.
-func ReadIDs(name, column string, users *matrix.IDs) (Targets, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return Targets{}, fault.Data("%s: %v", name, cause(err))
-	}
-	defer f.Close()
-	var head [4]byte
-	n, _ := io.ReadFull(f, head[:])
-	var t Targets
-	if string(head[:n]) == "PAR1" || string(head[:n]) == "PARE" {
-		err = t.parquet(name, column, users)
-	} else if _, err = f.Seek(0, io.SeekStart); err == nil {
-		err = t.text(name, column, f, users)
-	}
-	if err != nil {
-		return Targets{}, err
-	}
-	slices.Sort(t.Users)
-	t.Users = slices.Compact(t.Users)
-	if t.Read == 0 {
-		return t, fault.Data("%s: no users in it", name)
-	}
-	if len(t.Users) == 0 {
-		return t, fault.Data("%s: none of its %d users is in the data, not even %s", name, t.Read, t.Sample)
-	}
-	return t, nil
-}
-
-// add counts one id of a file.
-func (t *Targets) add(text string, users *matrix.IDs) {
-	t.Read++
-	if i, ok := users.Find(text); ok {
-		t.Users = append(t.Users, uint32(i))
-		return
-	}
-	if t.Unknown == 0 {
-		t.Sample = fault.Clean(text, 200)
-	}
-	t.Unknown++
-}
-
-func (t *Targets) parquet(name, column string, users *matrix.IDs) error {
-	ids, err := interactions.ReadIDs(name, interactions.User, column)
-	if err != nil {
-		return err
-	}
-	for i := range ids.Len() {
-		one := matrix.IDs{Type: ids.Type, Values: ids.Values}
-		t.add(one.Text(i), users)
-	}
-	return nil
-}
-
-// text reads one id a line, or CSV.
-func (t *Targets) text(name, column string, r io.Reader, users *matrix.IDs) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 1<<16), 1<<20)
-	place, separator := -1, byte(0)
-	for line := 1; s.Scan(); line++ {
-		b := bytes.TrimSuffix(s.Bytes(), []byte("\r"))
-		if line == 1 {
-			b = bytes.TrimPrefix(b, []byte("\ufeff"))
-			header, sep := split(b)
-			fields := make([]table.Field, len(header))
-			for i, h := range header {
-				fields[i] = table.Field{Name: h, Type: table.TypeString}
-			}
-			i, err := interactions.Choose(name, fields, interactions.User, column)
-			switch {
-			case err == nil:
-				place, separator = i, sep
-				continue
-			case len(header) > 1:
-				return err
-			}
-		}
-		if len(bytes.TrimSpace(b)) == 0 {
-			continue
-		}
-		if place < 0 || separator == 0 {
-			t.add(unquote(string(b)), users)
-			continue
-		}
-		fields, _ := splitBy(b, separator)
-		if place >= len(fields) {
-			return fault.Data("%s: line %d has %d fields, and the user is field %d", name, line, len(fields), place+1)
-		}
-		t.add(fields[place], users)
-	}
-	if err := s.Err(); err != nil {
-		return fault.Data("%s: %v", name, err)
-	}
-	return nil
-}
-
-// split divides a header by the separator that it has: tab, comma or
-// semicolon.
-func split(b []byte) ([]string, byte) {
-	for _, sep := range []byte("\t,;") {
-		if bytes.IndexByte(b, sep) >= 0 {
-			return splitBy(b, sep)
-		}
-	}
-	return []string{unquote(string(b))}, 0
-}
-
-// splitBy divides a line at separators outside quotes.
-func splitBy(b []byte, sep byte) ([]string, byte) {
-	var out []string
-	quoted, start := false, 0
-	for i, c := range b {
-		switch {
-		case c == '"':
-			quoted = !quoted
-		case c == sep && !quoted:
-			out = append(out, unquote(string(b[start:i])))
-			start = i + 1
-		}
-	}
-	return append(out, unquote(string(b[start:]))), sep
-}
-
-// unquote takes a CSV field's quotes and doubled quotes away.
-func unquote(s string) string {
-	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-		return s
-	}
-	return string(bytes.ReplaceAll([]byte(s[1:len(s)-1]), []byte(`""`), []byte(`"`)))
 }

@@ -267,6 +267,10 @@ func TestReadIDs(t *testing.T) {
 		{"", "a,user\n1\n", "", byNumber, "ids.txt: line 2 has 1 fields, and the user is field 2"},
 		{"", "", "", byNumber, "ids.txt: no users in it"},
 		{"", "8\n9", "", byNumber, "ids.txt: none of its 2 users is in the data, not even 8"},
+		{"", "8\n", "", byNumber, "ids.txt: its only user, 8, is not in the data"},
+		{"", " bob\t\n  \nann\n", "", byName, "[0 1] of 2, 0 unknown "},
+		{"", "user,x\n bob ,1\n,2\n  ,3\n", "", byName, "[1] of 1, 0 unknown "},
+		{"", strings.Repeat("9", 2<<20), "", byNumber, "ids.txt: a line of more than 1048576 bytes, which is no user"},
 		{parquet, "", "", byNumber, "[0 2] of 4, 1 unknown 9"},
 		{parquet, "", "x", byNumber, "[0 1 2] of 5, 2 unknown 4"},
 		{filepath.Join(dir, "no"), "", "", byNumber, "no: no such file or directory"},
@@ -286,5 +290,117 @@ func TestReadIDs(t *testing.T) {
 		if s != tt.want {
 			t.Errorf("%d: %s, want %s", i, s, tt.want)
 		}
+	}
+}
+
+// TestReadIDsDigest: the digest is of the bytes that were read, whatever form
+// they have, and of a pipe as well, which can be read only once.
+func TestReadIDsDigest(t *testing.T) {
+	_, m := data(t, true)
+	dir := t.TempDir()
+	parquet := save(t, filepath.Join(dir, "u.parquet"), []table.Column{{Name: "user", Type: table.TypeInt64}}, table.IntVector([]int64{3}))
+	text := filepath.Join(dir, "u.txt")
+	content := []byte("1\n3\n" + strings.Repeat("\n", 1<<17)) // more than a pipe holds
+	if err := os.WriteFile(text, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{parquet, text} {
+		got, err := ReadIDs(name, "", &m.Users)
+		want, _, _ := digest.OfFile(name)
+		if err != nil || got.Digest != want {
+			t.Errorf("%s: digest %v, want %v: %v", name, got.Digest, want, err)
+		}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	name := fmt.Sprintf("/dev/fd/%d", r.Fd())
+	if _, err := os.Stat(name); err != nil {
+		t.Skip("no names for pipes here:", err)
+	}
+	go func() {
+		w.Write(content)
+		w.Close()
+	}()
+	got, err := ReadIDs(name, "", &m.Users)
+	if err != nil || got.Digest != digest.Of(content) || len(got.Users) != 2 {
+		t.Errorf("a pipe: %+v, %v", got, err)
+	}
+}
+
+// TestReadIDsHint: --user names the data's column too, so it cannot be the way
+// out of a file of users that calls it something else.
+func TestReadIDsHint(t *testing.T) {
+	_, m := data(t, true)
+	name := filepath.Join(t.TempDir(), "ids.csv")
+	for _, tt := range []struct{ content, column, hint string }{
+		{"a,b\n1,2\n", "", "call the column user in this file, or make it text with one id a line"},
+		{"user,user_id\n1,2\n", "", "call the column user in this file, or make it text with one id a line"},
+		{"a,b\n1,2\n", "uid", "call the column uid in this file, or make it text with one id a line"},
+	} {
+		if err := os.WriteFile(name, []byte(tt.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadIDs(name, tt.column, &m.Users); fault.HintOf(err) != tt.hint {
+			t.Errorf("%q: %v, hint %q", tt.content, err, fault.HintOf(err))
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	for n, want := range map[int]string{
+		0: "",
+		1: "u.txt: user 99 is not in the data and gets no list",
+		2: "u.txt: 2 of its users are not in the data and get no list: 99, for one",
+	} {
+		if got := (&Targets{Unknown: n, Sample: "99"}).Missing("u.txt"); got != want {
+			t.Errorf("%d unknown: %s", n, got)
+		}
+	}
+}
+
+// TestWithin: an output inside an input folder would be data of the next run,
+// unless its name keeps it out.
+func TestWithin(t *testing.T) {
+	in, m := data(t, false)
+	dir := filepath.Dir(in)
+	for _, sub := range []string{"sub", "_sub", ".sub"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	for _, tt := range []struct {
+		out, folder string
+		refused     bool
+	}{
+		{filepath.Join(dir, "out.parquet"), dir, true},
+		{filepath.Join(dir, "out.PARQUET"), dir, true},
+		{filepath.Join(dir, "sub", "out.parquet"), dir, true},
+		{"out.parquet", dir, true},
+		{"out.parquet", ".", true},
+		{filepath.Join("sub", "..", "out.parquet"), ".", true},
+		{filepath.Join("sub", "out.parquet"), ".", true},
+		{"out.json", ".", false},
+		{"_out.parquet", ".", false},
+		{".out.parquet", ".", false},
+		{filepath.Join("_sub", "out.parquet"), ".", false},
+		{filepath.Join(".sub", "out.parquet"), ".", false},
+		{"out.parquet", "sub", false},
+		{"out.parquet", "nowhere", false},
+		{"out.parquet", "in.parquet", false},
+	} {
+		err := Refuse(tt.out, []string{tt.folder})
+		if (fault.CodeOf(err) == fault.Usage) != tt.refused || !tt.refused && err != nil {
+			t.Errorf("%s in %s: %v", tt.out, tt.folder, err)
+		}
+	}
+	if _, err := Write(context.Background(), filepath.Join("sub", "out.parquet"), good(), m, []string{"."}); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("written into the input: %v", err)
+	}
+	if left, _ := os.ReadDir("sub"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

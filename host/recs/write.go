@@ -39,7 +39,7 @@ func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs [
 	}
 	f, err := temporary(name)
 	if err != nil {
-		return w, fault.New(fault.Failed, "%s: %v", name, cause(err))
+		return w, fault.File(name, err)
 	}
 	done := false
 	defer func() {
@@ -94,20 +94,7 @@ func named(name string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fault.New(fault.Failed, "%s: %v", name, cause(err))
-}
-
-// cause is what went wrong, without the name of a temporary file.
-func cause(err error) error {
-	var pe *fs.PathError
-	var le *os.LinkError
-	switch {
-	case errors.As(err, &pe):
-		return pe.Err
-	case errors.As(err, &le):
-		return le.Err
-	}
-	return err
+	return fault.File(name, err)
 }
 
 // syncFolder makes the new name durable, where the system can.
@@ -205,6 +192,18 @@ func within(name, folder string) bool {
 	return true
 }
 
+// device reports whether path leads to what a process has open. Such a name is
+// a link, and it may lead to a regular file, but what a rename would replace is
+// the link, for everybody.
+func device(path string) bool {
+	for _, p := range []string{"/dev/std", "/dev/fd/", "/proc/"} {
+		if strings.HasPrefix(path, p) {
+			return true
+		}
+	}
+	return false
+}
+
 // Refuse returns an error where writing to name would overwrite one of
 // inputs, or cannot work because name is a folder or its folder does not
 // exist. Write calls it; a command calls it before it starts the work.
@@ -214,7 +213,7 @@ func Refuse(name string, inputs []string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.New(fault.Failed, "%s: the folder does not exist", name).WithHint("mkdir -p %s", filepath.Dir(name))
 	case err != nil:
-		return fault.New(fault.Failed, "%s: %v", name, cause(err))
+		return fault.File(name, err)
 	case !dir.IsDir():
 		return fault.New(fault.Failed, "%s: %s is not a folder", name, filepath.Dir(name))
 	}
@@ -224,19 +223,22 @@ func Refuse(name string, inputs []string) error {
 				WithHint("write it elsewhere, or under a name that begins with _")
 		}
 	}
+	if abs, err := filepath.Abs(name); err == nil && device(abs) {
+		return fault.Use("%s is not a regular file", name).WithHint("name a file to write to")
+	}
 	st, err := os.Stat(name)
 	if err != nil {
 		return nil // nothing to overwrite; a link to nothing is replaced
 	}
 	if st.IsDir() {
-		return fault.Use("%s is a folder", name).WithHint("--out names a file: %s", filepath.Join(name, "recommendations.parquet"))
+		return fault.Use("%s is a folder", name).WithHint("name a file, in it or elsewhere")
 	}
 	if !st.Mode().IsRegular() {
 		return fault.Use("%s is not a regular file", name)
 	}
 	for _, in := range inputs {
 		if x, err := os.Stat(in); err == nil && os.SameFile(st, x) {
-			return fault.Use("%s is an input (%s), which is never overwritten", name, in).WithHint("--out names another file")
+			return fault.Use("%s is an input (%s), which is never overwritten", name, in).WithHint("name another file to write to")
 		}
 	}
 	return nil

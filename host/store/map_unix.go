@@ -41,7 +41,7 @@ func ownedByMe(dir string) error {
 	}
 	if int(st.Uid) != os.Geteuid() {
 		return fault.New(fault.Failed, "the store %s belongs to another user (uid %d)", dir, st.Uid).
-			WithHint("choose a folder of your own: --store DIR")
+			WithHint("choose a folder of your own: --store FOLDER")
 	}
 	if fi.Mode().Perm()&0o022 != 0 && fi.Mode()&os.ModeSticky == 0 {
 		return fault.New(fault.Failed, "other users may write to the store %s (mode %04o)", dir, fi.Mode().Perm()).

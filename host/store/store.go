@@ -42,7 +42,7 @@ func Open(dir string) (*Store, error) {
 	for _, d := range []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "blobs"), filepath.Join(dir, "modules"), filepath.Join(dir, "tmp")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fault.New(fault.Failed, "cannot make the store: %v", err).
-				WithHint("choose another place with --store DIR, or run without one: --no-cache")
+				WithHint("choose another place with --store FOLDER, or run without one: --no-cache")
 		}
 	}
 	for _, d := range []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "modules")} {
@@ -51,6 +51,19 @@ func Open(dir string) (*Store, error) {
 		}
 	}
 	return &Store{dir: dir, checked: map[digest.Digest]array.Meta{}}, nil
+}
+
+// Existing opens the store in dir, which must be one already. Its error is
+// fs.ErrNotExist where dir is not there or is something else.
+func Existing(dir string) (*Store, error) {
+	for _, d := range []string{"arrays", "blobs"} {
+		if fi, err := os.Stat(filepath.Join(dir, d)); errors.Is(err, fs.ErrNotExist) || err == nil && !fi.IsDir() {
+			return nil, &fault.Error{Code: fault.Failed, Msg: dir + ": no store of rechost is there", Err: fs.ErrNotExist}
+		} else if err != nil {
+			return nil, fault.File(dir, err)
+		}
+	}
+	return Open(dir)
 }
 
 // Temporary makes a store that Close removes.
@@ -309,7 +322,7 @@ func (s *Store) name(tmp, path string) error {
 
 func (s *Store) failed(err error) error {
 	return fault.New(fault.Failed, "cannot write to the store: %v", err).
-		WithHint("make room: rechost store prune --max-size 1GB, or choose another place with --store DIR")
+		WithHint("make room: rechost store prune --max-size 1GB, or choose another place with --store FOLDER")
 }
 
 // touch marks a file as used now, for Prune.

@@ -71,7 +71,7 @@ const maxGroupRows = 1 << 28
 func Open(name string) (f *File, err error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, openFault(name, err)
+		return nil, fault.File(name, err)
 	}
 	defer func() {
 		if err != nil {
@@ -81,29 +81,26 @@ func Open(name string) (f *File, err error) {
 	}()
 	st, err := file.Stat()
 	if err != nil {
-		return nil, openFault(name, err)
+		return nil, fault.File(name, err)
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fault.Data("%s: not a regular file", name)
+		return nil, fault.New(fault.Failed, "%s: not a regular file, as Parquet must be: its end is read first", name).
+			WithHint("save it to a file, and name that")
 	}
 	f = &File{name: name, file: file, size: st.Size(), stat: st}
 	defer f.guard(&err, "footer")
 	if err := f.readFooter(); err != nil {
 		var fe *fault.Error
-		if errors.As(err, &fe) {
+		var pe *os.PathError
+		switch {
+		case errors.As(err, &fe):
 			return nil, err
+		case errors.As(err, &pe):
+			return nil, fault.File(name, err)
 		}
 		return nil, fault.Data("%s: not a readable Parquet file: %v", name, err)
 	}
 	return f, nil
-}
-
-func openFault(name string, err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fault.Data("%s: %v", name, err)
 }
 
 // guard turns a panic, which only a malformed file can cause, into an error.
@@ -215,7 +212,7 @@ func (f *File) Hold() (release func(), err error) {
 	if f.file == nil {
 		file, err := os.Open(f.name)
 		if err != nil {
-			return nil, openFault(f.name, err)
+			return nil, fault.File(f.name, err)
 		}
 		st, err := file.Stat()
 		if err == nil {
@@ -244,7 +241,7 @@ func (f *File) Hold() (release func(), err error) {
 func (f *File) Unchanged() error {
 	st, err := os.Stat(f.name)
 	if err != nil {
-		return openFault(f.name, err)
+		return fault.File(f.name, err)
 	}
 	return f.same(st)
 }
@@ -356,7 +353,11 @@ func (r *Reader) column(i, n int) (err error) {
 	if err == nil {
 		err = c.next(&r.out[i], n)
 	}
-	if err != nil {
+	var pe *os.PathError
+	switch {
+	case errors.As(err, &pe):
+		return fault.File(r.f.name, err)
+	case err != nil:
 		return fault.Data("%s: %s: %v", r.f.name, where, err)
 	}
 	return nil
