@@ -181,7 +181,7 @@ func storeFlag(to *string, group string) cli.Flag {
 func (f *jobFlags) limitFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "memory", Category: groupLimits, Value: &f.memory,
-			Usage: "memory and tables of a guest together, a `SIZE` such as 512MB (default " + bytesText(task.DefaultMemory) + ")"},
+			Usage: "memory, tables and stack of a guest together, a `SIZE` such as 512MB (default " + bytesText(task.DefaultMemory) + ")"},
 		&cli.GenericFlag{Name: "deadline", Category: groupLimits, Value: &f.deadline,
 			Usage: "wall-clock `TIME` of compiling, of planning and of each task, such as 30s (default " + shortTime(task.DefaultDeadline) + ")"},
 		&cli.GenericFlag{Name: "log-limit", Category: groupLimits, Value: &f.logLimit,

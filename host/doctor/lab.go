@@ -17,12 +17,13 @@ import (
 	"rechost/host/digest"
 	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/sandbox"
 	"rechost/host/task"
 )
 
 // Limits of hostile guests: small, so that they are met soon.
 const (
-	labMemory = 64 << 20
+	labMemory = 64 << 20 // for memory and tables, the stack's part not counted
 	labLog    = 64 << 10
 	labOutput = 1 << 20
 	// patience is the deadline of attacks that end by themselves, on slow
@@ -108,10 +109,10 @@ func (l *lab) intact() error {
 func (l *lab) setup(wasm []byte, a *attack, cache string) executor.Options {
 	o := executor.Options{
 		Module: wasm, Name: "attack.wasm", Arrays: l, Cache: cache, Worker: l.options.Worker, Workers: 1,
-		Limits: task.Limits{Memory: labMemory, Deadline: patience, Log: labLog, Output: labOutput, Fuel: a.fuel},
+		Limits: task.Limits{Memory: labMemory + sandbox.StackReserve, Deadline: patience, Log: labLog, Output: labOutput, Fuel: a.fuel},
 	}
 	if a.memory > 0 {
-		o.Limits.Memory = a.memory
+		o.Limits.Memory = a.memory + sandbox.StackReserve
 	}
 	if a.endless {
 		o.Limits.Deadline = l.options.Deadline

@@ -42,10 +42,13 @@ func memoryBombs() []attack {
 	return []attack{
 		a("grow page by page", budget, until(1)),
 		a("grow by 16 MiB", budget, until(256)),
+		a("grow in vain, and go on", budget, at(dropped(w.I32Const(1024), w.MemoryGrow()))),
+		{kind: memories, name: "grow in vain in _initialize, and go on", everywhere: true, want: budget, modules: []func() []byte{
+			guest{init: code(dropped(w.I32Const(1024), w.MemoryGrow()))}.bytes}},
 		a("grow by all at once", want{ends: []end{limited, stopped}, words: []string{"needs more than 64MiB of memory|unreachable"}},
 			until(65534), until(65535), until(65536), until(-1), until(1<<31-1)),
 		a("start with 4 GiB", mustRefuse("memory starts with 65536 pages"), guest{pages: 65536}),
-		a("start with more than the limit", mustRefuse("of memory, more than its limit of 64MiB"), guest{pages: 1025}, guest{pages: 65535}),
+		a("start with more than the limit", mustRefuse("with 100MiB set aside for its stack that is more than its limit of 164MiB"), guest{pages: 1025}, guest{pages: 65535}),
 		a("write every page there is, to the limit", mustGive("the limit was kept", byMemory, within), guest{locals: []w.Local{{N: 1, Type: w.I32}}, attack: code(
 			dropped(w.I32Const(1000), w.MemoryGrow()),
 			times(0, 1000, w.LocalGet(0), w.I32Const(16), w.Op(0x74), w.I32Const(1), w.I32Store(0)), w.I32Const(0))}),
@@ -85,8 +88,6 @@ func tableBombs() []attack {
 	oob := mustStop("out of bounds table access|invalid table access")
 	grow := func(by int32) []byte { return w.Join(w.RefNull(w.FuncRef), w.I32Const(by), w.TableGrow(0)) }
 	zero := w.I32Const(0)
-	// A quarter of the memory limit is what tables may come to: 2^21 entries of
-	// 8 bytes, and no more than a million.
 	return []attack{
 		a("start with 2^27 entries", mustRefuse("a table starts with"), table(1<<27, -1), table(1<<32-1, -1), table(1_000_001, -1)),
 		a("five tables", mustRefuse("tables"), guest{more: func(m *w.Module, _ names) {
@@ -94,7 +95,7 @@ func tableBombs() []attack {
 				m.Table(w.FuncRef, 1, -1)
 			}
 		}}),
-		{kind: tables, name: "four tables of a million entries in 16 MiB", memory: 16 << 20, want: mustRefuse("of memory, more than its limit"),
+		{kind: tables, name: "four tables of a million entries in 16 MiB", memory: 16 << 20, want: mustRefuse("more than its limit of 116MiB"),
 			modules: []func() []byte{guest{more: func(m *w.Module, _ names) {
 				for range 4 {
 					m.Table(w.ExternRef, 1_000_000, -1)

@@ -18,8 +18,7 @@ func (c *call) explain(err error) error {
 	if c.mem.denied > 0 && (c.failure == nil || c.exited) {
 		// Runtimes panic, exit or run into "unreachable" when they get no
 		// memory: the limit is why, whatever they say.
-		return fault.Lim("needs more than %s of memory (asked for %s)", size(c.limits.Memory), size(int64(c.mem.denied))).
-			WithHint("allow more with --memory, or cut the work finer with --shards")
+		return c.module.budget.beyond(int64(c.mem.denied))
 	}
 	if c.failure != nil {
 		var f *fault.Error

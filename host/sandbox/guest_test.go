@@ -42,7 +42,7 @@ const (
 	stageEnvironment
 )
 
-var testLimits = Limits{Memory: 256 << 20, Deadline: 20 * time.Second, Log: 64 << 10, Output: 1 << 20}
+var testLimits = Limits{Memory: 256<<20 + StackReserve, Deadline: 20 * time.Second, Log: 64 << 10, Output: 1 << 20}
 
 var built = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "guest")
@@ -93,8 +93,10 @@ func guestModule(t testing.TB) *Module {
 func limited(m *Module, change func(*Limits)) *Module {
 	l := m.limits
 	change(&l)
+	b := m.budget
+	b.limit = l.Memory
 	return &Module{name: m.name, limits: l, cooperative: m.cooperative, info: m.info, provided: m.provided,
-		tables: m.tables, runtime: m.runtime, compiled: m.compiled}
+		budget: b, runtime: m.runtime, compiled: m.compiled}
 }
 
 // testArray stores v and opens it.
@@ -241,7 +243,7 @@ func TestGuestFailures(t *testing.T) {
 			m := m
 			if x.stage == stageRecurse {
 				// wazero's time for the trace of such a stack grows with it.
-				m = limited(m, func(l *Limits) { l.Memory = 48 << 20 })
+				m = limited(m, func(l *Limits) { l.Memory = 48<<20 + StackReserve })
 			}
 			_, err := m.Run(context.Background(), Call{Index: x.stage, Config: taskConfig(t), Inputs: in, Outputs: x.out})
 			wantFault(t, err, x.code, x.words...)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sort"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
+	"rechost/host/sandbox/rewrite"
 	w "rechost/host/sandbox/rewrite/wasmenc"
 )
 
@@ -129,7 +131,7 @@ func TestRefused(t *testing.T) {
 		{"a memory as initialize", guest{extra: func(m *w.Module, _ guestTypes) { m.Export(abi.ExportInitialize, w.KindMemory, 0) }}.bytes(),
 			fault.Module, []string{"exports _initialize as a memory"}},
 		{"memory of 4 GiB", guest{pages: 65536, maxPages: -1}.bytes(), fault.Module, nil},
-		{"memory beyond the limit", guest{pages: 8192, maxPages: -1}.bytes(), fault.Limit, []string{"starts with 512MiB of memory", "--memory"}},
+		{"memory beyond the limit", guest{pages: 8192, maxPages: -1}.bytes(), fault.Limit, []string{"starts with 512MiB of memory: with 100MiB set aside for its stack that is more than its limit of 356MiB", "--memory 612MiB"}},
 		{"table of 2^27", guest{table: [2]int64{1 << 27, -1}}.bytes(), fault.Module, []string{"table"}},
 		{"stack underflow", guest{run: w.Op(w.I32Add)}.bytes(), fault.Module, []string{"not a valid module"}},
 		{"result missing", guest{run: w.Op(w.Nop)}.bytes(), fault.Module, []string{"not a valid module"}},
@@ -143,7 +145,7 @@ func TestRefused(t *testing.T) {
 
 func TestHostileGuests(t *testing.T) {
 	limits := testLimits
-	limits.Memory = 64 << 20
+	limits.Memory = 64<<20 + StackReserve
 	limits.Deadline = 300 * time.Millisecond
 	fueled := limits
 	fueled.Fuel = 1_000_000
@@ -168,7 +170,12 @@ func TestHostileGuests(t *testing.T) {
 		{"grow by all for ever", guest{run: grow(65535)}, limits, fault.Limit, still},
 		{"grow by more than all", guest{run: grow(-1)}, limits, fault.Limit, still},
 		{"grow and trap", guest{run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.Op(w.Unreachable))}, limits, fault.Limit,
-			[]string{"more than 64MiB of memory (asked for 125.1MiB)", "--memory"}},
+			[]string{"more than 64MiB of memory (asked for 125.1MiB): of its limit of 164MiB, 100MiB set aside for its stack", "--memory 226MiB"}},
+		{"grow in vain and go on", guest{run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.I32Const(0))}, limits, fault.Limit,
+			[]string{"more than 64MiB of memory (asked for 125.1MiB)", "--memory 226MiB"}},
+		{"grow in vain while it starts", guest{init: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop))}, limits, fault.Limit, []string{"more than 64MiB of memory"}},
+		{"grow in vain, then fail by itself", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("rechost", "fail", m.Type([]byte{w.I32, w.I32}, nil)) },
+			run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.I32Const(0), w.I32Const(0), w.Call(0), w.I32Const(0))}, limits, fault.Module, []string{"failed without a message"}},
 		{"own maximum", guest{pages: 1, maxPages: 2, run: w.Join(w.I32Const(5), w.MemoryGrow(), w.Op(w.Drop), w.Op(w.Unreachable))}, limits, fault.Module, []string{"unreachable"}},
 		{"table grows for ever", guest{table: [2]int64{1, -1}, run: w.Join(w.Loop(w.Void, w.RefNull(w.FuncRef), w.I32Const(1<<20), w.TableGrow(0), w.Op(w.Drop), w.Br(0)), w.Op(w.Unreachable))}, limits, fault.Limit, still},
 		{"trap", guest{run: w.Join(w.I32Const(-4), w.I32Load(0))}, limits, fault.Module, []string{"out of bounds memory access"}},
@@ -194,41 +201,65 @@ func TestHostileGuests(t *testing.T) {
 	}
 }
 
-// A table stops growing at what the memory limit leaves it, with the rewriter
-// and without.
+// How far a table grows follows from the module alone, with the rewriter and
+// without; the memory limit only says whether the module is run. An instruction
+// that grows tables sets aside what all of them may come to.
 func TestTableLimit(t *testing.T) {
-	const most = 10_000
+	const most = rewrite.DefaultTableMax
+	size := func(table uint32, elem byte, by, want int32) []byte {
+		return w.Join(w.RefNull(elem), w.I32Const(by), w.TableGrow(table), w.I32Const(want), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)))
+	}
 	g := guest{table: [2]int64{1, -1}, extra: func(m *w.Module, t guestTypes) { m.Table(w.ExternRef, 0, 500) }, run: w.Join(
-		w.RefNull(w.FuncRef), w.I32Const(most-1), w.TableGrow(0), w.I32Const(1), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
-		w.RefNull(w.FuncRef), w.I32Const(1), w.TableGrow(0), w.I32Const(-1), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
-		w.RefNull(w.ExternRef), w.I32Const(500), w.TableGrow(1), w.I32Const(0), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
-		w.RefNull(w.ExternRef), w.I32Const(1), w.TableGrow(1), w.I32Const(-1), w.Op(w.I32Ne), w.If(w.Void, w.Op(w.Unreachable)),
-		w.I32Const(0))}
-	limits := testLimits
-	limits.Memory = most * entryBytes * 4 * 2
+		size(0, w.FuncRef, most-1, 1), size(0, w.FuncRef, 1, -1), size(1, w.ExternRef, 500, 0), size(1, w.ExternRef, 1, -1), w.I32Const(0))}
+	least := int64(StackReserve + wasmPage + entryBytes*(most+500))
 	for _, cooperative := range []bool{true, false} {
-		m, err := Load(context.Background(), g.bytes(), Options{Name: "g.wasm", Limits: limits, Cooperative: cooperative})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		if _, err := m.Run(context.Background(), Call{Config: []byte("{}")}); err != nil {
-			t.Errorf("cooperative %v: %v", cooperative, err)
+		for _, memory := range []int64{least, 4 << 30} {
+			limits := testLimits
+			limits.Memory = memory
+			m, err := Load(context.Background(), g.bytes(), Options{Name: "g.wasm", Limits: limits, Cooperative: cooperative})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if _, err := m.Run(context.Background(), Call{Config: []byte("{}")}); err != nil {
+				t.Errorf("cooperative %v, %d bytes: %v", cooperative, memory, err)
+			}
 		}
 	}
-}
-
-// Recursion without an end runs into a limit and leaves the host well.
-func TestDeepRecursion(t *testing.T) {
-	var self uint32
-	g := guest{imports: func(m *w.Module, _ guestTypes) { self = m.NextFunc() + 3 }}
-	g.bytes() // for the index of run
-	g.run = w.Join(w.LocalGet(0), w.Call(self), w.LocalGet(0), w.Op(w.I32Add))
-	m, err := loadGuest(t, g, testLimits)
+	limits := testLimits
+	limits.Memory = least - 1
+	_, err := Load(context.Background(), g.bytes(), Options{Name: "g.wasm", Limits: limits})
+	wantFault(t, err, fault.Limit, "starts with 64KiB of memory: with 100MiB set aside for its stack and 7.633MiB for its tables that is more than its limit", "--memory 108MiB")
+	g.run = nil // nothing grows a table: they take what they start with
+	m, err := Load(context.Background(), g.bytes(), Options{Name: "g.wasm", Limits: limits})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, m.run(), fault.Module, "stack overflow")
+	m.Close()
+}
+
+// A stack never comes to more than what is set aside for it, and can come close
+// to that: what wazero allocates for one, doubling it, is less than twice the
+// last.
+func TestStackReserve(t *testing.T) {
+	for _, locals := range []uint32{0, 4096} {
+		var self uint32
+		g := guest{imports: func(m *w.Module, _ guestTypes) { self = m.NextFunc() + 3 }, locals: []w.Local{{N: locals, Type: w.I64}}}
+		g.bytes() // for the index of run
+		g.run = w.Join(w.LocalGet(0), w.Call(self), w.LocalGet(0), w.Op(w.I32Add))
+		m, err := loadGuest(t, g, testLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err = m.run()
+		runtime.ReadMemStats(&after)
+		wantFault(t, err, fault.Module, "stack overflow")
+		if n := after.TotalAlloc - before.TotalAlloc; n > 2*StackReserve || n < StackReserve {
+			t.Errorf("%d locals: %d bytes of stacks were allocated, not from one to two times %d", locals, n, StackReserve)
+		}
+	}
 }
 
 // An instance's memory is zeros, whatever the one before left there.
@@ -288,7 +319,7 @@ func TestEvilNumbers(t *testing.T) {
 			tries = 1
 		}
 		for try := range tries {
-			if err := mem.reset(memoryBytes); err != nil {
+			if err := mem.reset(memoryBytes + 64<<20); err != nil {
 				t.Fatal(err)
 			}
 			if mem.Reallocate(memoryBytes) == nil {

@@ -26,7 +26,7 @@ type memory struct {
 	bytes  []byte // what the guest has now
 	mapped []span // parts of it that files lie over
 	space  []byte // reserved address space, or nil
-	limit  uint64 // bytes that a guest may have
+	limit  uint64 // bytes that a guest may have, kernels' space included
 	denied uint64 // size that the guest asked for in vain, or 0
 }
 
@@ -69,7 +69,7 @@ func (m *memory) Free() {}
 // none of it can be reached before the next guest has grown to it.
 func (m *memory) reset(limit int64) error {
 	used, mapped := m.bytes, m.mapped
-	m.bytes, m.mapped, m.denied, m.limit = nil, nil, 0, uint64(limit)
+	m.bytes, m.mapped, m.denied, m.limit = nil, nil, 0, uint64(max(limit, 0))
 	switch {
 	case m.space == nil || len(used) == 0:
 		return nil

@@ -33,8 +33,7 @@ type Module struct {
 	cooperative bool
 	info        *rewrite.Info
 	provided    []provided
-	tableMax    uint32 // entries that a table may grow to
-	tables      int64  // bytes that the module's tables may come to
+	budget      budget
 
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
@@ -57,14 +56,14 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		return nil, err
 	}
 	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info}
-	if err := m.checkMemory(); err != nil {
+	if m.budget, err = newBudget(info, o.Limits.Memory); err != nil {
 		return nil, err
 	}
 	if !o.Cooperative && o.Limits.Fuel == 0 {
-		wasm = capTables(wasm, m.tableMax)
+		wasm = capTables(wasm, rewrite.DefaultTableMax)
 	} else {
 		changed, err := rewrite.Rewrite(wasm, rewrite.Options{
-			Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, TableMax: m.tableMax, DWARF: true,
+			Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, DWARF: true,
 		})
 		if err != nil {
 			return nil, err
@@ -171,39 +170,6 @@ func PrivateDir(dir string) error {
 	return nil
 }
 
-// maxTable is the most entries of a table, where the memory limit is large. A
-// Go program has one a function.
-const maxTable = 1_000_000
-
-const entryBytes = 8 // wazero keeps a pointer an entry
-
-// checkMemory makes sure that an instance fits into the limit at all, and sets
-// aside what its tables may come to: at most a quarter.
-func (m *Module) checkMemory() error {
-	if n := len(m.info.Tables); n > 0 {
-		m.tableMax = uint32(min(maxTable, m.limits.Memory/(4*entryBytes*int64(n))))
-	}
-	for _, t := range m.info.Tables {
-		m.tableMax = max(m.tableMax, t.Min)
-	}
-	for _, t := range m.info.Tables {
-		n := m.tableMax
-		if t.HasMax {
-			n = min(n, t.Max)
-		}
-		m.tables += entryBytes * int64(n)
-	}
-	if m.info.Memory == nil {
-		return fault.Mod("the module has no memory: a module exports one as %q", abi.ExportMemory)
-	}
-	least := int64(m.info.Memory.Min)*wasmPage + m.tables
-	if least > m.limits.Memory {
-		return fault.Lim("starts with %s of memory, more than its limit of %s", size(least), size(m.limits.Memory)).
-			WithHint("allow more with --memory %s", size(least))
-	}
-	return nil
-}
-
 func (m *Module) takeMemory() (*memory, error) {
 	m.mu.Lock()
 	var x *memory
@@ -214,7 +180,7 @@ func (m *Module) takeMemory() (*memory, error) {
 	if x == nil {
 		x = newMemory()
 	}
-	return x, x.reset(m.limits.Memory - m.tables)
+	return x, x.reset(m.budget.memory())
 }
 
 func (m *Module) giveMemory(x *memory) {
@@ -276,6 +242,11 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error)
 	gctx := &carrier{experimental.WithMemoryAllocator(ctx, c.mem), c}
 	if err := c.run(gctx, t.Index); err != nil {
 		return r, err
+	}
+	if n := c.mem.denied; n > 0 {
+		// It went on without the memory that it asked for. What it gave depends
+		// on the limit, which is in no task's identity.
+		return r, m.budget.beyond(int64(n))
 	}
 	c.guest.finish()
 	r.Log = c.guest.log

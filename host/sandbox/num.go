@@ -270,22 +270,28 @@ func numNormal(a *args) uint64 {
 func f32bits(x float32) uint64 { return uint64(math.Float32bits(x)) }
 
 // threads is how many threads a kernel may use that needs so much space on
-// each: no more than the module may have of its own in all. It refuses work for
-// which that is too little on one.
+// each: no more than the module's memory leaves of its limit. It refuses work
+// for which that is too little on one.
 func (a *args) threads(each uint64) int {
-	a.scratch(each)
-	most := a.c.threads
-	if limit := a.c.limits.Memory; limit > 0 && each > 0 {
-		most = min(most, int(uint64(limit)/each))
+	left := a.scratch(each)
+	most := uint64(max(a.c.threads, 1))
+	if each > 0 {
+		most = min(most, left/each)
 	}
-	return max(most, 1)
+	return int(most)
 }
 
-// scratch refuses work that needs more space of the host's than the module may
-// have of its own.
-func (a *args) scratch(n uint64) {
-	if limit := a.c.limits.Memory; limit > 0 && n > uint64(limit) {
-		a.c.end(fault.Lim("%s: needs %d bytes to work in, more than the memory limit of %d", a.name, n, limit).
-			WithHint("raise it: --memory %d", n))
+// scratch refuses work that needs more space of the host's than the module's
+// memory leaves of its limit, and returns what that is. Kernels run one at a
+// time and the guest waits for them, so space need not be taken and given back.
+func (a *args) scratch(n uint64) (left uint64) {
+	m := a.c.mem
+	left = m.limit - uint64(len(m.bytes))
+	if n > left {
+		b := a.c.module.budget
+		a.c.end(fault.Lim("%s: needs %s to work in, beside %s of memory: of its limit of %s, %s",
+			a.name, size(int64(min(n, math.MaxInt64))), size(int64(len(m.bytes))), size(b.limit), b.aside()).
+			WithHint("allow more with --memory %s, or cut the work finer with --shards", b.enough(int64(min(n, 1<<62))+int64(len(m.bytes)))))
 	}
+	return left
 }

@@ -25,7 +25,7 @@ func numCall() *call {
 	for i := range index {
 		index[i] = uint32(i % 8)
 	}
-	return &call{ctx: context.Background(), module: &Module{}, mem: &memory{bytes: make([]byte, 1<<20)}, limits: Limits{Memory: 1 << 24},
+	return &call{ctx: context.Background(), module: &Module{budget: budget{limit: 1<<24 + StackReserve}}, mem: &memory{bytes: make([]byte, 1<<20), limit: 1 << 24}, limits: Limits{Memory: 1 << 24},
 		open: []*opened{open("x.index", array.U32, 16, array.BytesOf(index)),
 			open("x.offsets", array.U64, 5, array.BytesOf([]uint64{100, 104, 104, 110, 116}))}}
 }
@@ -174,7 +174,7 @@ func TestNumRefuses(t *testing.T) {
 			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
 			b := sparse(c, 4, 1<<30, 0, 1, 0, 0, 0, ones, 0, 16)
 			return stack{a, b, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
-		}, "more than the memory limit"},
+		}, "to work in, beside 1MiB of memory: of its limit of 116MiB"},
 		{"product_topk", func(c *call) stack {
 			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
 			b := sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16)

@@ -49,7 +49,7 @@ func TestNumLinearRefuses(t *testing.T) {
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
 			return stack{x, matrix(c, 0x100, 100_000, 1), 0, 2, 0x6000, 0x7000, 0x8000}
-		}, "more than the memory limit"},
+		}, "to work in, beside 1MiB of memory"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
 			return stack{x, matrix(c, 0x100, 8, 9), 0, 2, 0x6000, 0x200, 0x8000}

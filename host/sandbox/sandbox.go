@@ -32,7 +32,7 @@ import (
 // Limits bound a guest. All are greater than zero, except Fuel, where 0 is
 // unmetered.
 type Limits struct {
-	Memory   int64         // bytes of memory and tables together
+	Memory   int64         // bytes of memory, tables and stack together; see StackReserve
 	Deadline time.Duration // wall clock of each call; kept here only in a cooperative module
 	Log      int64         // bytes of log, stdout and stderr of a call
 	Output   int64         // bytes of output of a call

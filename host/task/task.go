@@ -64,7 +64,7 @@ type Stats struct {
 
 // Limits bound every guest. Zero means the default.
 type Limits struct {
-	Memory   int64         `json:"memory"`   // bytes of memory and tables together; the stack has the engine's own bound
+	Memory   int64         `json:"memory"`   // bytes of memory, tables and stack together; see sandbox.StackReserve
 	Deadline time.Duration `json:"deadline"` // wall clock of compiling, planning and of each task
 	Log      int64         `json:"log"`      // bytes of log, stdout and stderr of a task
 	Output   int64         `json:"output"`   // bytes of output of a task

@@ -85,6 +85,8 @@ func (w *walker) check(m *module, i int, r *reader) {
 			blocks++
 		case opBrTable:
 			labels += w.labels
+		case opMisc:
+			m.info.GrowsTables = m.info.GrowsTables || ins.sub == miscTableGrow
 		}
 	}
 	r.done("function")
