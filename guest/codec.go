@@ -139,6 +139,7 @@ func decodeConfig(s string) (c abi.Config, err error) {
 	}
 	c.Top = o.int("top")
 	c.KeepSeen = o.bool("keep_seen")
+	c.Candidates, _ = o["candidates"].(string)
 	d := object(o["data"])
 	c.Data = abi.Data{Users: d.int("users"), Items: d.int("items"), Interactions: d.int("interactions"),
 		Targets: d.int("targets"), Values: d.bool("values"), Times: d.bool("times")}

@@ -5,19 +5,14 @@ import "rechost/guest/num"
 // RecommendByFactors writes the recommendations of a matrix factorisation: for
 // each target the items with the largest product of its row of users and their
 // rows of items, two inputs of float32 with a row a user and a row an item.
-// Targets' own items are left out unless KeepSeen. A target without a profile
-// gets an empty list, since its row says nothing of it. The stage binds
+// What [Task.Mask] leaves out is left out. A target without a profile gets an
+// empty list, since its row says nothing of it. The stage binds
 // "targets" aligned and both factors whole.
 func (t *Task) RecommendByFactors(users, items string) {
 	u, v := t.Matrix(users), t.Matrix(items)
-	ids, profiles := t.U32("targets.user"), t.Sparse("targets", "item", "", t.Items())
-	own, lists := t.U64("targets.offsets"), t.Recommendations()
+	ids, own, lists := t.U32("targets.user"), t.U64("targets.offsets"), t.Recommendations()
 	t.Blocks(1024, func(first, rows int) {
-		var seen num.Sparse
-		if !t.KeepSeen() {
-			seen = profiles.Slice(first, rows)
-		}
-		l := num.ScoreTopK(u, ids[first:first+rows], v, seen, t.Top())
+		l := num.ScoreTopK(u, ids[first:first+rows], v, t.Mask(first, rows), t.Top())
 		for r := range rows {
 			from, to := l.Offsets[r], l.Offsets[r+1]
 			if own[first+r] == own[first+r+1] {

@@ -27,6 +27,23 @@ func (t *Task) Recommendations() *Lists {
 	return t.Lists(abi.Recommendations, "item", "score")
 }
 
+// Mask is what the lists for rows [first, first+rows) of the task's targets may
+// hold, for package num: none of the target's own items unless [Config.KeepSeen]
+// says so, and where the run ranks candidates only, none but those. The stage
+// binds "targets" aligned.
+func (t *Task) Mask(first, rows int) (m num.Mask) {
+	if !t.KeepSeen() {
+		m.Without = t.Sparse(abi.Targets, "item", "", t.Items()).Slice(first, rows)
+	}
+	if t.c.Candidates != "" {
+		m.Only = t.Sparse(abi.Candidates, "item", "", t.Items())
+	}
+	if t.c.Candidates == abi.ForEach {
+		m.Only = m.Only.Slice(first, rows)
+	}
+	return m
+}
+
 // Lists opens a frame of the stage's outputs whose entries are ids and values,
 // such as "item" and "score". Either name can be empty where the frame has
 // only the other. A second call gives the same lists.

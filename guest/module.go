@@ -97,6 +97,10 @@ func (c *Config) Top() int { return c.c.Top }
 // KeepSeen tells whether a list may hold the target's own items.
 func (c *Config) KeepSeen() bool { return c.c.KeepSeen }
 
+// HasCandidates tells whether lists may hold some items only, those of the frame
+// "candidates", which [Task.Mask] knows.
+func (c *Config) HasCandidates() bool { return c.c.Candidates != "" }
+
 // Seed is the run's seed.
 func (c *Config) Seed() int64 { return c.c.Seed }
 

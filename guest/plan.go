@@ -14,15 +14,16 @@ const (
 type Plan struct {
 	steps  []abi.Step
 	stages *[]*Stage // all stages of the plan, depth first: the place is the stage's index
+	config *Config
 }
 
-func newPlan() *Plan { return &Plan{stages: new([]*Stage)} }
+func newPlan(c *Config) *Plan { return &Plan{stages: new([]*Stage), config: c} }
 
 // Stage adds a stage: run is called once for each shard of what the stage is
 // [Stage.Over]. Stages follow each other; all tasks of one end before the next
 // begins.
 func (p *Plan) Stage(name string, run func(t *Task)) *Stage {
-	s := &Stage{s: abi.Stage{Name: name, Inputs: []abi.Input{}, Outputs: []abi.Output{}}, run: run}
+	s := &Stage{s: abi.Stage{Name: name, Inputs: []abi.Input{}, Outputs: []abi.Output{}}, run: run, config: p.config}
 	p.steps = append(p.steps, abi.Step{Stage: &s.s})
 	*p.stages = append(*p.stages, s)
 	return s
@@ -35,15 +36,16 @@ func (p *Plan) Repeat(times int, body func(p *Plan)) { p.RepeatUntil(times, "", 
 // RepeatUntil is Repeat that ends early, after the turn in which the frame
 // until, one array of one element, is not zero.
 func (p *Plan) RepeatUntil(times int, until string, body func(p *Plan)) {
-	inner := &Plan{stages: p.stages}
+	inner := &Plan{stages: p.stages, config: p.config}
 	body(inner)
 	p.steps = append(p.steps, abi.Step{Repeat: &abi.Repeat{Times: times, Until: until, Steps: inner.steps}})
 }
 
 // Stage is one function of the module and the data it is run on.
 type Stage struct {
-	s   abi.Stage
-	run func(t *Task)
+	s      abi.Stage
+	run    func(t *Task)
+	config *Config
 }
 
 // Over sets what the stage is cut by: [Users], [Items], [Targets], [Once], or
@@ -99,8 +101,16 @@ func (s *Stage) Sums(frame string, rows int, arrays ...Array) *Stage {
 }
 
 // Recommends declares that the stage, over [Targets], makes the
-// recommendations. Its tasks write them with [Task.Recommendations].
+// recommendations. Its tasks write them with [Task.Recommendations], and leave
+// out what [Task.Mask] leaves out. Where the run ranks candidates only it binds
+// them.
 func (s *Stage) Recommends() *Stage {
+	switch s.config.c.Candidates {
+	case abi.ForEach:
+		s.Aligned(abi.Candidates, "item")
+	case abi.ForAll:
+		s.Whole(abi.Candidates, "item")
+	}
 	return s.Writes(abi.Recommendations, U32("item").Entries(), F32("score").Entries())
 }
 
@@ -162,7 +172,7 @@ func (a Array) Wide(columns int) Array { a.a.Width = columns; return a }
 
 // build calls the module's Plan on the configuration.
 func (m *Module) build(c *Config) *Plan {
-	p := newPlan()
+	p := newPlan(c)
 	if m.Plan == nil {
 		mistake[int]("module " + m.Name + " has no Plan")
 	}

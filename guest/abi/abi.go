@@ -35,6 +35,16 @@ const (
 	ByItem  = "by_item" // a row an item: user u32, value f32
 	Targets = "targets" // a row a user to recommend for: user u32 per row; item u32 and value f32 per entry
 	Offsets = "offsets"
+
+	// Candidates is there where a run ranks some items only: item u32 per entry,
+	// ascending. Config.Candidates says what its rows are.
+	Candidates = "candidates"
+)
+
+// What the rows of the frame Candidates are.
+const (
+	ForEach = "each" // a row a target
+	ForAll  = "all"  // one row, the same for every target
 )
 
 // Recommendations is the frame that a plan must produce, with a row a target:
@@ -103,8 +113,9 @@ type Config struct {
 	ABI        int            `json:"abi"`
 	Parameters map[string]any `json:"parameters"`
 	Seed       int64          `json:"seed"`
-	Top        int            `json:"top"`       // longest list wanted for a target
-	KeepSeen   bool           `json:"keep_seen"` // lists may hold the target's own items
+	Top        int            `json:"top"`                  // longest list wanted for a target
+	KeepSeen   bool           `json:"keep_seen"`            // lists may hold the target's own items
+	Candidates string         `json:"candidates,omitempty"` // ForEach or ForAll: lists may hold nothing but what the frame Candidates names
 	Data       Data           `json:"data"`
 	Task       *Task          `json:"task,omitempty"`
 }

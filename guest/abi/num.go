@@ -29,13 +29,13 @@ package abi
 //	gram(dst i32, m i32)                                cols*cols of f32
 //	gather(dst i32, m i32, n i64, rows i32)             n*cols of f32; rows u32
 //	product_rows(dst i32, a i32, b i32)                 a.rows*b.cols of f32
-//	product_topk(a i32, b i32, without i32, diagonal i64, norms i32, alpha i32, beta i32, gamma f32,
+//	product_topk(a i32, b i32, without i32, only i32, diagonal i64, norms i32, alpha i32, beta i32, gamma f32,
 //	             k i64, offsets i32, index i32, score i32) -> i64
-//	    without may be 0; diagonal -1: not left out; norms 0: no division;
+//	    without and only may be 0; diagonal -1: not left out; norms 0: no division;
 //	    rows+1 of u64, rows*k of u32 and f32; returns the entries written
-//	score_topk(users i32, n i64, rows i32, items i32, seen i32,
+//	score_topk(users i32, n i64, rows i32, items i32, without i32, only i32,
 //	           k i64, offsets i32, index i32, score i32) -> i64
-//	    rows 0: every row of users, n of them; seen may be 0
+//	    rows 0: every row of users, n of them; without and only may be 0
 //	ridge_cg(x i32, rows i32, factors i32, gram i32, lambda i32, w0 f32, w1 f32, t0 f32, t1 f32, steps i32)
 //	ridge_cholesky(x i32, rows i32, factors i32, gram i32, lambda i32, w0 f32, w1 f32, t0 f32, t1 f32) -> i64
 //	    x rows*k, gram k*k, lambda rows of f32, k the factors' columns
@@ -47,7 +47,7 @@ package abi
 //	inverse(a i32, n i64) -> i64                        n*n of f32, in place
 //	sparse_gram(dst i32, m i32)                         cols*cols of f32; rows in ascending order
 //	divide_columns(x i32, rows i64, cols i64, by i32)   rows*cols and cols of f32
-//	rows_topk(x i32, w i32, seen i32, k i64, offsets i32, index i32, score i32) -> i64
+//	rows_topk(x i32, w i32, without i32, only i32, k i64, offsets i32, index i32, score i32) -> i64
 //	    w a matrix; the rest as in score_topk
 //	add_sparse(dst i32, a f32, s i32, m i32)            s.rows*m.cols of f32, added to
 //	add_product(dst i32, a i32, b i32)                  a.rows*b.cols of f32, added to

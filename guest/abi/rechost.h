@@ -59,10 +59,11 @@ RECHOST_NUM(gram) void rechost_gram(float *dst, const rechost_matrix *m);
 RECHOST_NUM(gather) void rechost_gather(float *dst, const rechost_matrix *m, int64_t n, const uint32_t *rows);
 RECHOST_NUM(product_rows) void rechost_product_rows(float *dst, const rechost_sparse *a, const rechost_sparse *b);
 RECHOST_NUM(product_topk) int64_t rechost_product_topk(const rechost_sparse *a, const rechost_sparse *b,
-    const rechost_sparse *without, int64_t diagonal, const float *norms, const float *alpha, const float *beta,
+    const rechost_sparse *without, const rechost_sparse *only, int64_t diagonal, const float *norms, const float *alpha, const float *beta,
     float gamma, int64_t k, uint64_t *offsets, uint32_t *index, float *score);
 RECHOST_NUM(score_topk) int64_t rechost_score_topk(const rechost_matrix *users, int64_t n, const uint32_t *rows,
-    const rechost_matrix *items, const rechost_sparse *seen, int64_t k, uint64_t *offsets, uint32_t *index, float *score);
+    const rechost_matrix *items, const rechost_sparse *without, const rechost_sparse *only,
+    int64_t k, uint64_t *offsets, uint32_t *index, float *score);
 RECHOST_NUM(ridge_cg) void rechost_ridge_cg(float *x, const rechost_sparse *rows, const rechost_matrix *factors,
     const float *gram, const float *lambda, float w0, float w1, float t0, float t1, int32_t steps);
 RECHOST_NUM(ridge_cholesky) int64_t rechost_ridge_cholesky(float *x, const rechost_sparse *rows,
@@ -74,7 +75,7 @@ RECHOST_NUM(inverse) int64_t rechost_inverse(float *a, int64_t n);
 RECHOST_NUM(sparse_gram) void rechost_sparse_gram(float *dst, const rechost_sparse *m);
 RECHOST_NUM(divide_columns) void rechost_divide_columns(float *x, int64_t rows, int64_t cols, const float *by);
 RECHOST_NUM(rows_topk) int64_t rechost_rows_topk(const rechost_sparse *x, const rechost_matrix *w,
-    const rechost_sparse *seen, int64_t k, uint64_t *offsets, uint32_t *index, float *score);
+    const rechost_sparse *without, const rechost_sparse *only, int64_t k, uint64_t *offsets, uint32_t *index, float *score);
 RECHOST_NUM(add_sparse) void rechost_add_sparse(float *dst, float a, const rechost_sparse *s, const rechost_matrix *m);
 RECHOST_NUM(add_product) void rechost_add_product(float *dst, const rechost_matrix *a, const rechost_matrix *b);
 RECHOST_NUM(whiten) int64_t rechost_whiten(float *dst, const float *g, int64_t k, float tolerance);

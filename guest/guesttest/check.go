@@ -30,7 +30,7 @@ func lawful(s abi.Stage) error {
 	if len(s.Outputs) == 0 {
 		return fmt.Errorf("no output")
 	}
-	taken := map[string]bool{abi.ByUser: true, abi.ByItem: true, abi.Targets: true, abi.OverUsers: true, abi.OverItems: true, abi.OverOnce: true}
+	taken := map[string]bool{abi.ByUser: true, abi.ByItem: true, abi.Targets: true, abi.Candidates: true, abi.OverUsers: true, abi.OverItems: true, abi.OverOnce: true}
 	for _, o := range s.Outputs {
 		if taken[o.Frame] || !nameForm.MatchString(o.Frame) {
 			return fmt.Errorf("output %q: the name is taken or not of the form %v", o.Frame, nameForm)
@@ -64,6 +64,7 @@ func (v *driver) check(r *Result) error {
 			return fmt.Errorf("row %d: %d recommendations, more than %d", row, len(items), v.config.Top)
 		}
 		seen, _ := v.frames[abi.Targets].Row(row, "item", "value")
+		allowed := v.candidates(row)
 		for i, item := range items {
 			s := float64(scores[i])
 			switch {
@@ -77,8 +78,23 @@ func (v *driver) check(r *Result) error {
 				return fmt.Errorf("row %d: item %d after item %d, out of order", row, item, items[i-1])
 			case !v.config.KeepSeen && slices.Contains(seen, item):
 				return fmt.Errorf("row %d: item %d is the target's own", row, item)
+			case v.config.Candidates != "" && !slices.Contains(allowed, item):
+				return fmt.Errorf("row %d: item %d is none of the target's candidates", row, item)
 			}
 		}
 	}
 	return nil
+}
+
+// candidates are those of row of the targets.
+func (v *driver) candidates(row int) []uint32 {
+	if v.config.Candidates == "" {
+		return nil
+	}
+	if v.config.Candidates == abi.ForAll {
+		row = 0
+	}
+	f := v.frames[abi.Candidates]
+	o := f.Arrays[abi.Offsets].Data.([]uint64)
+	return f.Arrays["item"].Data.([]uint32)[o[row]:o[row+1]]
 }

@@ -28,7 +28,11 @@ type Options struct {
 	Top      int // 10 when 0
 	KeepSeen bool
 	Targets  []uint32 // users to recommend for; everybody when nil
-	Shards   int      // 1 when 0
+
+	// Candidates are the items that a target's list may hold, ascending, a row a
+	// target; a single row is the same for all. All items when nil.
+	Candidates [][]uint32
+	Shards     int // 1 when 0
 
 	// Only tells which tasks to run, for a look at a few rows of a large
 	// matrix; the rows of others are 0, or have no entries. All when nil.
@@ -90,6 +94,15 @@ func Drive(run Runner, x *Matrix, o Options) (*Result, error) {
 	v := &driver{run: run, shards: max(o.Shards, 1), only: o.Only, frames: x.frames(targets), made: map[string]bool{}}
 	v.config = abi.Config{ABI: abi.Version, Parameters: params, Seed: o.Seed, Top: top, KeepSeen: o.KeepSeen,
 		Data: abi.Data{Users: x.Users, Items: x.Items, Interactions: x.Interactions(), Targets: len(targets), Values: x.Values, Times: x.Times}}
+	if o.Candidates != nil {
+		v.config.Candidates = abi.ForEach
+		if len(o.Candidates) == 1 {
+			v.config.Candidates = abi.ForAll
+		} else if len(o.Candidates) != len(targets) {
+			return nil, fmt.Errorf("candidates for %d targets of %d", len(o.Candidates), len(targets))
+		}
+		v.frames[abi.Candidates] = candidates(o.Candidates)
+	}
 	plan, err := run.Plan(v.config)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)

@@ -97,6 +97,16 @@ func (m *Matrix) frames(targets []uint32) map[string]Frame {
 		"item": {Data: ti, PerEntry: true}, "value": {Data: tv, PerEntry: true}}}}
 }
 
+// candidates is the frame of that name.
+func candidates(rows [][]uint32) Frame {
+	offsets, items := []uint64{0}, []uint32{}
+	for _, r := range rows {
+		items = append(items, r...)
+		offsets = append(offsets, uint64(len(items)))
+	}
+	return Frame{Rows: len(rows), Arrays: map[string]Array{"offsets": {Data: offsets}, "item": {Data: items, PerEntry: true}}}
+}
+
 func (m *Matrix) compress(rows int, cells []Cell, at func(Cell) (row, column int), name string) Frame {
 	off := make([]uint64, rows+1)
 	ids, vals, times := make([]uint32, len(cells)), make([]float32, len(cells)), make([]int64, len(cells))

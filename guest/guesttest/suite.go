@@ -36,6 +36,7 @@ func SuiteOn(t *testing.T, run Runner, e Expect) {
 	t.Run("shards", func(t *testing.T) { shards(t, run, e) })
 	t.Run("targets", func(t *testing.T) { targets(t, run, e) })
 	t.Run("seen", func(t *testing.T) { seen(t, run, e) })
+	t.Run("candidates", func(t *testing.T) { candidatesOnly(t, run, e) })
 	t.Run("edges", func(t *testing.T) { edges(t, run, e) })
 }
 
@@ -241,6 +242,40 @@ func seen(t *testing.T, run Runner, e Expect) {
 	}
 	if kept == e.NeverSeen {
 		t.Errorf("with KeepSeen, own items were kept: %v", kept)
+	}
+}
+
+// candidatesOnly: with candidates a list is that of a run without, filtered.
+func candidatesOnly(t *testing.T, run Runner, e Expect) {
+	x := Noisy(17, 43)
+	each := make([][]uint32, x.Users)
+	for u := range each {
+		for i := range uint32(x.Items) {
+			if (uint32(u)*7+i*i)%uint32(u%5+2) == 0 { // from a few to half of them
+				each[u] = append(each[u], i)
+			}
+		}
+	}
+	each[3] = nil
+	for _, keep := range []bool{false, true} {
+		all := must(t, run, x, e, Options{Top: x.Items, KeepSeen: keep})
+		for what, rows := range map[string][][]uint32{"each": each, "all": {{0, 5, 6, 41}}, "none": {{}}} {
+			got := must(t, run, x, e, Options{Top: 5, KeepSeen: keep, Candidates: rows, Shards: 3})
+			for u := range x.Users {
+				allowed := rows[min(u, len(rows)-1)]
+				var wantItems []uint32
+				var wantScores []float32
+				items, scores := all.List(u)
+				for i, item := range items {
+					if slices.Contains(allowed, item) && len(wantItems) < 5 {
+						wantItems, wantScores = append(wantItems, item), append(wantScores, scores[i])
+					}
+				}
+				if items, scores = got.List(u); !slices.Equal(items, wantItems) || !slices.Equal(scores, wantScores) {
+					t.Errorf("candidates for %s, user %d: %v %v, want %v %v", what, u, items, scores, wantItems, wantScores)
+				}
+			}
+		}
 	}
 }
 

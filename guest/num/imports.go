@@ -15,8 +15,8 @@ import (
 // is interrupted between filling a record and the call.
 var (
 	matrices [2][abi.MatrixWords]int64
-	sparses  [3][abi.SparseWords]int64
-	kept     [12]unsafe.Pointer
+	sparses  [4][abi.SparseWords]int64
+	kept     [14]unsafe.Pointer
 )
 
 func at[T uint32 | uint64 | float32](slot int, v Vec[T]) (int64, int64) {
@@ -147,16 +147,13 @@ func Normal(dst []float32, seed, stream, counter uint64) {
 	hostNormal(int64(len(dst)), addr(dst), seed, stream, counter)
 }
 
-func scoreTopK(l Lists, users Matrix, rows []uint32, items Matrix, seen Sparse, k int) int {
+func scoreTopK(l Lists, users Matrix, rows []uint32, items Matrix, mask Mask, k int) int {
 	n := users.Rows
 	if rows != nil {
 		n = len(rows)
 	}
-	if seen.Rows != 0 && seen.Rows != n {
-		panic("num: seen has other rows than users")
-	}
-	return int(hostScoreTopK(matrix(0, users), int64(n), addr(rows), matrix(1, items), optional(2, seen),
-		int64(k), addr(l.Offsets), addr(l.Index), addr(l.Score)))
+	return int(hostScoreTopK(matrix(0, users), int64(n), addr(rows), matrix(1, items),
+		optional(2, mask.Without), optional(3, mask.Only), int64(k), addr(l.Offsets), addr(l.Index), addr(l.Score)))
 }
 
 func productTopK(l Lists, p Product, k int) int {
@@ -164,14 +161,11 @@ func productTopK(l Lists, p Product, k int) int {
 	if len(p.Norms) > 0 {
 		norms, alpha, beta = addr(p.Norms[:p.B.Cols]), addr(p.Alpha[:p.A.Rows]), addr(p.Beta[:p.A.Rows])
 	}
-	if p.Without.Rows != 0 && p.Without.Rows != p.A.Rows {
-		panic("num: Without has other rows than A")
-	}
 	diagonal := int64(-1)
 	if p.OffDiagonal {
 		diagonal = int64(p.Diagonal)
 	}
-	return int(hostProductTopK(sparse(0, p.A), sparse(1, p.B), optional(2, p.Without), diagonal,
+	return int(hostProductTopK(sparse(0, p.A), sparse(1, p.B), optional(2, p.Without), optional(3, p.Only), diagonal,
 		norms, alpha, beta, p.Gamma, int64(k), addr(l.Offsets), addr(l.Index), addr(l.Score)))
 }
 
@@ -210,11 +204,11 @@ func hostGather(dst, m unsafe.Pointer, n int64, rows unsafe.Pointer)
 func hostProductRows(dst, a, b unsafe.Pointer)
 
 //go:wasmimport rechost_num product_topk
-func hostProductTopK(a, b, without unsafe.Pointer, diagonal int64, norms, alpha, beta unsafe.Pointer, gamma float32,
+func hostProductTopK(a, b, without, only unsafe.Pointer, diagonal int64, norms, alpha, beta unsafe.Pointer, gamma float32,
 	k int64, offsets, index, score unsafe.Pointer) int64
 
 //go:wasmimport rechost_num score_topk
-func hostScoreTopK(users unsafe.Pointer, n int64, rows, items, seen unsafe.Pointer,
+func hostScoreTopK(users unsafe.Pointer, n int64, rows, items, without, only unsafe.Pointer,
 	k int64, offsets, index, score unsafe.Pointer) int64
 
 //go:wasmimport rechost_num ridge_cg

@@ -32,8 +32,8 @@ func DivideColumns(x, by []float32) {
 	}
 }
 
-func rowsTopK(l Lists, x Sparse, w Matrix, seen Sparse, k int) int {
-	return int(hostRowsTopK(sparse(0, x), matrix(0, w), optional(1, seen),
+func rowsTopK(l Lists, x Sparse, w Matrix, mask Mask, k int) int {
+	return int(hostRowsTopK(sparse(0, x), matrix(0, w), optional(1, mask.Without), optional(2, mask.Only),
 		int64(k), addr(l.Offsets), addr(l.Index), addr(l.Score)))
 }
 
@@ -50,4 +50,4 @@ func hostSparseGram(dst, m unsafe.Pointer)
 func hostDivideColumns(x unsafe.Pointer, rows, cols int64, by unsafe.Pointer)
 
 //go:wasmimport rechost_num rows_topk
-func hostRowsTopK(x, w, seen unsafe.Pointer, k int64, offsets, index, score unsafe.Pointer) int64
+func hostRowsTopK(x, w, without, only unsafe.Pointer, k int64, offsets, index, score unsafe.Pointer) int64

@@ -12,13 +12,17 @@ func (m Sparse) naive() naive.Sparse {
 	return naive.Sparse{Rows: m.Rows, Cols: m.Cols, First: m.First, Offsets: m.Offsets.data, Index: m.Index.data, Value: m.Value.data}
 }
 
+func (m Mask) naive() naive.Mask {
+	return naive.Mask{Without: m.Without.naive(), Only: m.Only.naive()}
+}
+
 func (l Lists) naive() naive.Sparse {
 	return naive.Sparse{Offsets: l.Offsets, Index: l.Index, Value: l.Score}
 }
 
 func (p Product) naive() naive.Product {
 	return naive.Product{A: p.A.naive(), B: p.B.naive(), Norms: p.Norms, Alpha: p.Alpha, Beta: p.Beta, Gamma: p.Gamma,
-		Without: p.Without.naive(), OffDiagonal: p.OffDiagonal, Diagonal: p.Diagonal}
+		Mask: p.Mask.naive(), OffDiagonal: p.OffDiagonal, Diagonal: p.Diagonal}
 }
 
 func (p Ridge) naive() naive.Ridge {
@@ -73,8 +77,8 @@ func Normal(dst []float32, seed, stream, counter uint64) {
 	naive.Normal(dst, seed, stream, counter)
 }
 
-func scoreTopK(l Lists, users Matrix, rows []uint32, items Matrix, seen Sparse, k int) int {
-	return naive.ScoreTopK(l.naive(), users.naive(), rows, items.naive(), seen.naive(), k)
+func scoreTopK(l Lists, users Matrix, rows []uint32, items Matrix, mask Mask, k int) int {
+	return naive.ScoreTopK(l.naive(), users.naive(), rows, items.naive(), mask.naive(), k)
 }
 
 func productTopK(l Lists, p Product, k int) int {

@@ -20,6 +20,6 @@ func SparseGram(dst []float32, m Sparse) { naive.SparseGram(dst, m.naive()) }
 // see naive.DivideColumns.
 func DivideColumns(x, by []float32) { naive.DivideColumns(x, by) }
 
-func rowsTopK(l Lists, x Sparse, w Matrix, seen Sparse, k int) int {
-	return naive.RowsTopK(l.naive(), x.naive(), w.naive(), seen.naive(), k)
+func rowsTopK(l Lists, x Sparse, w Matrix, mask Mask, k int) int {
+	return naive.RowsTopK(l.naive(), x.naive(), w.naive(), mask.naive(), k)
 }

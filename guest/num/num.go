@@ -9,7 +9,7 @@
 //	g := make([]float32, k*k)
 //	num.Gram(g, items)                                 // YᵀY
 //	num.RidgeCG(x, num.Ridge{Rows: mine, Factors: items, Gram: g, Lambda: l, …}, 3)
-//	lists := num.ScoreTopK(x, nil, items, seen, 20)     // offsets, items, scores
+//	lists := num.ScoreTopK(x, nil, items, t.Mask(0, n), 20) // offsets, items, scores
 //
 // # Notes
 //
@@ -136,6 +136,21 @@ func (l Lists) cut(n int) Lists {
 	return l
 }
 
+// Mask says which columns lists may hold; see naive.Mask. The zero value lets
+// all in. A stage that recommends has its mask from guest.Task.Mask.
+type Mask struct{ Without, Only Sparse }
+
+// checked is m for so many lists.
+func (m Mask) checked(lists int) Mask {
+	if m.Without.Rows != 0 && m.Without.Rows != lists {
+		panic("num: the mask leaves columns out of another number of lists")
+	}
+	if m.Only.Rows > 1 && m.Only.Rows != lists {
+		panic("num: the mask lets columns into another number of lists")
+	}
+	return m
+}
+
 // Product is a product A·B of sparse matrices with its scores and what they
 // leave out; see naive.Product, field by field.
 type Product struct {
@@ -143,7 +158,7 @@ type Product struct {
 	Norms       []float32
 	Alpha, Beta []float32
 	Gamma       float32
-	Without     Sparse
+	Mask
 	OffDiagonal bool
 	Diagonal    int
 }
@@ -158,8 +173,8 @@ type Ridge struct {
 }
 
 // ScoreTopK is the best k items of each user; see naive.ScoreTopK. rows may be
-// nil for every row of users, seen the zero value.
-func ScoreTopK(users Matrix, rows []uint32, items Matrix, seen Sparse, k int) Lists {
+// nil for every row of users.
+func ScoreTopK(users Matrix, rows []uint32, items Matrix, mask Mask, k int) Lists {
 	n := users.Rows
 	if rows != nil {
 		n = len(rows)
@@ -169,7 +184,7 @@ func ScoreTopK(users Matrix, rows []uint32, items Matrix, seen Sparse, k int) Li
 	if n == 0 || k == 0 {
 		return l.cut(0)
 	}
-	return l.cut(scoreTopK(l, users, rows, items, seen, k))
+	return l.cut(scoreTopK(l, users, rows, items, mask.checked(n), k))
 }
 
 // ProductTopK is the best k columns of each row of A·B; see naive.ProductTopK.
@@ -179,6 +194,7 @@ func ProductTopK(p Product, k int) Lists {
 	if p.A.Rows == 0 || k == 0 {
 		return l.cut(0)
 	}
+	p.Mask = p.Mask.checked(p.A.Rows)
 	return l.cut(productTopK(l, p, k))
 }
 

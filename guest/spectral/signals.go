@@ -43,11 +43,7 @@ func Score(t *guest.Task, filter func(s *Signals)) {
 		s.first, s.n, s.profiles = first, n, profiles.Slice(first, n)
 		clear(s.y)
 		filter(s)
-		var seen num.Sparse
-		if !t.KeepSeen() {
-			seen = s.profiles
-		}
-		l := num.ScoreTopK(num.Dense(unit, columns).Slice(0, n), nil, num.Dense(s.y, columns), seen, t.Top())
+		l := num.ScoreTopK(num.Dense(unit, columns).Slice(0, n), nil, num.Dense(s.y, columns), t.Mask(first, n), t.Top())
 		for r := range n {
 			from, to := l.Offsets[r], l.Offsets[r+1]
 			if s.entries.Len(first+r) == 0 {

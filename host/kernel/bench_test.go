@@ -181,7 +181,7 @@ func BenchmarkCosine(b *testing.B) {
 		done(0)
 	})
 	near.Rows, near.Cols = items.Rows, items.Rows
-	q := naive.Product{A: users, B: near, Without: users}
+	q := naive.Product{A: users, B: near, Mask: naive.Mask{Without: users}}
 	top := lists(users.Rows, 20)
 	b.Run("scores", func(b *testing.B) {
 		done := spent(b)
@@ -206,7 +206,7 @@ func BenchmarkScore(b *testing.B) {
 		}
 		done := spent(b)
 		for b.Loop() {
-			s.ScoreTopK(top, u, nil, items, v, 20, nil)
+			s.ScoreTopK(top, u, nil, items, naive.Mask{Without: v}, 20, nil)
 		}
 		done(float64(2*64*u.Rows) * float64(items.Rows))
 	})

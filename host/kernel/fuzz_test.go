@@ -91,7 +91,7 @@ func FuzzLists(f *testing.F) {
 		v := floats(append(b, 30))
 		fill := func() float32 { return v[r.IntN(len(v))] }
 		n, top := int(cols)+1, int(k)+1
-		p := naive.Product{A: sparse(r, 4, 20, 20, fill), B: sparse(r, 20, n, 100, fill), Without: sparse(r, 4, n, 9, nil), Gamma: fill()}
+		p := naive.Product{A: sparse(r, 4, 20, 20, fill), B: sparse(r, 20, n, 100, fill), Mask: mask(r, 4, n), Gamma: fill()}
 		if seed%2 == 0 {
 			p.Alpha, p.Beta = []float32{fill(), fill(), fill(), fill()}, []float32{fill(), fill(), fill(), fill()}
 			for range n {
@@ -111,9 +111,9 @@ func FuzzLists(f *testing.F) {
 				x[i] = fill()
 			}
 		}
-		m := naive.ScoreTopK(want, users, nil, items, p.Without, top)
+		m := naive.ScoreTopK(want, users, nil, items, p.Mask, top)
 		for _, s := range available() {
-			sameLists(t, s.name+" score", got, s.ScoreTopK(got, users, nil, items, p.Without, top, nil), want, m)
+			sameLists(t, s.name+" score", got, s.ScoreTopK(got, users, nil, items, p.Mask, top, nil), want, m)
 		}
 	})
 }

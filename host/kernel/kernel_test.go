@@ -213,6 +213,21 @@ func sameLists(t *testing.T, what string, got naive.Sparse, n int, want naive.Sp
 	same(t, what, got.Value[:n], want.Value[:n])
 }
 
+// mask is one of every kind for so many lists of so many columns.
+func mask(r *rand.Rand, lists, cols int) (m naive.Mask) {
+	if r.IntN(3) > 0 {
+		m.Without = ascendingRows(r, lists, cols, 0.2, nil)
+	}
+	share := []float64{0.02, 0.3, 0.95}[r.IntN(3)]
+	switch r.IntN(3) {
+	case 0:
+		m.Only = ascendingRows(r, lists, cols, share, nil)
+	case 1:
+		m.Only = ascendingRows(r, 1, cols, share, nil)
+	}
+	return m
+}
+
 func TestScoreTopK(t *testing.T) {
 	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
 		coarse := func() float32 { return float32(r.IntN(3) - 1) } // many equal scores
@@ -232,13 +247,10 @@ func TestScoreTopK(t *testing.T) {
 								rows = append(rows, uint32(r.IntN(30)))
 							}
 						}
-						seen := sparse(r, n, items, 50, nil)
-						if f == 5 {
-							seen = naive.Sparse{}
-						}
+						m := mask(r, n, items)
 						got, want := lists(n, k), lists(n, k)
-						a := s.ScoreTopK(got, users, rows, y, seen, k, nil)
-						b := naive.ScoreTopK(want, users, rows, y, seen, k)
+						a := s.ScoreTopK(got, users, rows, y, m, k, nil)
+						b := naive.ScoreTopK(want, users, rows, y, m, k)
 						sameLists(t, fmt.Sprintf("%s, f %d, %d items, k %d", kind, f, items, k), got, a, want, b)
 					}
 				}
@@ -258,7 +270,7 @@ func testProduct(t *testing.T, s *set, r *rand.Rand) {
 					p := naive.Product{A: sparse(r, 20, 40, 30, fill), B: sparse(r, 45, cols, 150, fill)}
 					p.A.First, p.A.Rows = 3, 15
 					if k != 10 {
-						p.Without = sparse(r, 15, cols, 20, nil)
+						p.Mask = mask(r, 15, cols)
 						p.OffDiagonal, p.Diagonal = true, 2
 					}
 					if k >= 64 {

@@ -86,16 +86,27 @@ func DivideColumns(x, by []float32, threads int, pause func()) {
 }
 
 // ScoreTopK is naive.ScoreTopK.
-func ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
-	return active.scoreTopK(dst, users, rows, items, seen, k, threads, pause)
+func ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {
+	return active.scoreTopK(dst, users, rows, items, mask, k, threads, pause)
 }
 
-func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
+func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {
 	n := users.Rows
 	if rows != nil {
 		n = len(rows)
 	}
 	k = min(k, items.Rows)
+	var ids []uint32
+	if mask.Only.Rows == 1 && n > 1 { // the same items for everyone: as if there were no others
+		ids = mask.Kept(0)
+		some := naive.Matrix{Rows: len(ids), Cols: items.Cols, Data: make([]float32, len(ids)*items.Cols)}
+		Gather(some.Data, items, ids, pause)
+		items, mask.Only = some, naive.Sparse{}
+		if len(ids) == 0 {
+			clear(dst.Offsets)
+			return 0
+		}
+	}
 	runs := min(4*threads, max(n/256, threads))
 	return shareLists(dst, n, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {
 		u, r := users, rows
@@ -104,7 +115,10 @@ func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, ite
 		} else {
 			u = naive.Matrix{Rows: to - from, Cols: users.Cols, Data: users.Data[from*users.Cols:]}
 		}
-		return s.ScoreTopK(dst, u, r, items, rowsOf(seen, from, to), k, pause)
+		if ids != nil {
+			return s.scoreAll(dst, u, r, items, ids, maskOf(mask, from, to), k, pause)
+		}
+		return s.ScoreTopK(dst, u, r, items, maskOf(mask, from, to), k, pause)
 	})
 }
 
@@ -121,7 +135,7 @@ func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads int, pau
 	}
 	return shareLists(dst, p.A.Rows, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {
 		q := p
-		q.A, q.Without = rowsOf(p.A, from, to), rowsOf(p.Without, from, to)
+		q.A, q.Mask = rowsOf(p.A, from, to), maskOf(p.Mask, from, to)
 		if len(p.Norms) > 0 {
 			q.Alpha, q.Beta = p.Alpha[from:to], p.Beta[from:to]
 		}
@@ -138,20 +152,20 @@ const span = 64
 func RowsTopKScratch(rows int) int { return 4 * span * rows }
 
 // RowsTopK is naive.RowsTopK.
-func RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
-	return active.rowsTopK(dst, x, w, seen, k, threads, pause)
+func RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {
+	return active.rowsTopK(dst, x, w, mask, k, threads, pause)
 }
 
-func (s *set) rowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k, threads int, pause func()) int {
+func (s *set) rowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {
 	k = min(k, w.Cols)
 	return shareLists(dst, x.Rows, k, threads, threads, pause, func(dst naive.Sparse, from, to int, pause func()) int {
-		return s.RowsTopK(dst, rowsOf(x, from, to), w, rowsOf(seen, from, to), k, pause)
+		return s.RowsTopK(dst, rowsOf(x, from, to), w, maskOf(mask, from, to), k, pause)
 	})
 }
 
 // RowsTopK goes through W by span columns, which stay in the second-level
 // cache while every row of X is summed over them.
-func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k int, pause func()) int {
+func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k int, pause func()) int {
 	dst.Offsets[0] = 0
 	if k = min(k, w.Cols); k == 0 {
 		clear(dst.Offsets[:x.Rows+1])
@@ -173,11 +187,8 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k
 	for top := 0; top < x.Rows; top += slabUsers {
 		count := min(slabUsers, x.Rows-top)
 		for t := range count {
-			lists[t] = best{heap: heaps[t*k:][:k:k]}
+			lists[t] = best{heap: heaps[t*k:][:k:k], mask: passing(&mask, top+t)}
 			floor[t] = float32(math.Inf(-1))
-			if seen.Rows > 0 {
-				lists[t].seen = seen.Row(top + t)
-			}
 		}
 		for j := 0; j < w.Cols; j += span {
 			cols := min(span, w.Cols-j)
@@ -210,12 +221,7 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k
 		}
 		for t := range count {
 			h := lists[t].heap[:lists[t].n]
-			slices.Sort(h)
-			for i := len(h) - 1; i >= 0; i-- {
-				dst.Value[written], dst.Index[written] = unkey(h[i])
-				written++
-			}
-			dst.Offsets[top+t+1] = uint64(written)
+			written = list(dst, top+t, h, written)
 			meter.spend(2 * len(h) * bits.Len(uint(len(h))))
 		}
 	}
@@ -223,7 +229,7 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, seen naive.Sparse, k
 }
 
 // take puts those of the sums of columns from j on that hits names into the
-// list, if they are above floor still and not seen.
+// list, if they are above floor still and not left out.
 func (b *best) take(sum *[span]float32, hits uint64, floor *float32, j, cols int) {
 	for ; hits != 0; hits &= hits - 1 {
 		x := bits.TrailingZeros64(hits)
@@ -233,12 +239,8 @@ func (b *best) take(sum *[span]float32, hits uint64, floor *float32, j, cols int
 		if !(sum[x] > *floor) {
 			continue
 		}
-		for len(b.seen) > 0 && int(b.seen[0]) < j+x {
-			b.seen = b.seen[1:]
+		if id := uint32(j + x); !b.mask.out(id) {
+			*floor = b.put(key(sum[x], id))
 		}
-		if len(b.seen) > 0 && int(b.seen[0]) == j+x {
-			continue
-		}
-		*floor = b.put(key(sum[x], uint32(j+x)))
 	}
 }

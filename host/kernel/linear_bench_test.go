@@ -94,7 +94,7 @@ func BenchmarkLinear(b *testing.B) {
 			}
 			done := spent(b)
 			for b.Loop() {
-				s.RowsTopK(top, x, w, x, 20, nil)
+				s.RowsTopK(top, x, w, naive.Mask{Without: x}, 20, nil)
 			}
 			done(2 * float64(len(x.Index)) * items)
 		})

@@ -221,16 +221,13 @@ func TestRowsTopK(t *testing.T) {
 					numbers = ordinary(r)
 				}
 				w.Data, _ = guarded(r, w.Rows*w.Cols, numbers)
-				var seen naive.Sparse
-				if r.IntN(3) > 0 {
-					seen = ascendingRows(r, x.Rows, w.Cols, 0.2, nil)
-				}
+				left := mask(r, x.Rows, w.Cols)
 				k := r.IntN(w.Cols + 2)
 				want := lists(x.Rows, k)
-				n := naive.RowsTopK(want, x, w, seen, k)
+				n := naive.RowsTopK(want, x, w, left, k)
 				for _, th := range threads {
 					got := lists(x.Rows, k)
-					m := s.rowsTopK(got, x, w, seen, k, th, nil)
+					m := s.rowsTopK(got, x, w, left, k, th, nil)
 					sameLists(t, fmt.Sprintf("%s %dx%dx%d k %d, %d threads", kind, x.Rows, w.Rows, w.Cols, k, th), got, m, want, n)
 				}
 			}
@@ -249,13 +246,19 @@ func TestListsOnThreads(t *testing.T) {
 	for i := range numbers {
 		numbers[i] = uint32(r.IntN(rows))
 	}
-	p := naive.Product{A: x, B: near, Without: x, OffDiagonal: true, Diagonal: 2}
+	some := naive.Mask{Without: x, Only: ascendingRows(r, rows, cols, 0.04, nil)}
+	same := naive.Mask{Without: x, Only: ascendingRows(r, 1, cols, 0.5, nil)}
+	p := naive.Product{A: x, B: near, Mask: some, OffDiagonal: true, Diagonal: 2}
 	p.Norms, p.Alpha, p.Beta = uniform(cols), uniform(rows), uniform(rows)
 	for name, run := range map[string]func(dst naive.Sparse, threads int) int{
 		"product": func(d naive.Sparse, th int) int { return ProductTopK(d, p, k, th, nil) },
-		"score":   func(d naive.Sparse, th int) int { return ScoreTopK(d, users, nil, items, x, k, th, nil) },
+		"score": func(d naive.Sparse, th int) int {
+			return ScoreTopK(d, users, nil, items, naive.Mask{Without: x}, k, th, nil)
+		},
+		"some": func(d naive.Sparse, th int) int { return ScoreTopK(d, users, nil, items, some, k, th, nil) },
+		"same": func(d naive.Sparse, th int) int { return ScoreTopK(d, users, nil, items, same, k, th, nil) },
 		"chosen": func(d naive.Sparse, th int) int {
-			return ScoreTopK(d, users, numbers, items, naive.Sparse{}, k, th, nil)
+			return ScoreTopK(d, users, numbers, items, naive.Mask{}, k, th, nil)
 		},
 	} {
 		want := lists(rows, k)

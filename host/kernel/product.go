@@ -92,6 +92,24 @@ func (a *accumulator) compact() {
 	}
 }
 
+// restrict forgets all columns but those listed, each once.
+func (a *accumulator) restrict(only []uint32) {
+	kept := a.chosen[:0]
+	for _, j := range only {
+		if b := a.sum[j]; b != 0 {
+			kept = append(kept, uint64(b)<<32|uint64(j))
+		}
+	}
+	for _, j := range a.touched[:a.n] {
+		a.sum[j] = 0
+	}
+	for i, v := range kept {
+		j := uint32(v)
+		a.touched[i], a.sum[j] = j, uint32(v>>32)
+	}
+	a.n = len(kept)
+}
+
 // drop forgets a column.
 func (a *accumulator) drop(j uint32) { a.sum[j] = 0 }
 
@@ -272,6 +290,11 @@ func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()
 	dst.Offsets[0] = 0
 	for r := range p.A.Rows {
 		a.row(&p, r, m)
+		if p.Only.Rows > 0 {
+			only := p.Kept(r)
+			m.spend(a.n + len(only))
+			a.restrict(only)
+		}
 		if p.Without.Rows > 0 {
 			row := p.Without.Row(r)
 			for _, j := range row {

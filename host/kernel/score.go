@@ -35,7 +35,43 @@ func unkey(k uint64) (float32, uint32) {
 type best struct {
 	heap []uint64
 	n    int
-	seen []uint32 // what the user has seen, from the first that may still come
+	mask passed
+}
+
+// passed is what a mask says of one list, to be asked about columns in
+// ascending order.
+type passed struct {
+	without []uint32 // from the first that may still come
+	only    []uint32 // the same, where limited
+	limited bool
+}
+
+func passing(m *naive.Mask, r int) (p passed) {
+	if m.Without.Rows > 0 {
+		p.without = m.Without.Row(r)
+	}
+	if p.limited = m.Only.Rows > 0; p.limited {
+		p.only = m.Kept(r)
+	}
+	return p
+}
+
+// out tells whether a column is left out, not before one that was asked about
+// earlier.
+func (p *passed) out(column uint32) bool {
+	for len(p.without) > 0 && p.without[0] < column {
+		p.without = p.without[1:]
+	}
+	if len(p.without) > 0 && p.without[0] == column {
+		return true
+	}
+	if !p.limited {
+		return false
+	}
+	for len(p.only) > 0 && p.only[0] < column {
+		p.only = p.only[1:]
+	}
+	return len(p.only) == 0 || p.only[0] != column
 }
 
 // put takes a candidate that belongs in the list, and returns the score that
@@ -88,34 +124,46 @@ const (
 // time; only a tile that has a score above one of its users' worst so far is
 // looked at, item by item. Items come in ascending order, so that an equal
 // score never displaces one that is listed.
-func (s *set) ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, seen naive.Sparse, k int, pause func()) int {
+func (s *set) ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k int, pause func()) int {
 	n := users.Rows
 	if rows != nil {
 		n = len(rows)
 	}
 	k = min(k, items.Rows)
-	dst.Offsets[0] = 0
-	written := 0
 	if n == 0 || k == 0 {
 		clear(dst.Offsets)
 		return 0
 	}
+	if few(mask.Only, n, items.Rows) {
+		return s.scoreFew(dst, users, rows, items, mask, k, pause)
+	}
+	return s.scoreAll(dst, users, rows, items, nil, mask, k, pause)
+}
+
+// scoreAll is ScoreTopK where item j has the number ids[j], in ascending order;
+// no ids stand for j itself.
+func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, ids []uint32, mask naive.Mask, k int, pause func()) int {
+	n := users.Rows
+	if rows != nil {
+		n = len(rows)
+	}
+	dst.Offsets[0] = 0
+	written := 0
 	slab := min(roundUp(n, s.tall), slabUsers, max(roundUp((32<<20)/(4*users.Cols), s.tall)-s.tall, s.tall))
 	w := s.scorer(users.Cols, slab, k, pause)
+	w.ids = ids
 	for from := 0; from < n; from += slab {
 		count := min(slab, n-from)
 		for t := range w.lists {
 			l := &w.lists[t]
-			l.n, l.seen = 0, nil
+			l.n, l.mask = 0, passed{}
 			w.floor[t] = float32(math.Inf(1)) // padding never has a hit
 			if t >= count {
 				continue
 			}
 			w.floor[t] = float32(math.Inf(-1))
 			u := from + t
-			if seen.Rows > 0 {
-				l.seen = seen.Row(u)
-			}
+			l.mask = passing(&mask, u)
 			if rows != nil {
 				u = int(rows[u])
 			}
@@ -127,14 +175,21 @@ func (s *set) ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, ite
 		}
 		for t := range count {
 			h := w.lists[t].heap[:w.lists[t].n]
-			slices.Sort(h)
-			for i := len(h) - 1; i >= 0; i-- {
-				dst.Value[written], dst.Index[written] = unkey(h[i])
-				written++
-			}
-			dst.Offsets[from+t+1] = uint64(written)
+			written = list(dst, from+t, h, written)
 		}
 	}
+	return written
+}
+
+// list sorts keys and writes them as list r, from entry written on; returned is
+// the number of entries then.
+func list(dst naive.Sparse, r int, keys []uint64, written int) int {
+	slices.Sort(keys)
+	for i := len(keys) - 1; i >= 0; i-- {
+		dst.Value[written], dst.Index[written] = unkey(keys[i])
+		written++
+	}
+	dst.Offsets[r+1] = uint64(written)
 	return written
 }
 
@@ -152,6 +207,7 @@ func pack(panel, row []float32, i, height int) {
 type scorer struct {
 	s      *set
 	f      int
+	ids    []uint32  // of items; nil where they are their places
 	panels int       // of items in a block
 	users  []float32 // panels of tall users
 	items  []float32 // panels of wide items
@@ -211,13 +267,13 @@ func (w *scorer) take(g, j, end int) {
 			if !(score > w.floor[g+i]) {
 				continue
 			}
-			for len(l.seen) > 0 && int(l.seen[0]) < item {
-				l.seen = l.seen[1:]
+			id := uint32(item)
+			if w.ids != nil {
+				id = w.ids[item]
 			}
-			if len(l.seen) > 0 && int(l.seen[0]) == item {
-				continue
+			if !l.mask.out(id) {
+				w.floor[g+i] = l.put(key(score, id))
 			}
-			w.floor[g+i] = l.put(key(score, uint32(item)))
 		}
 	}
 }

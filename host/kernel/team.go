@@ -116,6 +116,15 @@ func shareLists(dst naive.Sparse, rows, k, threads, runs int, pause func(), do f
 	return n
 }
 
+// maskOf is a mask for the lists [from, to).
+func maskOf(m naive.Mask, from, to int) naive.Mask {
+	m.Without = rowsOf(m.Without, from, to)
+	if m.Only.Rows > 1 {
+		m.Only = rowsOf(m.Only, from, to)
+	}
+	return m
+}
+
 // rowsOf is rows [from, to) of a matrix that may have none.
 func rowsOf(m naive.Sparse, from, to int) naive.Sparse {
 	if m.Rows == 0 {

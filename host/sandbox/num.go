@@ -35,8 +35,8 @@ func init() {
 	function(abi.FnGram, "pp", "", numGram)
 	function(abi.FnGather, "pplp", "", numGather)
 	function(abi.FnProductRows, "ppp", "", numProductRows)
-	function(abi.FnProductTopK, "ppplpppflppp", "l", numProductTopK)
-	function(abi.FnScoreTopK, "plppplppp", "l", numScoreTopK)
+	function(abi.FnProductTopK, "pppplpppflppp", "l", numProductTopK)
+	function(abi.FnScoreTopK, "plpppplppp", "l", numScoreTopK)
 	function(abi.FnRidgeCG, "pppppffffi", "", numRidgeCG)
 	function(abi.FnRidgeCholesky, "pppppffff", "l", numRidgeCholesky)
 	function(abi.FnBPR, "ppplplplffill", "l", numBPR)
@@ -168,9 +168,9 @@ func (a *args) chain(x, y naive.Sparse) {
 }
 
 func numProductTopK(a *args) uint64 {
-	p := naive.Product{A: a.sparse("a"), B: a.sparse("b"), Without: a.optional("without")}
+	p := naive.Product{A: a.sparse("a"), B: a.sparse("b")}
 	a.chain(p.A, p.B)
-	a.without(p.Without, p.A.Rows, p.B.Cols)
+	p.Mask = a.mask(p.A.Rows, p.B.Cols)
 	diagonal := int64(a.next())
 	if diagonal < -1 || diagonal > most {
 		a.c.fail("%s: diagonal %d", a.name, diagonal)
@@ -198,14 +198,17 @@ func numScoreTopK(a *args) uint64 {
 	} else if n != uint64(users.Rows) {
 		a.c.fail("%s: %d rows of users without their numbers, which has %d", a.name, n, users.Rows)
 	}
-	items, seen := a.matrix("items"), a.optional("seen")
+	items := a.matrix("items")
+	mask := a.mask(int(n), items.Rows)
 	if users.Cols != items.Cols {
 		a.c.fail("%s: users have %d columns and items %d", a.name, users.Cols, items.Cols)
 	}
-	a.without(seen, int(n), items.Rows)
-	a.ascending("seen", seen)
+	a.ascending("without", mask.Without)
+	if mask.Only.Rows == 1 { // the kernel puts these items together
+		a.scratch(4 * uint64(len(mask.Only.Index)) * uint64(items.Cols))
+	}
 	return a.lists(int(n), func(dst naive.Sparse, k int) int {
-		return kernel.ScoreTopK(dst, users, rows, items, seen, k, a.c.threads, a.c.pause)
+		return kernel.ScoreTopK(dst, users, rows, items, mask, k, a.c.threads, a.c.pause)
 	})
 }
 

@@ -107,7 +107,7 @@ func TestNumCallsKernels(t *testing.T) {
 	}
 	must(0, second(c.try("transpose", inInput, 0x400, 0x500, 0)))
 	items := put(c, 0x1400, 8, 4, 0, int64(mem), 0x400, mem, 0x500, ones, 0, 16)
-	n := must(c.try("product_topk", inInput, items, 0, 0, 0, 0, 0, 0, 2, 0x2000, 0x2100, 0x2200))
+	n := must(c.try("product_topk", inInput, items, 0, 0, 0, 0, 0, 0, 0, 2, 0x2000, 0x2100, 0x2200))
 	tr := naive.Sparse{Rows: 8, Cols: 4, Offsets: make([]uint64, 9), Index: make([]uint32, 16)}
 	naive.Transpose(tr, m)
 	want := naive.Sparse{Offsets: make([]uint64, 5), Index: make([]uint32, 8), Value: make([]float32, 8)}
@@ -168,29 +168,49 @@ func TestNumRefuses(t *testing.T) {
 		}, "dst overlaps m"},
 		{"product_topk", func(c *call) stack {
 			s := sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{s, s, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
+			return stack{s, s, 0, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
 		}, "a has 8 columns and b 4 rows"},
 		{"product_topk", func(c *call) stack {
 			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
 			b := sparse(c, 4, 1<<30, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{a, b, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
+			return stack{a, b, 0, 0, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
 		}, "to work in, beside 1MiB of memory: of its limit of 116MiB"},
 		{"product_topk", func(c *call) stack {
 			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
 			b := sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{a, b, 0, minus(1), 0, 0, 0, 0, 1<<31 - 1, 0x6000, 0x7000, 0x8000}
+			return stack{a, b, 0, 0, minus(1), 0, 0, 0, 0, 1<<31 - 1, 0x6000, 0x7000, 0x8000}
 		}, "lie outside"},
 		{"score_topk", func(c *call) stack {
 			u, v := put(c, 0x100, int64(mem), 0x200, 4, 2), put(c, 0x140, int64(mem), 0x200, 4, 3)
-			return stack{u, 4, 0, v, 0, 1, 0x6000, 0x7000, 0x8000}
+			return stack{u, 4, 0, v, 0, 0, 1, 0x6000, 0x7000, 0x8000}
 		}, "users have 2 columns and items 3"},
 		{"score_topk", func(c *call) stack {
 			u := put(c, 0x100, int64(mem), 0x200, 4, 2)
 			put(c, 0x5000, uint64(0), 2, 2, 2, 2)
 			put(c, 0x5100, uint32(3), 1)
 			s := sparse(c, 4, 4, 0, mem, 0x5000, mem, 0x5100, ones, 0, 2)
-			return stack{u, 4, 0, u, s, 1, 0x6000, 0x7000, 0x8000}
-		}, "row 0 of seen is not in ascending order"},
+			return stack{u, 4, 0, u, s, 0, 1, 0x6000, 0x7000, 0x8000}
+		}, "row 0 of without is not in ascending order"},
+		{"score_topk", func(c *call) stack {
+			u := put(c, 0x100, int64(mem), 0x200, 4, 2)
+			put(c, 0x5000, uint64(0), 2, 2, 2, 2)
+			put(c, 0x5100, uint32(3), 3)
+			s := sparse(c, 4, 4, 0, mem, 0x5000, mem, 0x5100, ones, 0, 2)
+			return stack{u, 4, 0, u, 0, s, 1, 0x6000, 0x7000, 0x8000}
+		}, "row 0 of only is not in ascending order"},
+		{"score_topk", func(c *call) stack {
+			u := put(c, 0x100, int64(mem), 0x200, 4, 2)
+			put(c, 0x5000, uint64(0), 2, 2)
+			put(c, 0x5100, uint32(1), 3)
+			s := sparse(c, 2, 4, 0, mem, 0x5000, mem, 0x5100, ones, 0, 2)
+			return stack{u, 4, 0, u, 0, s, 1, 0x6000, 0x7000, 0x8000}
+		}, "2 x 4 entries to let into 4 x 4"},
+		{"product_topk", func(c *call) stack {
+			a := put(c, 0x4100, int64(4), 4, 0, mem, 0x5000, 0, 0, ones, 0, 0)
+			b := sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16)
+			only := put(c, 0x4200, int64(1), 9, 0, mem, 0x5000, 0, 0, ones, 0, 0)
+			return stack{a, b, 0, only, minus(1), 0, 0, 0, 0, 2, 0x6000, 0x7000, 0x8000}
+		}, "1 x 9 entries to let into 4 x 8"},
 		{"ridge_cg", func(c *call) stack {
 			f := put(c, 0x100, int64(mem), 0x200, 7, 2)
 			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, 3}

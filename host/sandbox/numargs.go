@@ -210,19 +210,29 @@ func (a *args) learn(w []int64) {
 	}
 }
 
-// without checks the shape of a matrix of columns to leave out.
-func (a *args) without(m naive.Sparse, rows, cols int) {
-	if m.Rows != 0 && (m.Rows != rows || m.Cols > cols) {
-		a.c.fail("%s: %d x %d entries to leave out of %d x %d", a.name, m.Rows, m.Cols, rows, cols)
+// mask reads the matrices of a mask for so many lists of columns below cols.
+func (a *args) mask(lists, cols int) naive.Mask {
+	m := naive.Mask{Without: a.optional("without"), Only: a.optional("only")}
+	if w := m.Without; w.Rows != 0 && (w.Rows != lists || w.Cols > cols) {
+		a.c.fail("%s: %d x %d entries to leave out of %d x %d", a.name, w.Rows, w.Cols, lists, cols)
 	}
+	if o := m.Only; o.Rows > 1 && o.Rows != lists || o.Cols > cols {
+		a.c.fail("%s: %d x %d entries to let into %d x %d", a.name, o.Rows, o.Cols, lists, cols)
+	}
+	a.rising("only", m.Only, 1)
+	return m
 }
 
-func (a *args) ascending(what string, m naive.Sparse) {
+func (a *args) ascending(what string, m naive.Sparse) { a.rising(what, m, 0) }
+
+// rising checks that each entry of a row is at least step more than the one
+// before it.
+func (a *args) rising(what string, m naive.Sparse, step uint64) {
 	done := 0
 	for r := range m.Rows {
 		row := m.Row(r)
 		for i := 1; i < len(row); i++ {
-			if row[i] < row[i-1] {
+			if uint64(row[i]) < uint64(row[i-1])+step {
 				a.c.fail("%s: row %d of %s is not in ascending order", a.name, r, what)
 			}
 		}

@@ -11,7 +11,7 @@ func init() {
 	function(abi.FnInverse, "pl", "l", numInverse)
 	function(abi.FnSparseGram, "pp", "", numSparseGram)
 	function(abi.FnDivideColumns, "pllp", "", numDivideColumns)
-	function(abi.FnRowsTopK, "ppplppp", "l", numRowsTopK)
+	function(abi.FnRowsTopK, "pppplppp", "l", numRowsTopK)
 }
 
 func numGemm(a *args) uint64 {
@@ -53,14 +53,14 @@ func numDivideColumns(a *args) uint64 {
 }
 
 func numRowsTopK(a *args) uint64 {
-	x, w, seen := a.sparse("x"), a.matrix("w"), a.optional("seen")
+	x, w := a.sparse("x"), a.matrix("w")
+	mask := a.mask(x.Rows, w.Cols)
 	if x.Cols > w.Rows {
 		a.c.fail("%s: x has %d columns and w %d rows", a.name, x.Cols, w.Rows)
 	}
-	a.without(seen, x.Rows, w.Cols)
-	a.ascending("seen", seen)
+	a.ascending("without", mask.Without)
 	threads := a.threads(uint64(kernel.RowsTopKScratch(w.Rows)))
 	return a.lists(x.Rows, func(dst naive.Sparse, k int) int {
-		return kernel.RowsTopK(dst, x, w, seen, k, threads, a.c.pause)
+		return kernel.RowsTopK(dst, x, w, mask, k, threads, a.c.pause)
 	})
 }

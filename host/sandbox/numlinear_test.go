@@ -40,19 +40,19 @@ func TestNumLinearRefuses(t *testing.T) {
 		{"divide_columns", func(c *call) stack { return stack{0x100, 1, 1 << 40, 0x120} }, "columns 1099511627776 is not from 0"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{x, matrix(c, 0x100, 7, 9), 0, 2, 0x6000, 0x7000, 0x8000}
+			return stack{x, matrix(c, 0x100, 7, 9), 0, 0, 2, 0x6000, 0x7000, 0x8000}
 		}, "x has 8 columns and w 7 rows"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{x, matrix(c, 0x100, 8, 7), x, 2, 0x6000, 0x7000, 0x8000}
+			return stack{x, matrix(c, 0x100, 8, 7), x, 0, 2, 0x6000, 0x7000, 0x8000}
 		}, "entries to leave out of 4 x 7"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{x, matrix(c, 0x100, 100_000, 1), 0, 2, 0x6000, 0x7000, 0x8000}
+			return stack{x, matrix(c, 0x100, 100_000, 1), 0, 0, 2, 0x6000, 0x7000, 0x8000}
 		}, "to work in, beside 1MiB of memory"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{x, matrix(c, 0x100, 8, 9), 0, 2, 0x6000, 0x200, 0x8000}
+			return stack{x, matrix(c, 0x100, 8, 9), 0, 0, 2, 0x6000, 0x200, 0x8000}
 		}, "index overlaps w"},
 	} {
 		for _, threads := range []int{0, 1, 2} {

@@ -65,12 +65,7 @@ func score(t *guest.Task) {
 	b, profiles := t.Matrix("weights.weight"), t.Sparse("targets", "item", "value", t.Items())
 	own, lists := t.U64("targets.offsets"), t.Recommendations()
 	t.Blocks(2040, func(first, rows int) {
-		x := profiles.Slice(first, rows)
-		var seen num.Sparse
-		if !t.KeepSeen() {
-			seen = x
-		}
-		l := num.RowsTopK(x, b, seen, t.Top())
+		l := num.RowsTopK(profiles.Slice(first, rows), b, t.Mask(first, rows), t.Top())
 		for r := range rows {
 			from, to := l.Offsets[r], l.Offsets[r+1]
 			if own[first+r] == own[first+r+1] {

@@ -32,6 +32,10 @@ func count(t *guest.Task) {
 }
 
 func recommend(t *guest.Task) {
+	if t.HasCandidates() {
+		choose(t)
+		return
+	}
 	score, profiles, lists := t.F32("counts.score"), t.Entries("targets", "item", ""), t.Recommendations()
 	ranking := guest.Ranking(score)
 	for row := range t.Rows {
@@ -48,4 +52,17 @@ func recommend(t *guest.Task) {
 		}
 		lists.Add(items, scores)
 	}
+}
+
+// choose is recommend where lists may hold some items only: a score is the
+// product of the factors 1 and the item's.
+func choose(t *guest.Task) {
+	scores, lists := num.Dense(t.F32("counts.score"), 1), t.Recommendations()
+	t.Blocks(1024, func(first, rows int) {
+		ones := make([]float32, rows)
+		for i := range ones {
+			ones[i] = 1
+		}
+		lists.AddAll(num.ScoreTopK(num.Dense(ones, 1), nil, scores, t.Mask(first, rows), t.Top()))
+	})
 }

@@ -35,32 +35,26 @@ func Gather(dst []float32, m Matrix, rows []uint32) {
 //
 //	s = 0; for f in 0..Cols: s += users[f] * items[j][f]
 //
-// Items in row t of seen, which are in ascending order, are left out, where
-// seen has rows. Scores of -Inf and those that are not a number are never listed.
-func ScoreTopK(dst Sparse, users Matrix, rows []uint32, items Matrix, seen Sparse, k int) int {
+// Items that the mask leaves out of row t, in ascending order in both its
+// matrices, are not listed, nor are scores of -Inf or that are not a number.
+func ScoreTopK(dst Sparse, users Matrix, rows []uint32, items Matrix, mask Mask, k int) int {
 	count := users.Rows
 	if rows != nil {
 		count = len(rows)
 	}
 	n := 0
 	dst.Offsets[0] = 0
-	found := make([]Pair, 0, items.Rows)
+	found, out := make([]Pair, 0, items.Rows), make([]bool, items.Rows)
 	for t := range count {
 		u := t
 		if rows != nil {
 			u = int(rows[t])
 		}
-		var without []uint32
-		if seen.Rows > 0 {
-			without = seen.Row(t)
-		}
+		mask.Out(out, t)
 		found = found[:0]
 		x := users.Row(u)
 		for j := range items.Rows {
-			for len(without) > 0 && int(without[0]) < j {
-				without = without[1:]
-			}
-			if len(without) > 0 && int(without[0]) == j {
+			if out[j] {
 				continue
 			}
 			var s float32

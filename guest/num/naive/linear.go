@@ -113,12 +113,12 @@ func DivideColumns(x, by []float32) {
 //
 //	s[j] += value[e] * w[index[e]][j]
 //
-// starting from 0. What is left out (seen), what is never listed and the order
+// starting from 0. What the mask leaves out, what is never listed and the order
 // of lists are those of ScoreTopK.
-func RowsTopK(dst Sparse, x Sparse, w Matrix, seen Sparse, k int) int {
+func RowsTopK(dst Sparse, x Sparse, w Matrix, mask Mask, k int) int {
 	n := 0
 	dst.Offsets[0] = 0
-	s := make([]float32, w.Cols)
+	s, out := make([]float32, w.Cols), make([]bool, w.Cols)
 	found := make([]Pair, 0, w.Cols)
 	for r := range x.Rows {
 		clear(s)
@@ -126,14 +126,10 @@ func RowsTopK(dst Sparse, x Sparse, w Matrix, seen Sparse, k int) int {
 		for e := a; e < b; e++ {
 			axpy(x.At(e), w.Row(int(x.Index[e])), s)
 		}
-		if seen.Rows > 0 {
-			for _, j := range seen.Row(r) {
-				s[j] = float32(math.Inf(-1))
-			}
-		}
+		mask.Out(out, r)
 		found = found[:0]
 		for j, v := range s {
-			if v > float32(math.Inf(-1)) {
+			if !out[j] && v > float32(math.Inf(-1)) {
 				found = append(found, Pair{v, uint32(j)})
 			}
 		}

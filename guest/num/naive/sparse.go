@@ -89,9 +89,9 @@ type Product struct {
 	Alpha, Beta []float32 // one a row of A
 	Gamma       float32
 
-	// Row r leaves out the columns of row r of Without, in any order, where it
-	// has rows (as many as A), and the column Diagonal+r where OffDiagonal is set.
-	Without     Sparse
+	// Row r leaves out what the mask leaves out, and the column Diagonal+r where
+	// OffDiagonal is set.
+	Mask
 	OffDiagonal bool
 	Diagonal    int
 }
@@ -130,22 +130,18 @@ func (p *Product) Score(x float32, r, j int) float32 {
 // Index and Value for k of them a row. It is filled from Offsets[0] = 0 without
 // gaps; returned is the number of entries.
 func ProductTopK(dst Sparse, p Product, k int) int {
-	acc := make([]float32, p.B.Cols)
+	acc, out := make([]float32, p.B.Cols), make([]bool, p.B.Cols)
 	n := 0
 	dst.Offsets[0] = 0
 	for r := range p.A.Rows {
 		p.Accumulate(acc, r)
-		if p.Without.Rows > 0 {
-			for _, j := range p.Without.Row(r) {
-				acc[j] = 0
-			}
-		}
+		p.Out(out, r)
 		if j := p.Diagonal + r; p.OffDiagonal && j < len(acc) {
-			acc[j] = 0
+			out[j] = true
 		}
 		var found []Pair
 		for j, x := range acc {
-			if x == 0 || x != x {
+			if out[j] || x == 0 || x != x {
 				continue
 			}
 			if s := p.Score(x, r, j); s == s && s != 0 {

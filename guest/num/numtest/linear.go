@@ -39,8 +39,8 @@ func LinearBits(y num.Matrix, m num.Sparse) (bits []uint32) {
 	num.DivideColumns(gram, by)
 	floats(gram)
 	part := m.Slice(3, m.Rows-5)
-	lists(num.RowsTopK(part, num.Dense(gram, n), part, 5))
-	lists(num.RowsTopK(m.Binary(), y, num.Sparse{}, 3))
+	lists(num.RowsTopK(part, num.Dense(gram, n), num.Mask{Without: part}, 5))
+	lists(num.RowsTopK(m.Binary(), y, num.Mask{}, 3))
 	gram[0] = -1
 	bits = append(bits, uint32(num.Inverse(gram, n)))
 	return bits

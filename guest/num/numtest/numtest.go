@@ -73,7 +73,7 @@ func Bits(y num.Matrix, m num.Sparse) (bits []uint32) {
 	}
 	near := num.ProductTopK(num.Product{A: part, B: t, Norms: norms, Alpha: ones, Beta: ones, Gamma: 0.25, OffDiagonal: true, Diagonal: 3}, 6)
 	lists(near)
-	lists(num.ProductTopK(num.Product{A: near.Sparse(m.Rows), B: m.Binary(), Without: part}, 9))
+	lists(num.ProductTopK(num.Product{A: near.Sparse(m.Rows), B: m.Binary(), Mask: num.Mask{Without: part}}, 9))
 	dense := make([]float32, part.Rows*t.Cols)
 	num.ProductRows(dense, part, t)
 	floats(dense...)
@@ -89,10 +89,10 @@ func Bits(y num.Matrix, m num.Sparse) (bits []uint32) {
 	u := make([]float32, part.Rows*Factors)
 	num.RidgeCG(u, r, 3)
 	floats(u...)
-	lists(num.ScoreTopK(num.Dense(u, Factors), nil, y, part, 5))
+	lists(num.ScoreTopK(num.Dense(u, Factors), nil, y, num.Mask{Without: part}, 5))
 	bits = append(bits, uint32(num.RidgeCholesky(u, r)))
 	floats(u...)
-	lists(num.ScoreTopK(y, []uint32{4, 4, 1}, y.Slice(2, y.Rows-2), num.Sparse{}, 7))
+	lists(num.ScoreTopK(y, []uint32{4, 4, 1}, y.Slice(2, y.Rows-2), num.Mask{}, 7))
 	bits = append(bits, pairwise(m, floats))
 	bits = append(bits, subspace(y, part, g, u, floats))
 	return bits
