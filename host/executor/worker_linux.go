@@ -50,7 +50,7 @@ func worker() error {
 	if hello.Kind != msgHello || file == nil {
 		return errLies
 	}
-	w := &workerState{open: map[digest.Digest]*sandbox.Array{}}
+	w := &workerState{host: hostFD, open: map[digest.Digest]*sandbox.Array{}}
 	walls, err := w.start(hello, file)
 	if err != nil {
 		var stale *sandbox.StaleCache
@@ -105,6 +105,7 @@ func failure(err error, stale bool) *message {
 
 // workerState is what a worker keeps between calls: nothing of any guest.
 type workerState struct {
+	host   int // its end of the socket pair
 	module *sandbox.Module
 	limits task.Limits
 	open   map[digest.Digest]*sandbox.Array
@@ -151,14 +152,17 @@ func (w *workerState) start(hello *message, file *os.File) (walls []string, err 
 
 func (w *workerState) serve(m *message, file *os.File) error {
 	ctx := context.Background()
+	if (file != nil) != (m.Kind == msgArray) {
+		return errLies
+	}
 	switch m.Kind {
 	case msgArray:
-		if file == nil {
-			return errLies
-		}
 		a, err := sandbox.OpenArray(file, m.Meta)
 		if err != nil {
 			return err
+		}
+		if old := w.open[m.Meta.Digest]; old != nil {
+			old.Close()
 		}
 		w.open[m.Meta.Digest] = a
 		return nil
@@ -171,14 +175,14 @@ func (w *workerState) serve(m *message, file *os.File) error {
 			b, err = w.module.Plan(ctx, m.Config)
 		}
 		if err != nil {
-			return send(hostFD, failure(err, false), nil)
+			return send(w.host, failure(err, false), nil)
 		}
-		return send(hostFD, &message{Kind: msgDone, Emitted: b}, nil)
+		return send(w.host, &message{Kind: msgDone, Emitted: b}, nil)
 	case msgRun:
 		return w.run(ctx, m)
 	case msgDrill:
 		if w.drill {
-			return send(hostFD, play(m.Name, m.Second), nil)
+			return send(w.host, play(m.Name, m.Second), nil)
 		}
 	}
 	return errLies
@@ -210,7 +214,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	for _, o := range m.Outputs {
 		f, err := newMemfd("output")
 		if err != nil {
-			return send(hostFD, failure(err, false), nil)
+			return send(w.host, failure(err, false), nil)
 		}
 		outs = append(outs, f)
 		call.Outputs = append(call.Outputs, sandbox.Output(o))
@@ -219,7 +223,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	opening := time.Since(start)
 	r, err := w.module.Run(ctx, call)
 	if err != nil {
-		return send(hostFD, failure(err, false), nil)
+		return send(w.host, failure(err, false), nil)
 	}
 	start = time.Now()
 	for i, f := range outs {
@@ -228,7 +232,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 			err = seal(f)
 		}
 		if err == nil {
-			err = send(hostFD, &message{Kind: msgOutput, Output: i, Size: fi.Size()}, f)
+			err = send(w.host, &message{Kind: msgOutput, Output: i, Size: fi.Size()}, f)
 		}
 		if err != nil {
 			return err
@@ -236,5 +240,5 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	}
 	s := task.Stats(r.Stats)
 	s.Host += opening + time.Since(start)
-	return send(hostFD, &message{Kind: msgDone, Log: r.Log, Stats: s}, nil)
+	return send(w.host, &message{Kind: msgDone, Log: r.Log, Stats: s}, nil)
 }
