@@ -10,7 +10,6 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
-	"rechost/host/task"
 )
 
 // matrix is the frames of a host with 5 users, 3 items and 7 interactions.
@@ -358,41 +357,6 @@ func TestCheckPartsRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(good))
-	f.Add([]byte(`{"steps":[{"repeat":{"times":1,"steps":[]}}]}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := Parse(b)
-		if err != nil {
-			return
-		}
-		e, s, offsets := matrix()
-		if p.Check(e, s) != nil {
-			return
-		}
-		// What was accepted can be unrolled, stage by stage.
-		src := Source{Offsets: func(m array.Meta) ([]uint64, error) {
-			if off, ok := offsets[m.Digest]; ok {
-				return off, nil
-			}
-			return make([]uint64, m.Rows), nil
-		}}
-		for i := range p.Stages {
-			turn, err := p.Unroll(i, 0, e, s, src)
-			if err != nil {
-				if len(p.Steps) == len(p.Stages) {
-					t.Fatalf("stage %d: %v", i, err)
-				}
-				return
-			}
-			for k, b := range turn.Makes {
-				e[p.Stages[i].Outputs[k].Frame] = b
-			}
-			var _ []task.Task = turn.Tasks
-		}
-	})
 }
 
 // Frames that change their rows from turn to turn can fit in the first two

@@ -18,7 +18,7 @@ import (
 	"rechost/host/table"
 )
 
-func save(t *testing.T, name string, cols []table.Column, vs ...table.Vector) string {
+func save(t testing.TB, name string, cols []table.Column, vs ...table.Vector) string {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := table.NewWriter(&b, cols, 1)
@@ -38,7 +38,7 @@ func save(t *testing.T, name string, cols []table.Column, vs ...table.Vector) st
 }
 
 // data is three users and five items; u%d has seen item 0.
-func data(t *testing.T, ids bool) (string, *matrix.Matrix) {
+func data(t testing.TB, ids bool) (string, *matrix.Matrix) {
 	t.Helper()
 	user, item := table.BytesVector("ann", "bob", "c%d", "ann", "bob", "c%d", "ann"), table.IntVector([]int64{10, 10, 10, 20, 30, 40, 50})
 	ut, it := table.TypeString, table.Type{Physical: table.Int32, Logical: table.Integer, Bits: 16}

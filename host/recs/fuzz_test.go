@@ -1,0 +1,79 @@
+package recs
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"testing"
+
+	"rechost/host/fault"
+)
+
+// FuzzCheck: lists that a module made are refused in the module's name, or are
+// what they must be by the plainest reading of the rules.
+func FuzzCheck(f *testing.F) {
+	pack := func(l Lists) (offsets, entries []byte) {
+		for _, x := range l.Offsets {
+			offsets = append(offsets, byte(x))
+		}
+		for i, x := range l.Items {
+			entries = append(entries, byte(x))
+			entries = binary.LittleEndian.AppendUint32(entries, math.Float32bits(l.Scores[i]))
+		}
+		return offsets, entries
+	}
+	offsets, entries := pack(good())
+	f.Add(offsets, entries, uint8(2), false)
+	f.Add([]byte{0, 0, 1, 1}, []byte{0, 0, 0, 0x80, 0xff}, uint8(1), true)
+	f.Add([]byte{0, 255, 2, 2}, entries, uint8(9), true)
+	_, m := data(f, false)
+	seen := map[[2]uint32]bool{}
+	for u := range m.ByUser.Rows() {
+		row, _ := m.ByUser.Row(u)
+		for _, i := range row {
+			seen[[2]uint32{uint32(u), i}] = true
+		}
+	}
+	f.Fuzz(func(t *testing.T, offsets, entries []byte, top uint8, keep bool) {
+		l := Lists{Users: []uint32{0, 1, 2}}
+		for _, x := range offsets {
+			if x > 250 {
+				l.Offsets = append(l.Offsets, math.MaxUint64-uint64(255-x))
+				continue
+			}
+			l.Offsets = append(l.Offsets, uint64(x))
+		}
+		for ; len(entries) >= 5; entries = entries[5:] {
+			item := uint32(entries[0])
+			if item > 250 {
+				item += math.MaxUint32 - 255
+			}
+			l.Items = append(l.Items, item)
+			l.Scores = append(l.Scores, math.Float32frombits(binary.LittleEndian.Uint32(entries[1:])))
+		}
+		if err := Check(l, m, Rules{Top: int(top), KeepSeen: keep}); err != nil {
+			if s := err.Error(); fault.CodeOf(err) != fault.Module || fault.Clean(s, len(s)) != s {
+				t.Errorf("code %d: %v", fault.CodeOf(err), err)
+			}
+			return
+		}
+		if l.Offsets[0] != 0 || l.Offsets[3] != uint64(len(l.Items)) {
+			t.Fatalf("offsets %v of %d entries", l.Offsets, len(l.Items))
+		}
+		for u := range uint32(3) {
+			a, b := l.Offsets[u], l.Offsets[u+1]
+			if b < a || b-a > uint64(top) {
+				t.Fatalf("offsets %v, at most %d each", l.Offsets, top)
+			}
+			for e := a; e < b; e++ {
+				i, s := l.Items[e], l.Scores[e]
+				if i >= 5 || !(math.Abs(float64(s)) <= math.MaxFloat32) || !keep && seen[[2]uint32{u, i}] || slices.Contains(l.Items[a:e], i) {
+					t.Errorf("user %d is recommended item %d for %v: %v", u, i, s, l)
+				}
+				if e > a && (s > l.Scores[e-1] || s == l.Scores[e-1] && i < l.Items[e-1]) {
+					t.Errorf("not in order: %v", l)
+				}
+			}
+		}
+	})
+}
