@@ -65,4 +65,10 @@ type Options struct {
 	// RequireIsolation refuses to run a guest where one of the walls of a
 	// worker process cannot be had.
 	RequireIsolation bool
+
+	// Failed, if not nil, is told of every task that failed by its own doing
+	// (fault.Module, fault.Limit), or whose worker somebody kept killing, while
+	// Run is under way, from several goroutines. Not of tasks that were stopped,
+	// or whose inputs could not be had.
+	Failed func(t *task.Task, d task.Diagnosis, err error)
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,8 +114,13 @@ func both(t *testing.T, workers int, limits task.Limits, arrays Arrays, f func(t
 
 func newExecutor(t testing.TB, kind string, workers int, limits task.Limits, arrays Arrays) Executor {
 	t.Helper()
-	o := Options{Module: goGuest(t), Name: "guest.wasm", Arrays: arrays, Workers: workers, Limits: limits,
-		Cache: filepath.Join(codeCache(), kind)}
+	return executorWith(t, kind, Options{Arrays: arrays, Workers: workers, Limits: limits})
+}
+
+// executorWith makes an executor of the test guest.
+func executorWith(t testing.TB, kind string, o Options) Executor {
+	t.Helper()
+	o.Module, o.Name, o.Cache = goGuest(t), "guest.wasm", filepath.Join(codeCache(), kind)
 	var e Executor
 	var err error
 	if kind == "goroutines" {
@@ -262,6 +268,56 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whoever asks is told of each task that failed, and where and after what it
+// did, but not of those that were only stopped.
+func TestFailedIsTold(t *testing.T) {
+	dir := folder(t.TempDir())
+	type told struct {
+		task.Diagnosis
+		shard int
+		err   error
+	}
+	var traces [][]string
+	for _, kind := range []string{"goroutines", "processes"} {
+		t.Run(kind, func(t *testing.T) {
+			var mu sync.Mutex
+			var all []told
+			e := executorWith(t, kind, Options{Arrays: dir, Workers: 2, Limits: testLimits, Failed: func(x *task.Task, d task.Diagnosis, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, told{d, x.Shard, err})
+			}})
+			one := func(stage int, n int, code fault.Code) told {
+				t.Helper()
+				all = nil
+				wantFault(t, e.Run(context.Background(), tasksOf(t, stage, n, nil, 10), drop), code)
+				if len(all) == 0 || fault.CodeOf(all[0].err) != code {
+					t.Fatalf("told %+v", all)
+				}
+				return all[0]
+			}
+			if x := one(stagePanic, 1, fault.Module); !strings.Contains(strings.Join(x.Trace, "\n"), ") i32 at 0x") || x.Stats.Memory == 0 || x.Stats.Calls == 0 {
+				t.Errorf("told %+v", x)
+			} else {
+				traces = append(traces, x.Trace)
+			}
+			if x := one(stageLogFlood, 1, fault.Limit); len(x.Log) == 0 || x.Stats.LogBytes == 0 {
+				t.Errorf("told %d messages, %d bytes", len(x.Log), x.Stats.LogBytes)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			time.AfterFunc(100*time.Millisecond, cancel)
+			all = nil
+			if err := e.Run(ctx, tasksOf(t, stageLoop, 2, nil, 1), drop); fault.CodeOf(err) != fault.Interrupted || len(all) != 0 {
+				t.Errorf("%v; told of stopped tasks: %+v", err, all)
+			}
+		})
+	}
+	// The module's own numbers and places, whatever was added to it.
+	if len(traces) == 2 && !slices.Equal(traces[0], traces[1]) {
+		t.Errorf("%q\nin this process, elsewhere\n%q", traces[0], traces[1])
+	}
 }
 
 func TestScribble(t *testing.T) {

@@ -88,18 +88,21 @@ func (g *Goroutines) Run(ctx context.Context, tasks []task.Task, done func(int, 
 	}
 	return each(ctx, g.options.Workers, len(tasks), func(ctx context.Context, _, i int) (Result, error) {
 		t := &tasks[i]
-		r, err := g.task(ctx, m, t)
-		return r, at(g.options.Name, t.Place(), err)
+		r, d, err := g.task(ctx, m, t)
+		if err = at(g.options.Name, t.Place(), err); err != nil {
+			g.options.failed(t, d, err)
+		}
+		return r, err
 	}, done)
 }
 
-func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) (Result, error) {
+func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) (Result, task.Diagnosis, error) {
 	start := time.Now()
 	call := sandbox.Call{Index: t.Index, Config: t.Config, Seed: [32]byte(t.ID), Threads: g.options.threads(t)}
 	for _, in := range t.Inputs {
 		a, err := g.files.get(in.Array)
 		if err != nil {
-			return Result{}, err
+			return Result{}, task.Diagnosis{}, err
 		}
 		call.Inputs = append(call.Inputs, sandbox.Input{Name: in.Name, Array: a, First: in.First, Rows: in.Rows})
 	}
@@ -108,12 +111,12 @@ func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) 
 	}
 	opening := time.Since(start)
 	r, err := m.Run(ctx, call)
-	if err != nil {
-		return Result{}, err
-	}
 	s := task.Stats(r.Stats)
 	s.Host += opening
-	return Result{Data: r.Data, Log: r.Log, Stats: s}, nil
+	if err != nil {
+		return Result{}, task.Diagnosis{Trace: r.Trace, Log: r.Log, Stats: s}, err
+	}
+	return Result{Data: r.Data, Log: r.Log, Stats: s}, task.Diagnosis{}, nil
 }
 
 // Walls names what stands between the guest and the machine.

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -21,6 +22,20 @@ func (o Options) withDefaults() (Options, error) {
 	o.Limits = o.Limits.WithDefaults()
 	return o, nil
 }
+
+// failed tells of a task's failure, where somebody asked.
+func (o Options) failed(t *task.Task, d task.Diagnosis, err error) {
+	if o.Failed == nil {
+		return
+	}
+	if c := fault.CodeOf(err); c == fault.Module || c == fault.Limit || errors.Is(err, errKilled) {
+		o.Failed(t, d, err)
+	}
+}
+
+// errKilled is in the chain of a failure that is nobody's fault here: a worker
+// was killed from outside. A task is a pure function, so it can be tried again.
+var errKilled = errors.New("SIGKILL")
 
 // threads is how many threads one kernel of a task may use: those of all workers
 // where the task is alone in its stage, so that the others have nothing to do.

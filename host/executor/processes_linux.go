@@ -417,20 +417,26 @@ func (p *processes) at(place string, err error) error {
 func (p *processes) Run(ctx context.Context, tasks []task.Task, done func(int, Result) error) error {
 	return each(ctx, len(p.slots), len(tasks), func(ctx context.Context, i, k int) (r Result, err error) {
 		t := &tasks[k]
+		var d task.Diagnosis
 		for range 2 {
+			d = task.Diagnosis{}
 			err = p.with(ctx, i, func(w *workerProcess) error {
-				r, err = p.task(w, t)
+				r, err = p.task(w, t, &d)
 				return err
 			})
 			if !errors.Is(err, errKilled) || ctx.Err() != nil {
 				break
 			}
 		}
-		return r, p.at(t.Place(), err)
+		if err = p.at(t.Place(), err); err != nil {
+			p.options.failed(t, d, err)
+		}
+		return r, err
 	}, done)
 }
 
-func (p *processes) task(w *workerProcess, t *task.Task) (r Result, err error) {
+// task runs one task on a worker; of one that fails it may say more in d.
+func (p *processes) task(w *workerProcess, t *task.Task, d *task.Diagnosis) (r Result, err error) {
 	start := time.Now()
 	drop, err := w.arrays(t, p.options.Arrays)
 	if err != nil {
@@ -473,6 +479,7 @@ func (p *processes) task(w *workerProcess, t *task.Task) (r Result, err error) {
 			}
 			r.Data = append(r.Data, b)
 		case m.Kind == msgFailed && f == nil:
+			*d = task.Diagnosis{Trace: p.trace(m.Trace), Log: p.log(m.Log), Stats: m.Stats}
 			return r, &toldError{m.failed()}
 		case m.Kind == msgDone && f == nil && len(r.Data) == len(t.Outputs):
 			r.Stats, r.Log = m.Stats, p.log(m.Log)
@@ -505,6 +512,15 @@ func mapOutput(f *os.File, size, left int64, o task.Output) ([]byte, error) {
 		return []byte{}, nil
 	}
 	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+}
+
+// trace cleans and bounds what a worker says of where the guest was.
+func (p *processes) trace(lines []string) []string {
+	lines = slices.Clip(lines[:min(len(lines), 200)])
+	for i, s := range lines {
+		lines[i] = fault.Clean(s, 500)
+	}
+	return lines
 }
 
 // log cleans and bounds what a worker says that the guest said.

@@ -182,10 +182,6 @@ func (w *workerProcess) died(err error) error {
 	return fault.Mod("its worker process ended with status %d%s", state.ExitStatus(), said)
 }
 
-// errKilled is in the chain of a failure that is nobody's fault here: a task
-// is a pure function, so it can be tried again.
-var errKilled = errors.New("SIGKILL")
-
 // arrays hands the worker those of a task's inputs that it does not have, and
 // names those that it is to close.
 func (w *workerProcess) arrays(t *task.Task, where Arrays) (drop []digest.Digest, err error) {

@@ -66,11 +66,12 @@ type message struct {
 	Log     []string   `json:"log,omitempty"`
 	Emitted []byte     `json:"emitted,omitempty"`
 
-	// failed
+	// failed; of a task with Stats and Log
 	Code  fault.Code `json:"code,omitempty"`
 	Error string     `json:"error,omitempty"`
 	Hint  string     `json:"hint,omitempty"`
 	Stale bool       `json:"stale,omitempty"` // the compiled code was not in the cache
+	Trace []string   `json:"trace,omitempty"`
 }
 
 // The kinds of message.

@@ -223,7 +223,9 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	opening := time.Since(start)
 	r, err := w.module.Run(ctx, call)
 	if err != nil {
-		return send(w.host, failure(err, false), nil)
+		f := failure(err, false)
+		f.Trace, f.Log, f.Stats = r.Trace, r.Log, task.Stats(r.Stats)
+		return send(w.host, f, nil)
 	}
 	start = time.Now()
 	for i, f := range outs {

@@ -63,9 +63,10 @@ type call struct {
 	// dropped with the instance.
 	kernel any
 
-	failure    error // why the task ended, when a host function ended it
-	said       bool  // failure is the guest's own word
-	exited     bool  // failure is an exit of the guest
+	failure    error    // why the task ended, when a host function ended it
+	said       bool     // failure is the guest's own word
+	exited     bool     // failure is an exit of the guest
+	trace      []string // see Reply.Trace
 	calls      int64
 	outputLeft int64
 	deadline   time.Time // zero: none

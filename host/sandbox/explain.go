@@ -2,19 +2,22 @@ package sandbox
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"rechost/host/fault"
+	"rechost/host/sandbox/rewrite"
 )
 
 // explain makes the error of a guest call that did not return: whose fault,
 // what, and where.
 func (c *call) explain(err error) error {
-	what, frames := splitTrace(err.Error())
+	what, frames := c.splitTrace(err.Error())
 	if c.mem.denied > 0 && (c.failure == nil || c.exited) {
 		// Runtimes panic, exit or run into "unreachable" when they get no
 		// memory: the limit is why, whatever they say.
@@ -38,8 +41,9 @@ func (c *call) explain(err error) error {
 }
 
 // splitTrace takes wazero's error apart: what happened, and the names of the
-// functions that were active, innermost first.
-func splitTrace(s string) (what string, frames []string) {
+// functions that were active, innermost first. It keeps the lines about where
+// in c.trace.
+func (c *call) splitTrace(s string) (what string, frames []string) {
 	what, trace, _ := strings.Cut(s, "\nwasm stack trace:\n")
 	if n := strings.Index(what, "wasm error: "); n >= 0 {
 		what = what[n:] // without "module[…] function[…] failed: " before it
@@ -52,6 +56,7 @@ func splitTrace(s string) (what string, frames []string) {
 		}
 		if strings.HasPrefix(line, "\t\t") {
 			// A source position, from DWARF: "0x1f: /home/me/als.c:88:3 (inlined)".
+			c.trace = append(c.trace, "  "+fault.Clean(strings.TrimSpace(line), maxFrame))
 			if n := len(frames); n > 0 && !strings.Contains(frames[n-1], " (") {
 				if m := position.FindStringSubmatch(line); m != nil {
 					frames[n-1] += " (" + path.Base(m[1]) + ":" + m[2] + ")"
@@ -59,15 +64,79 @@ func splitTrace(s string) (what string, frames []string) {
 			}
 			continue
 		}
-		if n := strings.LastIndexByte(line, '('); n > 0 {
-			line = line[:n]
-		}
 		line = strings.TrimPrefix(strings.TrimSpace(line), ".")
-		if line != "" && !strings.HasPrefix(line, "...") {
-			frames = append(frames, line)
+		name, at := line, 0
+		if n := strings.LastIndexByte(line, '('); n > 0 {
+			name = line[:n]
+		}
+		if number, ok := strings.CutPrefix(name, "$"); ok {
+			name, at = c.module.original(number)
+			line = name + line[1+len(number):]
+		}
+		if at > 0 {
+			line += fmt.Sprintf(" at %#x", at)
+		}
+		if name != "" {
+			c.trace = append(c.trace, fault.Clean(line, maxFrame))
+		}
+		if name != "" && !strings.HasPrefix(name, "...") {
+			frames = append(frames, name)
 		}
 	}
 	return what, frames
+}
+
+// original is what the module itself calls the function of this number, which
+// the host's own imports may have moved, and where in the file its body begins.
+func (m *Module) original(number string) (name string, at int) {
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return "$" + number, 0
+	}
+	imported := 0
+	for _, i := range m.info.Imports {
+		if i.Kind == rewrite.Func {
+			imported++
+		}
+	}
+	if n >= imported {
+		if m.cooperative {
+			n--
+		}
+		if m.limits.Fuel > 0 {
+			n--
+		}
+	}
+	if n < imported || n-imported >= len(m.bodies) {
+		return fmt.Sprintf("$%d", n), 0
+	}
+	return fmt.Sprintf("$%d", n), m.bodies[n-imported]
+}
+
+// bodies finds where each function's body begins in a module that Check let
+// pass.
+func bodies(wasm []byte) (list []int) {
+	const sectionCode = 10
+	for at := 8; at < len(wasm); {
+		size, n := binary.Uvarint(wasm[at+1:])
+		start := at + 1 + n
+		if n <= 0 || uint64(len(wasm)-start) < size {
+			return nil
+		}
+		if wasm[at] != sectionCode {
+			at = start + int(size)
+			continue
+		}
+		count, n := binary.Uvarint(wasm[start:])
+		for pos := start + n; n > 0 && uint64(len(list)) < count && pos < len(wasm); {
+			var length uint64
+			length, n = binary.Uvarint(wasm[pos:])
+			list = append(list, pos)
+			pos += n + int(min(length, uint64(len(wasm))))
+		}
+		return list
+	}
+	return nil
 }
 
 var position = regexp.MustCompile(`([^\s:]+):(\d+)(?::\d+)?`)
@@ -89,7 +158,10 @@ func in(frames []string) string {
 	return " in " + strings.Join(s, " < ")
 }
 
-const maxFrames = 4
+const (
+	maxFrames = 4   // of a message
+	maxFrame  = 500 // bytes of one in a trace
+)
 
 // A Go panic's trace on stderr, as the runtime writes it.
 var (

@@ -33,6 +33,7 @@ type Module struct {
 	cooperative bool
 	info        *rewrite.Info
 	provided    []provided
+	bodies      []int // where in the file each of its own functions begins
 	budget      budget
 
 	runtime  wazero.Runtime
@@ -55,7 +56,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if err := checkInterface(info); err != nil {
 		return nil, err
 	}
-	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info}
+	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info, bodies: bodies(wasm)}
 	if m.budget, err = newBudget(info, o.Limits.Memory); err != nil {
 		return nil, err
 	}
@@ -240,7 +241,10 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error)
 	defer func() { c.stats(&r.Stats, time.Since(start)) }()
 
 	gctx := &carrier{experimental.WithMemoryAllocator(ctx, c.mem), c}
-	if err := c.run(gctx, t.Index); err != nil {
+	err = c.run(gctx, t.Index)
+	c.guest.finish()
+	r.Log, r.Trace = c.guest.log, c.trace
+	if err != nil {
 		return r, err
 	}
 	if n := c.mem.denied; n > 0 {
@@ -248,15 +252,15 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error)
 		// on the limit, which is in no task's identity.
 		return r, m.budget.beyond(int64(n))
 	}
-	c.guest.finish()
-	r.Log = c.guest.log
 	r.emitted = c.emitted
 	for i := range c.outputs {
 		o := &c.outputs[i]
 		if err := o.check(); err != nil {
+			r.Data = nil
 			return r, err
 		}
 		if err := o.flush(); err != nil {
+			r.Data = nil
 			return r, fault.New(fault.Failed, "output %s: %v", o.Name, err)
 		}
 		if o.sink == nil {

@@ -80,6 +80,7 @@ type Call struct {
 type Reply struct {
 	Data  [][]byte // one for each output; nil where the call had sinks
 	Log   []string // cleaned, each with its level
+	Trace []string // of a call that trapped: the functions that were active, innermost first, cleaned
 	Stats Stats
 }
 
@@ -108,7 +109,8 @@ func (m *Module) Plan(ctx context.Context, config []byte) ([]byte, error) {
 }
 
 // Run runs one task in a fresh instance. The outputs have whole rows, and the
-// rows that were asked for; their contents are the guest's word.
+// rows that were asked for; their contents are the guest's word. A Reply that
+// comes with an error has no Data.
 func (m *Module) Run(ctx context.Context, c Call) (Reply, error) {
 	r, err := m.call(ctx, running, c)
 	return r.Reply, err

@@ -62,6 +62,13 @@ type Stats struct {
 	Fuel     int64         `json:"fuel"`      // spent, where metered
 }
 
+// Diagnosis is what is known of a task that failed, beside its error.
+type Diagnosis struct {
+	Trace []string `json:"trace,omitempty"` // functions that were active, innermost first; the lines of a module with DWARF below each
+	Log   []string `json:"log,omitempty"`   // of the guest, cleaned
+	Stats Stats    `json:"stats"`           // up to the failure
+}
+
 // Limits bound every guest. Zero means the default.
 type Limits struct {
 	Memory   int64         `json:"memory"`   // bytes of memory, tables and stack together; see sandbox.StackReserve
