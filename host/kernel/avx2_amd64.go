@@ -29,6 +29,11 @@ func gemvAVX2(q *float32, x *float32, m *float32, rows int, cols int, stride int
 //go:noescape
 func fitAVX2(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
 
+// peakAVX2 does 24 vectors' multiplications and 24 vectors' additions, n times, for nothing but the time that it takes.
+//
+//go:noescape
+func peakAVX2(n int)
+
 // tileAVX2 adds a[p*lda+i]*b[p*ldb+j] to dst[i*ldc+j] for p < n in order.
 //
 //go:noescape
@@ -53,6 +58,16 @@ func turnAVX2(dst *float32, ldd int, src *float32, lds int, n int)
 //
 //go:noescape
 func cleanAVX2(x *float32, n int, flip uint32)
+
+// scatterAVX2 adds w times a row to sums and lists the columns; see set.scatter.
+//
+//go:noescape
+func scatterAVX2(sum *uint32, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
+
+// fetchAVX2 sets keys[i] to sum[index[i]] and that to 0, in order.
+//
+//go:noescape
+func fetchAVX2(keys *uint32, sum *uint32, index *uint32, n int)
 
 // rateAVX2 turns sums into keys in place; see set.rate.
 //

@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot61:
+dot73:
 	CMPQ    DX, $0x10
-	JL      dotend62
+	JL      dotend74
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot61:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot61
+	JMP     dot73
 
-dotend62:
+dotend74:
 	TESTQ      DX, DX
-	JZ         dotdone63
+	JZ         dotdone75
 	CMPQ       DX, $0x08
-	JL         dotshort64
+	JL         dotshort76
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone63
+	JZ         dotdone75
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend62:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone63
+	JMP        dotdone75
 
-dotshort64:
+dotshort76:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort64:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone63:
+dotdone75:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide65:
+axpywide77:
 	CMPQ    DX, $0x20
-	JL      axpy66
+	JL      axpy78
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide65:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide65
+	JMP     axpywide77
 
-axpy66:
+axpy78:
 	CMPQ    DX, $0x08
-	JL      axpyend67
+	JL      axpyend79
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy66
+	JMP     axpy78
 
-axpyend67:
+axpyend79:
 	TESTQ      DX, DX
-	JZ         axpydone68
+	JZ         axpydone80
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend67:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone68:
+axpydone80:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide69:
+divide81:
 	CMPQ    CX, $0x08
-	JL      divideend70
+	JL      divideend82
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide69
+	JMP     divide81
 
-divideend70:
+divideend82:
 	TESTQ      CX, CX
-	JZ         dividedone71
+	JZ         dividedone83
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend70:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone71:
+dividedone83:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6475:
+gemv6487:
 	CMPQ    SI, $0x40
-	JL      gemvone72
+	JL      gemvone84
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv6475:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done77
+	JZ      gemv64done89
 
-gemv64row76:
+gemv64row88:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row76:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row76
+	JNZ          gemv64row88
 
-gemv64done77:
+gemv64done89:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done77:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6475
+	JMP     gemv6487
 
-gemvone72:
-gemv178:
+gemvone84:
+gemv190:
 	CMPQ    SI, $0x08
-	JL      gemvend73
+	JL      gemvend85
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done80
+	JZ      gemv1done92
 
-gemv1row79:
+gemv1row91:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row79
+	JNZ          gemv1row91
 
-gemv1done80:
+gemv1done92:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv178
+	JMP     gemv190
 
-gemvend73:
+gemvend85:
 	TESTQ      SI, SI
-	JZ         gemvall74
+	JZ         gemvall86
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend73:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone83
+	JZ         gemvtaildone95
 
-gemvtailrow82:
+gemvtailrow94:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow82:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow82
+	JNZ          gemvtailrow94
 
-gemvtaildone83:
+gemvtaildone95:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall74:
+gemvall86:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone84
+	JZ    fitdone96
 
-fitk86:
+fitk98:
 	CMPQ       R8, $0x05
-	JL         fitknear87
+	JL         fitknear99
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk86:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear87:
+fitknear99:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip88
+	JZ     fitkskip100
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot89:
+dot101:
 	CMPQ    R14, $0x10
-	JL      dotend90
+	JL      dotend102
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot89:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot89
+	JMP     dot101
 
-dotend90:
+dotend102:
 	TESTQ      R14, R14
-	JZ         dotdone91
+	JZ         dotdone103
 	CMPQ       R14, $0x08
-	JL         dotshort92
+	JL         dotshort104
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone91
+	JZ         dotdone103
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend90:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone91
+	JMP        dotdone103
 
-dotshort92:
+dotshort104:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort92:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone91:
+dotdone103:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone91:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip88:
+fitkskip100:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide93:
+axpywide105:
 	CMPQ    R13, $0x20
-	JL      axpy94
+	JL      axpy106
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide93:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide93
+	JMP     axpywide105
 
-axpy94:
+axpy106:
 	CMPQ    R13, $0x08
-	JL      axpyend95
+	JL      axpyend107
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy94
+	JMP     axpy106
 
-axpyend95:
+axpyend107:
 	TESTQ      R13, R13
-	JZ         axpydone96
+	JZ         axpydone108
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,80 @@ axpyend95:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone96:
+axpydone108:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk86
+	JNZ  fitk98
 
-fitdone84:
+fitdone96:
+	VZEROUPPER
+	RET
+
+// func peakAVX2(n int)
+// Requires: AVX
+TEXT ·peakAVX2(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+peak109:
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y2, Y2
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y3, Y3
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y4, Y4
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y5, Y5
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y6, Y6
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y7, Y7
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y2, Y2
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y3, Y3
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y4, Y4
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y5, Y5
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y6, Y6
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y7, Y7
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y2, Y2
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y3, Y3
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y4, Y4
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y5, Y5
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y6, Y6
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y7, Y7
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y2, Y2
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y3, Y3
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y4, Y4
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y5, Y5
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y6, Y6
+	VMULPS Y0, Y0, Y1
+	VADDPS Y1, Y7, Y7
+	DECQ   AX
+	JNZ    peak109
 	VZEROUPPER
 	RET
 
@@ -505,9 +571,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone98
+	JZ         productdone111
 
-product97:
+product110:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -543,9 +609,9 @@ product97:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product97
+	JNZ          product110
 
-productdone98:
+productdone111:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -589,9 +655,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone100
+	JZ     productdone113
 
-product99:
+product112:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -627,9 +693,9 @@ product99:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product99
+	JNZ          product112
 
-productdone100:
+productdone113:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -686,7 +752,7 @@ productdone100:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone101
+	JZ           scorenone114
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -700,7 +766,7 @@ productdone100:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone101:
+scorenone114:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -722,9 +788,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone103
+	JZ      rowsdone116
 
-rows102:
+rows115:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -748,9 +814,9 @@ rows102:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows102
+	JNZ          rows115
 
-rowsdone103:
+rowsdone116:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -808,9 +874,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone105
+	JZ    turndone118
 
-turn104:
+turn117:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -833,9 +899,9 @@ turn104:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn104
+	JNZ       turn117
 
-turndone105:
+turndone118:
 	VZEROUPPER
 	RET
 
@@ -851,9 +917,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean106:
+clean119:
 	CMPQ      CX, $0x08
-	JL        cleanend107
+	JL        cleanend120
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -861,11 +927,11 @@ clean106:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean106
+	JMP       clean119
 
-cleanend107:
+cleanend120:
 	TESTQ      CX, CX
-	JZ         cleandone108
+	JZ         cleandone121
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -875,7 +941,170 @@ cleanend107:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone108:
+cleandone121:
+	VZEROUPPER
+	RET
+
+// func scatterAVX2(sum *uint32, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
+// Requires: AVX, SSE
+TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
+	MOVQ  sum+0(FP), AX
+	MOVQ  touched+8(FP), CX
+	MOVQ  n+16(FP), DX
+	MOVSS w+24(FP), X0
+	MOVQ  index+32(FP), BX
+	MOVQ  value+40(FP), SI
+	MOVQ  m+48(FP), DI
+	TESTQ SI, SI
+	JZ    scatterones122
+
+scatterfour124:
+	CMPQ   DI, $0x04
+	JL     scatterone125
+	MOVL   (BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS (SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	MOVL   4(BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS 4(SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	MOVL   8(BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS 8(SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	MOVL   12(BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS 12(SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	ADDQ   $0x10, BX
+	ADDQ   $0x10, SI
+	SUBQ   $0x04, DI
+	JMP    scatterfour124
+
+scatterone125:
+	TESTQ  DI, DI
+	JZ     scatterdone123
+	MOVL   (BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS (SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	ADDQ   $0x04, BX
+	ADDQ   $0x04, SI
+	SUBQ   $0x01, DI
+	JMP    scatterone125
+
+scatterones122:
+scatterfour126:
+	CMPQ   DI, $0x04
+	JL     scatterone127
+	MOVL   (BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   4(BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   8(BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   12(BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x10, BX
+	SUBQ   $0x04, DI
+	JMP    scatterfour126
+
+scatterone127:
+	TESTQ  DI, DI
+	JZ     scatterdone123
+	MOVL   (BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x04, BX
+	SUBQ   $0x01, DI
+	JMP    scatterone127
+
+scatterdone123:
+	MOVQ DX, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func fetchAVX2(keys *uint32, sum *uint32, index *uint32, n int)
+// Requires: AVX
+TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
+	MOVQ keys+0(FP), AX
+	MOVQ sum+8(FP), CX
+	MOVQ index+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORL SI, SI
+
+fetchfour128:
+	CMPQ BX, $0x04
+	JL   fetchone129
+	MOVL (DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, (AX)
+	MOVL 4(DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, 4(AX)
+	MOVL 8(DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, 8(AX)
+	MOVL 12(DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, 12(AX)
+	ADDQ $0x10, AX
+	ADDQ $0x10, DX
+	SUBQ $0x04, BX
+	JMP  fetchfour128
+
+fetchone129:
+	TESTQ BX, BX
+	JZ    fetchdone130
+	MOVL  (DX), DI
+	MOVL  (CX)(DI*4), R8
+	MOVL  SI, (CX)(DI*4)
+	MOVL  R8, (AX)
+	ADDQ  $0x04, AX
+	ADDQ  $0x04, DX
+	SUBQ  $0x01, BX
+	JMP   fetchone129
+
+fetchdone130:
 	VZEROUPPER
 	RET
 
@@ -896,12 +1125,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate109:
+rate131:
 	TESTQ      BX, BX
-	JZ         ratedone111
+	JZ         ratedone133
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain110
+	JZ         rateplain132
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -911,7 +1140,7 @@ rate109:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain110:
+rateplain132:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -922,9 +1151,9 @@ rateplain110:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate109
+	JMP     rate131
 
-ratedone111:
+ratedone133:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -938,18 +1167,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above112:
+above134:
 	TESTQ    CX, CX
-	JZ       abovedone113
+	JZ       abovedone135
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above112
+	JMP      above134
 
-abovedone113:
+abovedone135:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -971,9 +1200,9 @@ TEXT ·apartAVX2(SB), NOSPLIT, $0-36
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
-apart114:
+apart136:
 	CMPQ    BX, $0x10
-	JL      apartend115
+	JL      apartend137
 	VMOVUPS (CX), Y2
 	VSUBPS  (DX), Y2, Y2
 	VMULPS  (AX), Y2, Y2
@@ -986,19 +1215,19 @@ apart114:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart114
+	JMP     apart136
 
-apartend115:
+apartend137:
 	TESTQ      BX, BX
-	JZ         apartdone116
+	JZ         apartdone138
 	CMPQ       BX, $0x08
-	JL         apartshort117
+	JL         apartshort139
 	VMOVUPS    (CX), Y2
 	VSUBPS     (DX), Y2, Y2
 	VMULPS     (AX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         apartdone116
+	JZ         apartdone138
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -1008,9 +1237,9 @@ apartend115:
 	VMASKMOVPS 32(AX), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone116
+	JMP        apartdone138
 
-apartshort117:
+apartshort139:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -1021,7 +1250,7 @@ apartshort117:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone116:
+apartdone138:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1044,9 +1273,9 @@ TEXT ·pullAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Y1
 	VBROADCASTSS decay+40(FP), Y2
 
-pull118:
+pull140:
 	CMPQ    BX, $0x08
-	JL      pullend119
+	JL      pullend141
 	VMOVUPS (AX), Y3
 	VMOVUPS (CX), Y4
 	VMOVUPS (DX), Y5
@@ -1072,11 +1301,11 @@ pull118:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, BX
-	JMP     pull118
+	JMP     pull140
 
-pullend119:
+pullend141:
 	TESTQ      BX, BX
-	JZ         pulldone120
+	JZ         pulldone142
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y9
@@ -1102,6 +1331,6 @@ pullend119:
 	VMASKMOVPS Y4, Y9, (CX)
 	VMASKMOVPS Y5, Y9, (DX)
 
-pulldone120:
+pulldone142:
 	VZEROUPPER
 	RET

@@ -29,6 +29,11 @@ func gemvAVX512(q *float32, x *float32, m *float32, rows int, cols int, stride i
 //go:noescape
 func fitAVX512(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
 
+// peakAVX512 does 24 vectors' multiplications and 24 vectors' additions, n times, for nothing but the time that it takes.
+//
+//go:noescape
+func peakAVX512(n int)
+
 // tileAVX512 adds a[p*lda+i]*b[p*ldb+j] to dst[i*ldc+j] for p < n in order.
 //
 //go:noescape
@@ -54,6 +59,16 @@ func turnAVX512(dst *float32, ldd int, src *float32, lds int, n int)
 //go:noescape
 func cleanAVX512(x *float32, n int, flip uint32)
 
+// scatterAVX512 adds w times a row to sums and lists the columns; see set.scatter.
+//
+//go:noescape
+func scatterAVX512(sum *uint32, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
+
+// fetchAVX512 sets keys[i] to sum[index[i]] and that to 0, in order.
+//
+//go:noescape
+func fetchAVX512(keys *uint32, sum *uint32, index *uint32, n int)
+
 // rateAVX512 turns sums into keys in place; see set.rate.
 //
 //go:noescape
@@ -63,6 +78,11 @@ func rateAVX512(keys *uint32, index *uint32, norms *float32, alpha float32, beta
 //
 //go:noescape
 func aboveAVX512(keys *uint32, n int, least uint32) int
+
+// siftAVX512 packs keys of at least least with their columns; see set.sift.
+//
+//go:noescape
+func siftAVX512(out *uint64, keys *uint32, index *uint32, n int, least uint32) int
 
 // apartAVX512 is naive.Dot of u and i-j, n elements.
 //

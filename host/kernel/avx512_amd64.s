@@ -445,6 +445,78 @@ fitdone23:
 	VZEROUPPER
 	RET
 
+// func peakAVX512(n int)
+// Requires: AVX, AVX512F
+TEXT ·peakAVX512(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+
+peak38:
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z2, Z2
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z3, Z3
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z4, Z4
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z5, Z5
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z6, Z6
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z7, Z7
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z8, Z8
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z9, Z9
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z10, Z10
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z11, Z11
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z12, Z12
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z13, Z13
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z2, Z2
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z3, Z3
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z4, Z4
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z5, Z5
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z6, Z6
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z7, Z7
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z8, Z8
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z9, Z9
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z10, Z10
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z11, Z11
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z12, Z12
+	VMULPS Z0, Z0, Z1
+	VADDPS Z1, Z13, Z13
+	DECQ   AX
+	JNZ    peak38
+	VZEROUPPER
+	RET
+
 // func tileAVX512(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512(SB), NOSPLIT, $0-56
@@ -544,9 +616,9 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-56
 	PREFETCHT0 124(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone39
+	JZ         productdone40
 
-product38:
+product39:
 	VMOVUPS     (SI), Z24
 	VMOVUPS     64(SI), Z25
 	VMULPS.BCST (DX), Z24, Z26
@@ -600,9 +672,9 @@ product38:
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	DECQ        R8
-	JNZ         product38
+	JNZ         product39
 
-productdone39:
+productdone40:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -676,9 +748,9 @@ TEXT ·scoreAVX512(SB), NOSPLIT, $0-52
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	TESTQ  BX, BX
-	JZ     productdone41
+	JZ     productdone42
 
-product40:
+product41:
 	VMOVUPS     (DX), Z24
 	VMOVUPS     64(DX), Z25
 	VMULPS.BCST (CX), Z24, Z26
@@ -732,9 +804,9 @@ product40:
 	ADDQ        $0x30, CX
 	ADDQ        $0x00000080, DX
 	DECQ        BX
-	JNZ         product40
+	JNZ         product41
 
-productdone41:
+productdone42:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Z24
 	VCMPPS       $0x1e, Z24, Z0, K1
@@ -821,7 +893,7 @@ productdone41:
 	MOVL         DX, 44(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone42
+	JZ           scorenone43
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
@@ -847,7 +919,7 @@ productdone41:
 	VMOVUPS      Z22, 1408(AX)
 	VMOVUPS      Z23, 1472(AX)
 
-scorenone42:
+scorenone43:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -865,9 +937,9 @@ TEXT ·rowsAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS 128(AX), Z2
 	VMOVUPS 192(AX), Z3
 	TESTQ   SI, SI
-	JZ      rowsdone44
+	JZ      rowsdone45
 
-rows43:
+rows44:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -883,9 +955,9 @@ rows43:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows43
+	JNZ          rows44
 
-rowsdone44:
+rowsdone45:
 	VBROADCASTSS floor+40(FP), Z4
 	XORQ         CX, CX
 	VMOVUPS      Z0, (AX)
@@ -923,9 +995,9 @@ TEXT ·turnAVX512(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone46
+	JZ    turndone47
 
-turn45:
+turn46:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -948,9 +1020,9 @@ turn45:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn45
+	JNZ       turn46
 
-turndone46:
+turndone47:
 	VZEROUPPER
 	RET
 
@@ -966,9 +1038,9 @@ TEXT ·cleanAVX512(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 
-clean47:
+clean48:
 	CMPQ    CX, $0x10
-	JL      cleanend48
+	JL      cleanend49
 	VMOVUPS (AX), Z2
 	VPXORD  Z0, Z2, Z2
 	VCMPPS  $0x03, Z2, Z2, K1
@@ -976,11 +1048,11 @@ clean47:
 	VMOVUPS Z2, (AX)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     clean47
+	JMP     clean48
 
-cleanend48:
+cleanend49:
 	TESTQ     CX, CX
-	JZ        cleandone49
+	JZ        cleandone50
 	MOVL      $0x0000ffff, DX
 	BZHIL     CX, DX, DX
 	KMOVW     DX, K1
@@ -990,7 +1062,170 @@ cleanend48:
 	VMOVAPS   Z1, K2, Z2
 	VMOVUPS   Z2, K1, (AX)
 
-cleandone49:
+cleandone50:
+	VZEROUPPER
+	RET
+
+// func scatterAVX512(sum *uint32, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
+// Requires: AVX, SSE
+TEXT ·scatterAVX512(SB), NOSPLIT, $0-64
+	MOVQ  sum+0(FP), AX
+	MOVQ  touched+8(FP), CX
+	MOVQ  n+16(FP), DX
+	MOVSS w+24(FP), X0
+	MOVQ  index+32(FP), BX
+	MOVQ  value+40(FP), SI
+	MOVQ  m+48(FP), DI
+	TESTQ SI, SI
+	JZ    scatterones51
+
+scatterfour53:
+	CMPQ   DI, $0x04
+	JL     scatterone54
+	MOVL   (BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS (SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	MOVL   4(BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS 4(SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	MOVL   8(BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS 8(SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	MOVL   12(BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS 12(SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	ADDQ   $0x10, BX
+	ADDQ   $0x10, SI
+	SUBQ   $0x04, DI
+	JMP    scatterfour53
+
+scatterone54:
+	TESTQ  DI, DI
+	JZ     scatterdone52
+	MOVL   (BX), R8
+	MOVL   R8, (CX)(DX*4)
+	CMPL   (AX)(R8*4), $0x01
+	ADCQ   $0x00, DX
+	VMULSS (SI), X0, X1
+	VADDSS (AX)(R8*4), X1, X1
+	VMOVSS X1, (AX)(R8*4)
+	ADDQ   $0x04, BX
+	ADDQ   $0x04, SI
+	SUBQ   $0x01, DI
+	JMP    scatterone54
+
+scatterones51:
+scatterfour55:
+	CMPQ   DI, $0x04
+	JL     scatterone56
+	MOVL   (BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   4(BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   8(BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   12(BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x10, BX
+	SUBQ   $0x04, DI
+	JMP    scatterfour55
+
+scatterone56:
+	TESTQ  DI, DI
+	JZ     scatterdone52
+	MOVL   (BX), SI
+	MOVL   SI, (CX)(DX*4)
+	CMPL   (AX)(SI*4), $0x01
+	ADCQ   $0x00, DX
+	VADDSS (AX)(SI*4), X0, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x04, BX
+	SUBQ   $0x01, DI
+	JMP    scatterone56
+
+scatterdone52:
+	MOVQ DX, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func fetchAVX512(keys *uint32, sum *uint32, index *uint32, n int)
+// Requires: AVX
+TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
+	MOVQ keys+0(FP), AX
+	MOVQ sum+8(FP), CX
+	MOVQ index+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORL SI, SI
+
+fetchfour57:
+	CMPQ BX, $0x04
+	JL   fetchone58
+	MOVL (DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, (AX)
+	MOVL 4(DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, 4(AX)
+	MOVL 8(DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, 8(AX)
+	MOVL 12(DX), DI
+	MOVL (CX)(DI*4), R8
+	MOVL SI, (CX)(DI*4)
+	MOVL R8, 12(AX)
+	ADDQ $0x10, AX
+	ADDQ $0x10, DX
+	SUBQ $0x04, BX
+	JMP  fetchfour57
+
+fetchone58:
+	TESTQ BX, BX
+	JZ    fetchdone59
+	MOVL  (DX), DI
+	MOVL  (CX)(DI*4), R8
+	MOVL  SI, (CX)(DI*4)
+	MOVL  R8, (AX)
+	ADDQ  $0x04, AX
+	ADDQ  $0x04, DX
+	SUBQ  $0x01, BX
+	JMP   fetchone58
+
+fetchdone59:
 	VZEROUPPER
 	RET
 
@@ -1011,12 +1246,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate50:
+rate60:
 	TESTQ      BX, BX
-	JZ         ratedone52
+	JZ         ratedone62
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain51
+	JZ         rateplain61
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -1026,7 +1261,7 @@ rate50:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain51:
+rateplain61:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -1036,9 +1271,9 @@ rateplain51:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate50
+	JMP      rate60
 
-ratedone52:
+ratedone62:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -1051,9 +1286,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above53:
+above63:
 	TESTQ   CX, CX
-	JZ      abovedone54
+	JZ      abovedone64
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -1061,10 +1296,63 @@ above53:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above53
+	JMP     above63
 
-abovedone54:
+abovedone64:
 	MOVQ DX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func siftAVX512(out *uint64, keys *uint32, index *uint32, n int, least uint32) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·siftAVX512(SB), NOSPLIT, $0-48
+	MOVQ         out+0(FP), AX
+	MOVQ         keys+8(FP), CX
+	MOVQ         index+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS least+32(FP), Z0
+	MOVQ         AX, SI
+	VPTERNLOGD   $0xff, Z1, Z1, Z1
+
+sift65:
+	TESTQ         BX, BX
+	JZ            siftdone66
+	VMOVUPS       (CX), Z2
+	VPXORD        (DX), Z1, Z3
+	VPCMPUD       $0x05, Z0, Z2, K1
+	KMOVW         K1, DI
+	VPMOVZXDQ     Y2, Z4
+	VPMOVZXDQ     Y3, Z5
+	VPSLLQ        $0x20, Z4, Z4
+	VPORQ         Z5, Z4, Z4
+	VPCOMPRESSQ.Z Z4, K1, Z4
+	VMOVUPD       Z4, (AX)
+	MOVBLZX       DI, R8
+	POPCNTL       R8, R8
+	LEAQ          (AX)(R8*8), AX
+	SHRL          $0x08, DI
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	KSHIFTRW      $0x08, K1, K1
+	VPMOVZXDQ     Y2, Z2
+	VPMOVZXDQ     Y3, Z3
+	VPSLLQ        $0x20, Z2, Z2
+	VPORQ         Z3, Z2, Z2
+	VPCOMPRESSQ.Z Z2, K1, Z2
+	VMOVUPD       Z2, (AX)
+	MOVBLZX       DI, R8
+	POPCNTL       R8, R8
+	LEAQ          (AX)(R8*8), AX
+	SHRL          $0x08, DI
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	SUBQ          $0x10, BX
+	JMP           sift65
+
+siftdone66:
+	SUBQ SI, AX
+	SHRQ $0x03, AX
+	MOVQ AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
@@ -1077,9 +1365,9 @@ TEXT ·apartAVX512(SB), NOSPLIT, $0-36
 	MOVQ   n+24(FP), BX
 	VPXORD Z0, Z0, Z0
 
-apart55:
+apart67:
 	CMPQ    BX, $0x10
-	JL      apartend56
+	JL      apartend68
 	VMOVUPS (CX), Z1
 	VSUBPS  (DX), Z1, Z1
 	VMULPS  (AX), Z1, Z1
@@ -1088,11 +1376,11 @@ apart55:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart55
+	JMP     apart67
 
-apartend56:
+apartend68:
 	TESTQ     BX, BX
-	JZ        apartdone57
+	JZ        apartdone69
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1103,7 +1391,7 @@ apartend56:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone57:
+apartdone69:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -1127,9 +1415,9 @@ TEXT ·pullAVX512(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Z1
 	VBROADCASTSS decay+40(FP), Z2
 
-pull58:
+pull70:
 	CMPQ    BX, $0x10
-	JL      pullend59
+	JL      pullend71
 	VMOVUPS (AX), Z3
 	VMOVUPS (CX), Z4
 	VMOVUPS (DX), Z5
@@ -1155,11 +1443,11 @@ pull58:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     pull58
+	JMP     pull70
 
-pullend59:
+pullend71:
 	TESTQ     BX, BX
-	JZ        pulldone60
+	JZ        pulldone72
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1185,6 +1473,6 @@ pullend59:
 	VMOVUPS   Z4, K1, (CX)
 	VMOVUPS   Z5, K1, (DX)
 
-pulldone60:
+pulldone72:
 	VZEROUPPER
 	RET

@@ -143,7 +143,7 @@ func gowalla(b *testing.B) naive.Sparse {
 
 func transposed(m naive.Sparse) naive.Sparse {
 	t := naive.Sparse{Rows: m.Cols, Cols: m.Rows, Offsets: make([]uint64, m.Cols+1), Index: make([]uint32, len(m.Index))}
-	Transpose(t, m, nil)
+	Transpose(t, m, 1, nil)
 	return t
 }
 

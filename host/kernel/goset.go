@@ -32,15 +32,18 @@ var plain = set{
 		}
 	},
 	tall: 2, wide: 4,
-	tile:  goTile,
-	score: goScore,
-	rows:  goRows,
-	turn:  goTurn,
-	clean: goClean,
-	rate:  goRate,
-	above: goAbove,
-	apart: goApart,
-	pull:  goPull,
+	tile:    goTile,
+	score:   goScore,
+	rows:    goRows,
+	turn:    goTurn,
+	clean:   goClean,
+	scatter: goScatter,
+	fetch:   goFetch,
+	rate:    goRate,
+	above:   goAbove,
+	sift:    goSift,
+	apart:   goApart,
+	pull:    goPull,
 }
 
 // at is the address of element i counted from p.
@@ -126,6 +129,42 @@ func goScore(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32 {
 		any |= h[i]
 	}
 	return any
+}
+
+func goScatter(sum, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int {
+	for e, j := range unsafe.Slice(index, m) {
+		b := word(sum, int(j))
+		*word(touched, n) = j
+		n += int((*b - 1) &^ *b >> 31) // 1 for 0
+		x := w
+		if value != nil {
+			x = float32(w * *at(value, e))
+		}
+		*b = math.Float32bits(math.Float32frombits(*b) + x)
+	}
+	return n
+}
+
+// word is the address of number i counted from p.
+func word(p *uint32, i int) *uint32 { return (*uint32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+
+func goFetch(keys, sum, index *uint32, n int) {
+	out := unsafe.Slice(keys, n)
+	for i, j := range unsafe.Slice(index, n) {
+		b := word(sum, int(j))
+		out[i], *b = *b, 0
+	}
+}
+
+func goSift(out *uint64, keys, index *uint32, n int, least uint32) int {
+	columns, m := unsafe.Slice(index, n), 0
+	for i, k := range unsafe.Slice(keys, n) {
+		if k >= least {
+			*(*uint64)(unsafe.Add(unsafe.Pointer(out), 8*m)) = uint64(k)<<32 | uint64(^columns[i])
+			m++
+		}
+	}
+	return m
 }
 
 func goRate(keys, index *uint32, norms *float32, alpha, beta, gamma float32, n int, top *uint32) {

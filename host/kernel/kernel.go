@@ -65,6 +65,13 @@ type set struct {
 	// clean changes the bits flip of n elements of x and makes NaNs canonical.
 	clean func(x *float32, n int, flip uint32)
 
+	// scatter adds w*value[e], or w where value is nil, to sum[index[e]], in
+	// order, for m entries. A column whose sum was 0 before (its bits are) goes
+	// to the end of the list of n; the number after the list may be written.
+	// It returns the list's new length.
+	scatter func(sum, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
+	// fetch sets keys[i] to sum[index[i]], and that to 0, for n columns in order.
+	fetch func(keys, sum, index *uint32, n int)
 	// rate turns n sums (float32 bits; n is a multiple of 16) into keys in
 	// place: the score x / (alpha*norms[index] + beta - gamma*x), or x where
 	// norms is nil, turned so that keys order as scores do; 0 for a score that
@@ -72,6 +79,10 @@ type set struct {
 	rate func(keys, index *uint32, norms *float32, alpha, beta, gamma float32, n int, top *uint32)
 	// above counts the keys of at least least among n, a multiple of 16.
 	above func(keys *uint32, n int, least uint32) int
+	// sift packs the keys of at least least among n, a multiple of 16, and the
+	// complements of their columns: key<<32 | ^index, in order. It returns how
+	// many there are, and may write eight numbers more.
+	sift func(out *uint64, keys, index *uint32, n int, least uint32) int
 
 	// apart is naive.Dot of u and i-j, n elements.
 	apart func(u, i, j *float32, n int) float32
@@ -79,7 +90,7 @@ type set struct {
 	pull func(u, i, j *float32, n int, z, rate, decay float32)
 }
 
-// FormEnv is the environment FormEnv that asks for a form: avx512, avx2 or
+// FormEnv is the environment variable that asks for a form: avx512, avx2 or
 // go. All give the same bits; it is for tests and measurements.
 const FormEnv = "RECHOST_KERNELS"
 

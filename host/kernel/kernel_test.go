@@ -332,11 +332,14 @@ func TestSparse(t *testing.T) {
 				naive.ColSums(want, m, power)
 				same(t, kind+" columns", got, want)
 			}
-			got, want := lists(cols, 40), lists(cols, 40)
-			Transpose(got, m, nil)
+			want := lists(cols, 40)
 			naive.Transpose(want, m)
 			n := int(want.Offsets[cols])
-			sameLists(t, kind+" transpose", got, n, want, n)
+			for threads := range 5 {
+				got := lists(cols, 40)
+				Transpose(got, m, threads, nil)
+				sameLists(t, kind+" transpose", got, n, want, n)
+			}
 		}
 	}
 }

@@ -47,7 +47,7 @@ func TestPauses(t *testing.T) {
 			"inverse":   func(f func()) { s.Inverse(slices.Clone(p.Gram), k, 1, f) },
 			"sparse":    func(f func()) { SparseGram(make([]float32, 1500*1500), wide, 1, f) },
 			"rows":      func(f func()) { s.RowsTopK(lists(1500, 9), wide, y, naive.Mask{}, 9, f) },
-			"transpose": func(f func()) { Transpose(lists(1500, 1500), wide, f) },
+			"transpose": func(f func()) { Transpose(lists(1500, 1500), wide, 1, f) },
 			"normal":    func(f func()) { Normal(make([]float32, 1<<20), 1, 2, 3, f) },
 		} {
 			var gaps []time.Duration

@@ -33,7 +33,7 @@ func (s *set) accumulator(cols int) *accumulator {
 		sum:     make([]uint32, cols),
 		touched: make([]uint32, list+15),
 		keys:    make([]uint32, list+15),
-		chosen:  make([]uint64, cols),
+		chosen:  make([]uint64, cols+8),
 		spare:   make([]uint64, cols),
 	}
 }
@@ -48,37 +48,13 @@ func (a *accumulator) add(w float32, index []uint32, value []float32) {
 			continue
 		}
 		m := min(room, len(index))
-		if value == nil {
-			a.addOnes(w, index[:m])
-		} else {
-			a.addValues(w, index[:m], value[:m])
-			value = value[m:]
+		var v *float32
+		if value != nil {
+			v, value = &value[0], value[m:]
 		}
+		a.n = a.s.scatter(&a.sum[0], &a.touched[0], a.n, w, &index[0], v, m)
 		index = index[m:]
 	}
-}
-
-func (a *accumulator) addOnes(w float32, index []uint32) {
-	sum, touched, n := a.sum, a.touched, a.n
-	for _, j := range index {
-		b := sum[j]
-		touched[n] = j
-		n += int((b - 1) &^ b >> 31) // 1 for 0
-		sum[j] = math.Float32bits(math.Float32frombits(b) + w)
-	}
-	a.n = n
-}
-
-func (a *accumulator) addValues(w float32, index []uint32, value []float32) {
-	sum, touched, n := a.sum, a.touched, a.n
-	value = value[:len(index)]
-	for e, j := range index {
-		b := sum[j]
-		touched[n] = j
-		n += int((b - 1) &^ b >> 31)
-		sum[j] = math.Float32bits(math.Float32frombits(b) + float32(w*value[e]))
-	}
-	a.n = n
 }
 
 // compact makes the list anew from the sums: it was full of repetitions.
@@ -120,15 +96,12 @@ func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
 	a.n = 0
 	touched := a.touched[:n]
 	keys := a.keys[:roundUp(n, 16)]
-	for i, j := range touched {
-		keys[i] = a.sum[j]
-		a.sum[j] = 0
-	}
-	for i := n; i < len(keys); i++ { // as columns without a sum
-		keys[i], a.touched[i] = 0, 0
-	}
 	if n == 0 {
 		return nil
+	}
+	a.s.fetch(&keys[0], &a.sum[0], &touched[0], n)
+	for i := n; i < len(keys); i++ { // as columns without a sum
+		keys[i], a.touched[i] = 0, 0
 	}
 	var norms *float32
 	var alpha, beta float32
@@ -144,12 +117,7 @@ func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
 	if m > 2*k+64 { // many equal scores: take those with the smallest columns
 		return a.ties(keys, touched, least, k)
 	}
-	out := a.chosen[:0]
-	for i, v := range keys[:n] {
-		if v >= least {
-			out = append(out, uint64(v)<<32|uint64(^touched[i]))
-		}
-	}
+	out := a.chosen[:a.s.sift(&a.chosen[0], &keys[0], &a.touched[0], len(keys), least)]
 	sorted := a.sorted(out, uint64(least)<<32, uint64(top)<<32|math.MaxUint32)
 	return sorted[:min(k, m)]
 }

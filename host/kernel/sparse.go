@@ -51,28 +51,57 @@ func raised(v float32, power int) float32 {
 	return float32(v * v)
 }
 
-// Transpose is naive.Transpose.
-func Transpose(dst, m naive.Sparse, pause func()) {
-	clear(dst.Offsets)
-	each(m, pause, func(_, from, to int) {
-		for _, j := range m.Index[from:to] {
-			dst.Offsets[j+1]++
-		}
+// Transpose is naive.Transpose. Each thread takes a run of rows: it counts
+// their entries by column, and then knows where in each column its own begin.
+func Transpose(dst, m naive.Sparse, threads int, pause func()) {
+	runs := runsOf(m, max(threads, 1))
+	next := make([][]uint64, len(runs)-1)
+	share(threads, len(next), pause, func(_, t int, pause func()) {
+		count := make([]uint64, m.Cols)
+		each(rowsOf(m, runs[t], runs[t+1]), pause, func(_, from, to int) {
+			for _, j := range m.Index[from:to] {
+				count[j]++
+			}
+		})
+		next[t] = count
 	})
+	at := uint64(0)
 	for j := range m.Cols {
-		dst.Offsets[j+1] += dst.Offsets[j]
+		dst.Offsets[j] = at
+		for _, count := range next {
+			count[j], at = at, at+count[j]
+		}
 	}
-	next := make([]uint64, m.Cols)
-	copy(next, dst.Offsets)
-	each(m, pause, func(r, from, to int) {
-		for e := from; e < to; e++ {
-			j := m.Index[e]
-			at := next[j]
-			next[j] = at + 1
-			dst.Index[at] = uint32(r)
-			if len(m.Value) > 0 {
-				dst.Value[at] = m.Value[e]
+	dst.Offsets[m.Cols] = at
+	share(threads, len(next), pause, func(_, t int, pause func()) {
+		next := next[t]
+		each(rowsOf(m, runs[t], runs[t+1]), pause, func(r, from, to int) {
+			row := uint32(runs[t] + r)
+			for e := from; e < to; e++ {
+				j := m.Index[e]
+				at := next[j]
+				next[j] = at + 1
+				dst.Index[at] = row
+				if len(m.Value) > 0 {
+					dst.Value[at] = m.Value[e]
+				}
+			}
+		})
+	})
+}
+
+// runsOf cuts m's rows into at most n runs of about as many entries: run t has
+// the rows from runs[t] to runs[t+1].
+func runsOf(m naive.Sparse, n int) []int {
+	runs := []int{0}
+	if m.Rows > 0 {
+		first, _ := m.Range(0)
+		_, end := m.Range(m.Rows - 1)
+		for r := range m.Rows - 1 {
+			if _, to := m.Range(r); len(runs) < n && (to-first)*n >= (end-first)*len(runs) {
+				runs = append(runs, r+1)
 			}
 		}
-	})
+	}
+	return append(runs, m.Rows)
 }

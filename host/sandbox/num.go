@@ -125,8 +125,9 @@ func numTranspose(a *args) uint64 {
 	if value := a.u32(); len(m.Value) > 0 {
 		t.Value = a.writesAt("value", value, n)
 	}
+	threads := a.threads(uint64(m.Cols) * 8)
 	a.apart()
-	kernel.Transpose(t, m, a.c.pause)
+	kernel.Transpose(t, m, threads, a.c.pause)
 	return 0
 }
 

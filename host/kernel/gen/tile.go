@@ -47,6 +47,28 @@ func (g *generator) tiles() [][2]reg.VecVirtual {
 	return s
 }
 
+// peak has no operand in memory and no sum that waits for another: what a
+// roofline is measured with.
+func (g *generator) peak() {
+	g.function("peak", "func(n int)", "does 24 vectors' multiplications and 24 vectors' additions, n times, for nothing but the time that it takes.")
+	n := g.arg("n")
+	x, t := g.vec(), g.vecs(2)
+	g.zero(x)
+	s := g.vecs(24 * g.isa.lanes / 32)
+	for _, v := range s {
+		g.zero(v)
+	}
+	loop := label("peak")
+	g.Label(loop)
+	for i := range 24 {
+		g.VMULPS(x, x, t[i%2])
+		g.VADDPS(t[i%2], s[i%len(s)], s[i%len(s)])
+	}
+	g.DECQ(n)
+	g.JNZ(operand.LabelRef(loop))
+	g.ret()
+}
+
 func (g *generator) tile() {
 	g.function("tile", "func(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)",
 		"adds a[p*lda+i]*b[p*ldb+j] to dst[i*ldc+j] for p < n in order.")

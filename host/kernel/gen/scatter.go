@@ -1,0 +1,158 @@
+package main
+
+import "github.com/mmcloughlin/avo/operand"
+
+// scatter is scalar: what it waits for is the memory of the sums, and vectors of
+// them would have to look for columns that are there twice.
+func (g *generator) scatter() {
+	g.function("scatter", "func(sum, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int",
+		"adds w times a row to sums and lists the columns; see set.scatter.")
+	sum, touched, n := g.arg("sum"), g.arg("touched"), g.arg("n")
+	w := g.XMM()
+	g.Load(g.Param("w"), w)
+	index, value, m := g.arg("index"), g.arg("value"), g.arg("m")
+	ones, done := label("scatterones"), label("scatterdone")
+	g.TESTQ(value, value)
+	g.JZ(operand.LabelRef(ones))
+	for _, values := range []bool{true, false} {
+		add := func(e int) {
+			j := g.GP64()
+			g.MOVL(operand.Mem{Base: index, Disp: 4 * e}, j.As32())
+			at := operand.Mem{Base: sum, Index: j, Scale: 4}
+			g.MOVL(j.As32(), operand.Mem{Base: touched, Index: n, Scale: 4})
+			g.CMPL(at, operand.U8(1)) // carries for 0
+			g.ADCQ(operand.U8(0), n)
+			x := g.XMM()
+			if values {
+				g.VMULSS(operand.Mem{Base: value, Disp: 4 * e}, w, x)
+				g.VADDSS(at, x, x)
+			} else {
+				g.VADDSS(at, w, x)
+			}
+			g.VMOVSS(x, at)
+		}
+		step := func(e int) {
+			g.ADDQ(operand.U8(4*e), index)
+			if values {
+				g.ADDQ(operand.U8(4*e), value)
+			}
+			g.SUBQ(operand.U8(e), m)
+		}
+		four, one := label("scatterfour"), label("scatterone")
+		if !values {
+			g.Label(ones)
+		}
+		g.Label(four)
+		g.CMPQ(m, operand.U8(4))
+		g.JL(operand.LabelRef(one))
+		for e := range 4 {
+			add(e)
+		}
+		step(4)
+		g.JMP(operand.LabelRef(four))
+		g.Label(one)
+		g.TESTQ(m, m)
+		g.JZ(operand.LabelRef(done))
+		add(0)
+		step(1)
+		g.JMP(operand.LabelRef(one))
+	}
+	g.Label(done)
+	g.Store(n, g.ReturnIndex(0))
+	g.ret()
+}
+
+func (g *generator) fetch() {
+	g.function("fetch", "func(keys, sum, index *uint32, n int)", "sets keys[i] to sum[index[i]] and that to 0, in order.")
+	keys, sum, index, n := g.arg("keys"), g.arg("sum"), g.arg("index"), g.arg("n")
+	zero := g.GP32()
+	g.XORL(zero, zero)
+	take := func(i int) {
+		j, b := g.GP64(), g.GP32()
+		g.MOVL(operand.Mem{Base: index, Disp: 4 * i}, j.As32())
+		at := operand.Mem{Base: sum, Index: j, Scale: 4}
+		g.MOVL(at, b)
+		g.MOVL(zero, at)
+		g.MOVL(b, operand.Mem{Base: keys, Disp: 4 * i})
+	}
+	step := func(i int) {
+		g.ADDQ(operand.U8(4*i), keys)
+		g.ADDQ(operand.U8(4*i), index)
+		g.SUBQ(operand.U8(i), n)
+	}
+	four, one, done := label("fetchfour"), label("fetchone"), label("fetchdone")
+	g.Label(four)
+	g.CMPQ(n, operand.U8(4))
+	g.JL(operand.LabelRef(one))
+	for i := range 4 {
+		take(i)
+	}
+	step(4)
+	g.JMP(operand.LabelRef(four))
+	g.Label(one)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	take(0)
+	step(1)
+	g.JMP(operand.LabelRef(one))
+	g.Label(done)
+	g.ret()
+}
+
+// sift writes whole registers: up to 8 numbers after the last. AVX2 has no
+// instruction that packs what a mask selects.
+func (g *generator) sift() {
+	if g.isa.lanes != 16 {
+		return
+	}
+	g.function("sift", "func(out *uint64, keys, index *uint32, n int, least uint32) int", "packs keys of at least least with their columns; see set.sift.")
+	out, keys, index, n := g.arg("out"), g.arg("keys"), g.arg("index"), g.arg("n")
+	least := g.vec()
+	p, err := g.Param("least").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.VBROADCASTSS(p.Addr, least)
+	start, flip := g.GP64(), g.vec()
+	g.MOVQ(out, start)
+	g.VPTERNLOGD(operand.U8(0xff), flip, flip, flip)
+	loop, done := label("sift"), label("siftdone")
+	g.Label(loop)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	key, col := g.vec(), g.vec()
+	g.VMOVUPS(operand.Mem{Base: keys}, key)
+	g.VPXORD(operand.Mem{Base: index}, flip, col)
+	k := g.K()
+	g.VPCMPUD(operand.U8(5), least, key, k) // not less
+	word := g.GP32()
+	g.KMOVW(k, word)
+	for half := range 2 {
+		a, b := g.ZMM(), g.ZMM()
+		if half == 1 {
+			g.VEXTRACTI64X4(operand.U8(1), key, key.AsY())
+			g.VEXTRACTI64X4(operand.U8(1), col, col.AsY())
+			g.KSHIFTRW(operand.U8(8), k, k)
+		}
+		g.VPMOVZXDQ(key.AsY(), a)
+		g.VPMOVZXDQ(col.AsY(), b)
+		g.VPSLLQ(operand.U8(32), a, a)
+		g.VPORQ(b, a, a)
+		g.VPCOMPRESSQ_Z(a, k, a)
+		g.VMOVUPD(a, operand.Mem{Base: out})
+		count := g.GP32()
+		g.MOVBLZX(word.As8(), count)
+		g.POPCNTL(count, count)
+		g.LEAQ(operand.Mem{Base: out, Index: count.As64(), Scale: 8}, out)
+		g.SHRL(operand.U8(8), word)
+	}
+	g.ADDQ(operand.U8(64), keys)
+	g.ADDQ(operand.U8(64), index)
+	g.SUBQ(operand.U8(16), n)
+	g.JMP(operand.LabelRef(loop))
+	g.Label(done)
+	g.SUBQ(start, out)
+	g.SHRQ(operand.U8(3), out)
+	g.Store(out, g.ReturnIndex(0))
+	g.ret()
+}
