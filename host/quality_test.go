@@ -166,8 +166,9 @@ func (g *numPy) float64() float64 {
 
 // Whole jobs on public splits reach the quality that the library implicit
 // 0.7.3 reaches there with the same parameters, by the definitions of package
-// metric. The tolerance of cf is what implicit itself moves by when ids are
-// renumbered, since many neighbours tie; for als the mean over five seeds must
+// metric. cf with cut=implicit prints implicit's own four digits on Gowalla;
+// with cut=row its figures there are pinned, and others are as near as
+// implicit's own move when ids are renumbered, since many neighbours tie. For als the mean over five seeds must
 // lie within the spread of implicit's five: Recall@20 0.0936 to 0.0947 and nDCG@10 0.0704 to 0.0716
 // on Gowalla, 0.2493 to 0.2523 and 0.3893 to 0.3919 on MovieLens 1M.
 func TestQualityOfImplicit(t *testing.T) {
@@ -193,8 +194,10 @@ func TestQualityOfImplicit(t *testing.T) {
 		seeds        int64 // runs with the seeds 0, 1, … whose mean is compared
 		want         []figure
 	}{
-		{"cf on Gowalla", "cf", map[string]string{"neighbours": "100", "cut": "row"}, gTrain, gTest, 1,
-			[]figure{about("recall", 20, 0.1157, 3e-4), about("ndcg", 20, 0.0840, 3e-4)}},
+		{"cf on Gowalla", "cf", map[string]string{"neighbours": "100", "cut": "implicit"}, gTrain, gTest, 1,
+			[]figure{about("recall", 20, 0.1157, 5e-5), about("ndcg", 20, 0.0840, 5e-5)}},
+		{"cf by row on Gowalla", "cf", map[string]string{"neighbours": "100", "cut": "row"}, gTrain, gTest, 1,
+			[]figure{about("recall", 20, 0.1155, 5e-5), about("ndcg", 20, 0.0838, 5e-5)}},
 		{"cf on MovieLens 1M", "cf", map[string]string{"neighbours": "100", "cut": "row"}, mTrain, mTest, 1,
 			[]figure{about("recall", 20, 0.1793, 3e-4), about("ndcg", 10, 0.3125, 5e-4)}},
 		{"tfidf on Gowalla", "cf", map[string]string{"neighbours": "100", "cut": "row", "similarity": "tfidf"}, gTrain, gTest, 1,

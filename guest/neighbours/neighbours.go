@@ -32,14 +32,16 @@ var (
 
 // Params are the parameters that a plan of the side reads.
 func Params(of Side) []guest.Param {
-	mine, cut := "profile item's", "whose neighbours are kept: those of the item recommended, or with row, as the library implicit does, those of the item in the profile, itself among them"
+	mine, cuts := "profile item's", []string{"column", "row", "implicit"}
+	cut := "whose neighbours are kept: those of the item recommended; with row those of the item in the profile, itself among them; implicit is row as the library implicit has it, entry by entry"
 	if of == Users {
-		mine, cut = "target's", "whose neighbours are kept: a target counts the users who have it among theirs, as Ferrari Dacrema does, or with row, its own"
+		mine, cuts = "target's", []string{"column", "row"}
+		cut = "whose neighbours are kept: a target counts the users who have it among theirs, as Ferrari Dacrema does, or with row, its own"
 	}
 	return []guest.Param{
 		guest.Choice("similarity", "of two "+of.own+"s, by the "+of.other+"s they share", "cosine", "tfidf", "bm25", "jaccard", "dice", "asymmetric"),
 		guest.Int("neighbours", 100, "neighbours kept for each "+of.own+" (K)").Between(1, 100000),
-		guest.Choice("cut", cut, "column", "row"),
+		guest.Choice("cut", cut, cuts...),
 		guest.Bool("normalize", true, "divide by the "+of.own+"s' lengths; false is the plain product of cosine, tfidf and bm25"),
 		guest.Float("shrink", 0, "added to the denominator: pulls down similarities that few "+of.other+"s support").AtLeast(0),
 		guest.Float("k1", 1.2, "bm25: how fast an interaction's value saturates").AtLeast(0),

@@ -19,6 +19,10 @@ var module = guest.Module{
 }
 
 func plan(c *guest.Config, p *guest.Plan) {
+	if c.Text("cut") == "implicit" {
+		planImplicit(c, p)
+		return
+	}
 	neighbours.Plan(c, p, neighbours.Items)
 	p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("neighbours").Recommends()
 }

@@ -16,11 +16,14 @@ func TestSuite(t *testing.T) {
 	for _, similarity := range []string{"cosine", "tfidf", "bm25", "jaccard", "dice", "asymmetric"} {
 		for _, cut := range []string{"column", "row"} {
 			t.Run(similarity+" "+cut, func(t *testing.T) {
-				guesttest.Suite(t, module, guesttest.Expect{Personal: true, ShardsDiffer: false,
+				guesttest.Suite(t, module, guesttest.Expect{Personal: true, ShardsDiffer: false, MayFail: []string{"cut"},
 					Params: map[string]any{"similarity": similarity, "cut": cut, "alpha": 0.3}})
 			})
 		}
 	}
+	t.Run("implicit", func(t *testing.T) {
+		guesttest.Suite(t, module, guesttest.Expect{Personal: true, MayFail: []string{"similarity"}, Params: map[string]any{"cut": "implicit"}})
+	})
 }
 
 func TestBits(t *testing.T) { guesttest.Bits(t, guesttest.Native(module), "testdata/bits.txt") }
@@ -252,23 +255,21 @@ func TestPublished(t *testing.T) {
 	}
 }
 
-// On Gowalla, row is as good as implicit: Recall@20 0.1157, nDCG@20 0.0840,
-// where its items are numbered as here, and 0.1156 and 0.0839 where they are
-// numbered at random, because many scores are equal at the hundredth neighbour.
-// The figures of column were measured here.
+// On Gowalla, cut=implicit is as good as implicit itself: Recall@20 0.11572,
+// nDCG@20 0.08404. The figures of row and column were measured here.
 func TestQuality(t *testing.T) {
 	if os.Getenv("RECHOST_SLOW") == "" {
 		t.Skip("takes a minute or two: set RECHOST_SLOW=1")
 	}
 	x, test := guesttest.Gowalla(t, "train"), guesttest.Gowalla(t, "test")
-	for cut, want := range map[string][2]float64{"row": {0.1157, 0.0840}, "column": {0.1271, 0.0936}} {
+	for cut, want := range map[string][2]float64{"implicit": {0.1157, 0.0840}, "row": {0.1155, 0.0838}, "column": {0.1271, 0.0936}} {
 		r, err := guesttest.Run(module, x.Matrix, guesttest.Options{Top: 20, Params: map[string]any{"cut": cut}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		recall, ndcg := guesttest.Quality(r, x, x.Held(test), 20)
 		t.Logf("cut=%s: Recall@20 %.4f, nDCG@20 %.4f", cut, recall, ndcg)
-		if math.Abs(recall-want[0]) > 3e-4 || math.Abs(ndcg-want[1]) > 3e-4 {
+		if math.Abs(recall-want[0]) > 5e-5 || math.Abs(ndcg-want[1]) > 5e-5 {
 			t.Errorf("cut=%s: Recall@20 %.4f, nDCG@20 %.4f, want %.4f, %.4f", cut, recall, ndcg, want[0], want[1])
 		}
 	}
