@@ -82,8 +82,8 @@ func complete(e *env, words []string) error {
 	}
 	if waiting != nil {
 		if v, ok := waiting.(*cli.GenericFlag); ok {
-			if c, ok := v.Value.(choice); ok {
-				return printWords(e.out, c.words)
+			if c, ok := v.Value.(interface{ options() []string }); ok {
+				return printWords(e.out, c.options())
 			}
 		}
 		return nil

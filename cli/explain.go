@@ -14,7 +14,9 @@ import (
 func explainCommand(e *env) *command {
 	var f jobFlags
 	var asJSON bool
-	flags := append(f.moduleFlags(), f.dataFlags()...)
+	flags := append(f.moduleFlags(), trustFlags(&f.job.ModuleSHA256, &f.job.Trust)...)
+	flags = append(flags, grantFlag(&f.job.Grant))
+	flags = append(flags, f.dataFlags()...)
 	flags = append(flags, f.listFlags()...)
 	flags = append(flags, jsonFlag(&asJSON))
 	flags = append(flags, f.howFlags()...)
@@ -68,6 +70,7 @@ func printExplanation(w io.Writer, x *host.Explanation) error {
 	b.line("%s, %s, %s; lists for %s; up to %s", plural(x.Users, "user"), plural(x.Items, "item"),
 		plural(x.Entries, "interaction"), plural(x.Targets, "user"), plural(x.Shards, "shard"))
 	b.line("columns: %s", columnText(x.Input))
+	b.line("handed over: %s", strings.Join(append([]string{"users", "items"}, x.Columns...), ", "))
 	b.line("")
 	next := 0
 	explainSteps(&b, x, x.Plan.Steps, "", &next)

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"rechost/guest/abi"
 	"rechost/host"
+	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/interactions"
 	"rechost/host/matrix"
@@ -13,6 +15,7 @@ import (
 // Groups of flags in a command's help.
 const (
 	groupModule = "Module"
+	groupTrust  = "What the module may have"
 	groupData   = "Data"
 	groupLists  = "Lists"
 	groupOutput = "Output"
@@ -101,6 +104,25 @@ func (f *jobFlags) moduleFlags() []cli.Flag {
 		&cli.Int64Flag{Name: "seed", Category: groupModule, Destination: &f.job.Seed,
 			Usage: "seed of the module's random numbers, a whole `NUMBER` (default 0)"},
 	}
+}
+
+// trustFlags say which modules may run.
+func trustFlags(sum *digest.Digest, file *string) []cli.Flag {
+	return []cli.Flag{
+		&cli.GenericFlag{Name: "module-sha256", Category: groupTrust, Value: sha256Of{sum},
+			Usage: "refuse the module unless its file has this `DIGEST`"},
+		trustFlag(file),
+	}
+}
+
+func trustFlag(to *string) cli.Flag {
+	return &cli.StringFlag{Name: "trust", Category: groupTrust, Destination: to,
+		Usage: "refuse the module unless the trust `FILE` lists it or who signed it, and allows what is asked for; see rechost trust"}
+}
+
+func grantFlag(to *[]string) cli.Flag {
+	return &cli.GenericFlag{Name: "grant", Category: groupTrust, Value: choices{to, []string{abi.Time}},
+		Usage: "hand the module this `COLUMN` beyond users, items and values, if it asks for it: time; part of a run's identity"}
 }
 
 // dataFlags say how the input is read.

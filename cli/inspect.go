@@ -18,7 +18,8 @@ import (
 func inspectCommand(e *env) *command {
 	var f jobFlags
 	var asJSON bool
-	flags := append(f.dataFlags(), jsonFlag(&asJSON))
+	flags := append(trustFlags(&f.job.ModuleSHA256, &f.job.Trust), f.dataFlags()...)
+	flags = append(flags, jsonFlag(&asJSON))
 	flags = append(flags, f.howFlags()...)
 	flags = append(flags, f.limitFlags()...)
 	return &command{

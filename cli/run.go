@@ -17,7 +17,9 @@ import (
 func runCommand(e *env) *command {
 	var f jobFlags
 	var asJSON, quiet bool
-	flags := append(f.moduleFlags(), f.dataFlags()...)
+	flags := append(f.moduleFlags(), trustFlags(&f.job.ModuleSHA256, &f.job.Trust)...)
+	flags = append(flags, grantFlag(&f.job.Grant))
+	flags = append(flags, f.dataFlags()...)
 	flags = append(flags, f.listFlags()...)
 	flags = append(flags,
 		&cli.GenericFlag{Name: "out", Aliases: []string{"o"}, Category: groupOutput, Value: output{&f.job.Out},
@@ -105,6 +107,10 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	row("data", "%s of %s: %s, %s, %s", plural(s.Input.Rows, "row"), plural(len(s.Input.Files), "file"),
 		plural(s.Users, "user"), plural(s.Items, "item"), plural(s.Entries, "interaction"))
 	row("columns", "%s", columnText(s.Input))
+	row("handed over", "%s", strings.Join(append([]string{"users", "items"}, s.Columns...), ", "))
+	if s.Trusted != nil {
+		row("trusted", "by %s%s", s.Trusted.Entry, inBrackets(s.Trusted.Comment))
+	}
 	if n := s.Input.LeftOut.Sum(); n > 0 {
 		row("left out", "%s: %s", plural(n, "row"), leftOutText(s.Input.LeftOut))
 	}
@@ -178,6 +184,14 @@ func columnText(r interactions.Report) string {
 		list = append(list, "no time")
 	}
 	return strings.Join(list, ", ")
+}
+
+// inBrackets is text set apart, or nothing.
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
 }
 
 // leftOutText counts rows by reason.

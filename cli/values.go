@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"rechost/host/digest"
 	"rechost/host/fault"
 )
 
@@ -208,6 +210,56 @@ func (c choice) String() string {
 		return ""
 	}
 	return *c.value
+}
+
+func (c choice) options() []string { return c.words }
+
+// choices is some of a few words; the flag is given once for each.
+type choices struct {
+	list  *[]string
+	words []string
+}
+
+func (c choices) Set(text string) error {
+	var word string
+	if err := (choice{&word, c.words}).Set(text); err != nil {
+		return err
+	}
+	if !slices.Contains(*c.list, word) {
+		*c.list = append(*c.list, word)
+	}
+	return nil
+}
+
+func (c choices) String() string {
+	if c.list == nil {
+		return ""
+	}
+	return strings.Join(*c.list, " ")
+}
+
+func (c choices) options() []string { return c.words }
+
+// sha256Of is a digest, with or without "sha256:" before it.
+type sha256Of struct{ sum *digest.Digest }
+
+func (d sha256Of) Set(text string) error {
+	x, err := digest.Parse(strings.ToLower(strings.TrimPrefix(strings.TrimSpace(text), "sha256:")))
+	if err != nil {
+		return err
+	}
+	if x.IsZero() {
+		return fmt.Errorf("no file has it")
+	}
+	*d.sum = x
+	return nil
+}
+
+func (d sha256Of) String() string {
+	if d.sum == nil || d.sum.IsZero() {
+		return ""
+	}
+	return d.sum.String()
 }
 
 // params reads repeated name=value. The value may be empty and may hold "=".

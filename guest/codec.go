@@ -11,6 +11,12 @@ func encodeDescription(d abi.Description) []byte {
 	w.key("summary")
 	w.value(d.Summary)
 	w.field("source", d.Source)
+	if len(d.Uses) > 0 {
+		w.strings("uses", d.Uses)
+	}
+	if len(d.Needs) > 0 {
+		w.strings("needs", d.Needs)
+	}
 	w.key("parameters")
 	w.open('[')
 	for _, p := range d.Parameters {

@@ -36,7 +36,7 @@ const (
 // DescribeJSON returns what the host learns of the module.
 func (m *Module) DescribeJSON() (b []byte, err error) {
 	defer caught(&err)
-	d := abi.Description{Name: m.Name, Version: m.Version, Summary: m.Summary, Source: m.Source}
+	d := abi.Description{Name: m.Name, Version: m.Version, Summary: m.Summary, Source: m.Source, Uses: m.Uses, Needs: m.Needs}
 	for _, p := range m.Params {
 		d.Parameters = append(d.Parameters, p.p)
 	}

@@ -94,7 +94,7 @@ func FuzzWriteString(f *testing.F) {
 }
 
 func TestPlanAndDescription(t *testing.T) {
-	m := Module{Name: "m", Version: "1", Summary: `a "summary"`, Source: "somebody",
+	m := Module{Name: "m", Version: "1", Summary: `a "summary"`, Source: "somebody", Uses: []string{Time}, Needs: []string{"x", "y"},
 		Params: []Param{Int("i", 3, "help").Between(0, 10), Float("f", 0.1, "<&>").AtLeast(-1e-9), Bool("b", true, ""),
 			Choice("c", "one of", "x", "y"), Text("t", "", "any")},
 		Plan: func(c *Config, p *Plan) {
@@ -113,12 +113,13 @@ func TestPlanAndDescription(t *testing.T) {
 	var d abi.Description
 	strict(t, b, &d)
 	lo, hi, eps := 0.0, 10.0, -1e-9
-	want := abi.Description{Name: "m", Version: "1", Summary: `a "summary"`, Source: "somebody", Parameters: []abi.Parameter{
-		{Name: "i", Type: "int", Default: 3.0, Min: &lo, Max: &hi, Help: "help"},
-		{Name: "f", Type: "float", Default: 0.1, Min: &eps, Help: "<&>"},
-		{Name: "b", Type: "bool", Default: true},
-		{Name: "c", Type: "string", Default: "x", Choices: []string{"x", "y"}, Help: "one of"},
-		{Name: "t", Type: "string", Default: "", Help: "any"}}}
+	want := abi.Description{Name: "m", Version: "1", Summary: `a "summary"`, Source: "somebody",
+		Uses: []string{"time"}, Needs: []string{"x", "y"}, Parameters: []abi.Parameter{
+			{Name: "i", Type: "int", Default: 3.0, Min: &lo, Max: &hi, Help: "help"},
+			{Name: "f", Type: "float", Default: 0.1, Min: &eps, Help: "<&>"},
+			{Name: "b", Type: "bool", Default: true},
+			{Name: "c", Type: "string", Default: "x", Choices: []string{"x", "y"}, Help: "one of"},
+			{Name: "t", Type: "string", Default: "", Help: "any"}}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("description %s\n%+v, want\n%+v", b, d, want)
 	}

@@ -10,9 +10,17 @@ type Module struct {
 	Source  string // paper and equation
 	Params  []Param
 
+	// Columns beyond users, items and values: [Time]. A run hands them over
+	// where its user grants them. Without one of Uses the plan must do without,
+	// without one of Needs no plan is asked for.
+	Uses, Needs []string
+
 	// Plan adds the stages to p. It must be a pure function of c.
 	Plan func(c *Config, p *Plan)
 }
+
+// Time is the column of times: the array "time" of "by_user".
+const Time = abi.Time
 
 // registered is the module of this program.
 var registered *Module
@@ -88,7 +96,8 @@ func (c *Config) Targets() int { return c.c.Data.Targets }
 // is the number of rows of its user and item.
 func (c *Config) HasValues() bool { return c.c.Data.Values }
 
-// HasTimes tells whether "by_user" has the array "time".
+// HasTimes tells whether "by_user" has the array "time", which a module must
+// ask for.
 func (c *Config) HasTimes() bool { return c.c.Data.Times }
 
 // Top is the length of the longest list wanted for a target.

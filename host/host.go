@@ -26,6 +26,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/digest"
 	"rechost/host/interactions"
+	"rechost/host/manifest"
 	"rechost/host/matrix"
 	"rechost/host/recs"
 	"rechost/host/task"
@@ -36,6 +37,10 @@ import (
 type Job struct {
 	Module string            // path of a .wasm file
 	Params map[string]string // by name, as text; checked against the module's declarations
+
+	ModuleSHA256 digest.Digest // that the module's file must have; zero: any
+	Trust        string        // trust file (package trust) that must list the module; "": none is asked
+	Grant        []string      // columns that the module may have beyond users, items and values: abi.Time
 
 	Paths      []string // files, folders, globs
 	Data       interactions.Options
@@ -91,7 +96,9 @@ type Event struct {
 // Summary is what a run did.
 type Summary struct {
 	Module     Module              `json:"module"`
+	Trusted    *manifest.Trust     `json:"trusted,omitempty"` // by which entry of which trust file
 	Parameters map[string]any      `json:"parameters"`
+	Columns    []string            `json:"columns"` // that the module got beyond users and items
 	Input      interactions.Report `json:"input"`
 	Combined   int64               `json:"combined"` // rows that were repeats of a pair
 	Users      int                 `json:"users"`
@@ -164,6 +171,7 @@ type Explanation struct {
 	Entries    int                 `json:"interactions"`
 	Targets    int                 `json:"targets"`
 	Shards     int                 `json:"shards"`
+	Columns    []string            `json:"columns"` // that the module gets beyond users and items
 	Plan       abi.Plan            `json:"plan"`
 	Stages     []ExplainedStage    `json:"stages"`
 	Tasks      int                 `json:"tasks"`   // all turns
@@ -197,17 +205,20 @@ type ModuleInfo struct {
 
 // Check is a run to verify.
 type Check struct {
-	Manifest    string   // path
-	Module      string   // path of the module; "" is where the manifest says
-	Paths       []string // of the inputs; none: where the manifest says
-	Sample      float64  // share of the tasks to run again, 0 < Sample < 1; 0 runs the whole job again
-	Interpreter bool
-	Executor    string
-	Worker      string
-	Workers     int
-	Limits      task.Limits
-	Store       string // that of the run, for Sample and to show values that differ
-	Progress    func(Event)
+	Manifest string   // path
+	Module   string   // path of the module; "" is where the manifest says
+	Paths    []string // of the inputs; none: where the manifest says
+
+	ModuleSHA256 digest.Digest // that the module must have, whatever the manifest says; zero: any
+	Trust        string        // as Job.Trust
+	Sample       float64       // share of the tasks to run again, 0 < Sample < 1; 0 runs the whole job again
+	Interpreter  bool
+	Executor     string
+	Worker       string
+	Workers      int
+	Limits       task.Limits
+	Store        string // that of the run, for Sample and to show values that differ
+	Progress     func(Event)
 }
 
 // Verification is what a Check found.

@@ -171,6 +171,9 @@ func (s *session) recommend(ctx context.Context) (o *outcome, l recs.Lists, rele
 			if err = s.putFrames(); err != nil {
 				break
 			}
+			if err = s.withhold(); err != nil {
+				break
+			}
 		}
 		if o, err = s.execute(ctx); err == nil {
 			t := time.Now()
@@ -254,7 +257,7 @@ func (s *session) external() manifest.External {
 	r := s.matrix.Read
 	ext := manifest.External{
 		Module: s.module.Name, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
-		Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
+		Granted: s.job.granted(), Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
 		User: r.User.Name, Item: r.Item.Name, NoValue: s.job.Data.NoValue, NoTime: s.job.Data.NoTime,
 		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", UsersName: s.job.ForUsersColumn, Salt: s.job.Salt,
 	}
@@ -299,6 +302,7 @@ func (s *session) statement(o *outcome, w recs.Written, started time.Time) *mani
 				BuildType: manifest.BuildType, ExternalParameters: s.external(), ResolvedDependencies: s.dependencies(dir),
 				InternalParameters: manifest.Internal{
 					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits.WithDefaults(), Walls: s.walls(),
+					Trust: s.trusted,
 				},
 			},
 			RunDetails: manifest.RunDetails{
@@ -324,7 +328,7 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 	s.exec.Close() // ended workers count in the peak
 	s.times.Total = seconds(time.Since(s.start))
 	return &Summary{
-		Module: s.module, Parameters: s.values, Input: m.Read, Combined: m.Combined,
+		Module: s.module, Trusted: s.trusted, Parameters: s.values, Columns: s.columns(), Input: m.Read, Combined: m.Combined,
 		Users: m.Users.Len(), Items: m.Items.Len(), Entries: m.ByUser.Entries(),
 		Targets: len(s.targets.Users), Unknown: s.targets.Unknown,
 		Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,

@@ -20,11 +20,13 @@ import (
 	"rechost/host/interactions"
 	"rechost/host/journal"
 	"rechost/host/kernel"
+	"rechost/host/manifest"
 	"rechost/host/matrix"
 	"rechost/host/params"
 	"rechost/host/plan"
 	"rechost/host/recs"
 	"rechost/host/store"
+	"rechost/host/trust"
 )
 
 // session is a job on its way: what is known after the data was read and the
@@ -38,6 +40,8 @@ type session struct {
 	wasm   []byte
 	exec   executor.Executor
 	notes  []string
+
+	trusted *manifest.Trust // by which entry the module was admitted; nil where nobody asked
 
 	desc   abi.Description
 	values map[string]any // parameters
@@ -111,10 +115,17 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if s.job.Shards < 0 || s.job.Shards > 4096 {
 		return s, fault.Use("%d shards cannot be had: 1 to 4,096", s.job.Shards)
 	}
+	if err = checkGrant(s.job); err != nil {
+		return s, err
+	}
 	if _, err = kernel.Name(); err != nil {
 		return s, fault.New(fault.Usage, "%v", err)
 	}
 	if err = s.openModule(); err != nil {
+		return s, err
+	}
+	entry, err := s.admit()
+	if err != nil {
 		return s, err
 	}
 	if err = usersFile(s.job.ForUsers); err != nil {
@@ -133,6 +144,11 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	}
 	if s.job.Executor == Processes && executor.HasProcesses && !executor.Confines {
 		s.tell("this rechost was built with cgo, so its workers have neither Landlock nor seccomp: build it with ./build.sh build, or with CGO_ENABLED=0")
+	}
+	if entry != nil {
+		if err = entry.Check(trust.Ask{Executor: s.job.Executor, Columns: s.job.granted(), Limits: s.job.Limits}); err != nil {
+			return s, err
+		}
 	}
 	o := executor.Options{
 		Module:      s.wasm,
@@ -265,6 +281,9 @@ func (s *session) prepare(ctx context.Context) error {
 	go func() {
 		t := time.Now()
 		err := s.describe(ctx)
+		if err == nil {
+			err = s.checkNeeds()
+		}
 		s.times.Plan = seconds(time.Since(t))
 		if err != nil {
 			cancel(err) // no need to read on
@@ -442,7 +461,7 @@ func (s *session) putFrames() error {
 		csr(&t, "item", abi.Targets)
 	}
 	csr(&m.ByItem, "user", abi.ByItem)
-	if m.Times {
+	if m.Times && s.granted(abi.Time) {
 		put(array.I64, len(m.ByUser.Time), array.BytesOf(m.ByUser.Time), true, [2]string{abi.ByUser, "time"})
 	}
 	put(array.U32, len(s.targets.Users), array.BytesOf(s.targets.Users), false, [2]string{abi.Targets, "user"})
@@ -485,6 +504,9 @@ func subset(c *matrix.CSR, rows []uint32) matrix.CSR {
 // makePlan lets the module plan for this data and checks what it planned.
 func (s *session) makePlan(ctx context.Context) error {
 	t := time.Now()
+	if err := s.withhold(); err != nil {
+		return err
+	}
 	m := s.matrix
 	s.source = plan.Source{
 		Module: s.module.Digest,
@@ -493,7 +515,7 @@ func (s *session) makePlan(ctx context.Context) error {
 			ABI: abi.Version, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
 			Data: abi.Data{
 				Users: m.Users.Len(), Items: m.Items.Len(), Interactions: m.ByUser.Entries(),
-				Targets: len(s.targets.Users), Values: m.Values, Times: m.Times,
+				Targets: len(s.targets.Users), Values: m.Values, Times: s.getsTimes(),
 			},
 		},
 		Offsets: func(a array.Meta) ([]uint64, error) {
@@ -517,7 +539,7 @@ func (s *session) makePlan(ctx context.Context) error {
 		return s.blame(err)
 	}
 	if err := s.plan.Check(s.env, s.shape); err != nil {
-		return s.blame(err)
+		return s.withheldHint(s.blame(err))
 	}
 	s.times.Plan += seconds(time.Since(t))
 	return nil

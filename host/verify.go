@@ -52,7 +52,8 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 	dir := filepath.Dir(c.Manifest)
 	e := st.Predicate.BuildDefinition.ExternalParameters
 	j := Job{
-		Params: params.Texts(e.Parameters),
+		Params:       params.Texts(e.Parameters),
+		ModuleSHA256: c.ModuleSHA256, Trust: c.Trust, Grant: e.Granted,
 		Data: interactions.Options{
 			User: e.User, Item: e.Item, Value: e.Value, Time: e.Time,
 			NoValue: e.NoValue, NoTime: e.NoTime, MinValue: e.MinValue, TimeUnit: e.TimeUnit,
@@ -78,6 +79,9 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 	inputs := st.Dependencies(manifest.InputName)
 	if len(modules) != 1 || len(inputs) == 0 {
 		return j, fault.Data("%s: the manifest names %d modules and %d inputs", c.Manifest, len(modules), len(inputs))
+	}
+	if was := modules[0].Digest.SHA256; !c.ModuleSHA256.IsZero() && was != c.ModuleSHA256 {
+		return j, fault.Mod("%s: the run's module has sha256 %s, and sha256 %s is asked for", c.Manifest, was, c.ModuleSHA256)
 	}
 	if j.Module = c.Module; j.Module == "" {
 		j.Module = manifest.Path(dir, modules[0].URI)

@@ -47,6 +47,11 @@ const (
 	ForAll  = "all"  // one row, the same for every target
 )
 
+// Time is the column by_user.time, microseconds since the epoch, UTC. It is
+// there for a module that asks for it (Description.Uses or Needs), in a run that
+// grants it, where the data has times.
+const Time = "time"
+
 // Recommendations is the frame that a plan must produce, with a row a target:
 // item u32 and score f32 per entry, best first, ties by smaller item.
 const Recommendations = "recommendations"
@@ -84,6 +89,8 @@ type Description struct {
 	Version    string      `json:"version"`
 	Summary    string      `json:"summary"`
 	Source     string      `json:"source,omitempty"` // paper and equation
+	Uses       []string    `json:"uses,omitempty"`   // columns beyond users, items and values that it takes where it gets them
+	Needs      []string    `json:"needs,omitempty"`  // columns beyond users, items and values that it cannot do without
 	Parameters []Parameter `json:"parameters"`
 }
 

@@ -91,9 +91,10 @@ func Drive(run Runner, x *Matrix, o Options) (*Result, error) {
 	if top == 0 {
 		top = 10
 	}
-	v := &driver{run: run, shards: max(o.Shards, 1), only: o.Only, frames: x.frames(targets), made: map[string]bool{}}
+	times := x.Times && (slices.Contains(d.Uses, abi.Time) || slices.Contains(d.Needs, abi.Time)) // as the host does
+	v := &driver{run: run, shards: max(o.Shards, 1), only: o.Only, frames: x.frames(targets, times), made: map[string]bool{}}
 	v.config = abi.Config{ABI: abi.Version, Parameters: params, Seed: o.Seed, Top: top, KeepSeen: o.KeepSeen,
-		Data: abi.Data{Users: x.Users, Items: x.Items, Interactions: x.Interactions(), Targets: len(targets), Values: x.Values, Times: x.Times}}
+		Data: abi.Data{Users: x.Users, Items: x.Items, Interactions: x.Interactions(), Targets: len(targets), Values: x.Values, Times: times}}
 	if o.Candidates != nil {
 		v.config.Candidates = abi.ForEach
 		if len(o.Candidates) == 1 {

@@ -77,13 +77,17 @@ func (m *Matrix) Cells() []Cell { return m.cells }
 // Interactions is the number of cells.
 func (m *Matrix) Interactions() int { return len(m.cells) }
 
-// frames returns the frames that a host provides: by_user, by_item, targets.
-func (m *Matrix) frames(targets []uint32) map[string]Frame {
+// frames returns the frames that a host provides: by_user, with times or
+// without, by_item, targets.
+func (m *Matrix) frames(targets []uint32, times bool) map[string]Frame {
 	user := m.compress(m.Users, m.cells, func(c Cell) (int, int) { return c.User, c.Item }, "item")
 	columns := slices.Clone(m.cells)
 	slices.SortStableFunc(columns, func(a, b Cell) int { return cmp.Compare(a.Item, b.Item) })
 	item := m.compress(m.Items, columns, func(c Cell) (int, int) { return c.Item, c.User }, "user")
 	delete(item.Arrays, "time")
+	if !times {
+		delete(user.Arrays, "time")
+	}
 
 	off := user.Arrays["offsets"].Data.([]uint64)
 	ids, vals := user.Arrays["item"].Data.([]uint32), user.Arrays["value"].Data.([]float32)

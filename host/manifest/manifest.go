@@ -76,6 +76,7 @@ type External struct {
 	Seed       int64          `json:"seed"`
 	Top        int            `json:"top"`
 	KeepSeen   bool           `json:"keep_seen"`
+	Granted    []string       `json:"granted"` // columns that the module may have beyond users and items, in the order value, time
 	Shards     int            `json:"shards"`
 	Duplicates string         `json:"duplicates"`
 	User       string         `json:"user_column"`
@@ -98,6 +99,14 @@ type Internal struct {
 	Workers  int         `json:"workers"`
 	Limits   task.Limits `json:"limits"`
 	Walls    []string    `json:"walls"`
+	Trust    *Trust      `json:"trust,omitempty"` // where a trust file was asked
+}
+
+// Trust says which entry of a trust file admitted the module.
+type Trust struct {
+	File    digest.Digest `json:"file_sha256"`
+	Entry   string        `json:"entry"` // "sha256:…" of the module, or "ed25519:…" of who signed it
+	Comment string        `json:"comment,omitempty"`
 }
 
 // Names of the dependencies that are not input files.
@@ -276,6 +285,9 @@ func Parse(b []byte) (*Statement, error) {
 	}
 	if len(s.Dependencies(InputName)) == 0 {
 		return nil, fault.Data("the manifest names no input")
+	}
+	if def.ExternalParameters.Granted == nil {
+		return nil, fault.Data("the manifest does not say which columns the module was granted")
 	}
 	t := s.Predicate.RunDetails.Byproducts[0]
 	if Root(t.Annotations.Tasks) != t.Digest.SHA256 {

@@ -26,7 +26,7 @@ func statement() *Statement {
 		Subject: []Resource{{Name: "r.parquet", URI: "r.parquet", Digest: Sum{digest.Of([]byte("r"))}}}}
 	d := &s.Predicate.BuildDefinition
 	d.BuildType = BuildType
-	d.ExternalParameters = External{Module: "cf", Parameters: map[string]any{"k": 3, "a": 0.1}, Top: 20, Shards: 4}
+	d.ExternalParameters = External{Module: "cf", Parameters: map[string]any{"k": 3, "a": 0.1}, Top: 20, Granted: []string{"value"}, Shards: 4}
 	d.ResolvedDependencies = []Resource{{Name: InputName, URI: "../in.parquet"}, {Name: ModuleName, URI: "cf.wasm"}, {Name: InputName, URI: "b"}, {Name: IndexName}, {Name: PlanName}}
 	s.Predicate.RunDetails.Byproducts = []Tasks{NewTasks(tasks(5))}
 	return s
@@ -59,6 +59,7 @@ func TestChangedManifestsAreRefused(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"a task's output":      {one, strings.Replace(one, one[:1], "0", 1) + ""},
 		"a shard":              {`"shard":3`, `"shard":4`},
+		"no grants":            {`"granted":["value"],`, ""},
 		"an unknown parameter": {`"seed":`, `"sneed":1,"seed":`},
 		"another type":         {BuildType, "urn:other"},
 		"no subject":           {`"subject":[{`, `"subject":[],"x":[{`},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -33,6 +34,11 @@ func check(d *abi.Description) error {
 	d.Version = line(d.Version, 64)
 	d.Summary = line(d.Summary, 400)
 	d.Source = line(d.Source, 400)
+	for _, c := range append(slices.Clip(d.Uses), d.Needs...) {
+		if !nameForm.MatchString(c) || len(d.Uses)+len(d.Needs) > 64 {
+			return fault.Mod("the module asks for a column named %q: names are lower-case letters, digits, - and _, at most 64 of them", fault.Clean(c, 80))
+		}
+	}
 	if len(d.Parameters) > 256 {
 		return fault.Mod("the module declares %d parameters; at most 256 are read", len(d.Parameters))
 	}

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"rechost/guest/abi"
@@ -185,3 +186,15 @@ func checkOutput(s *abi.Stage, o abi.Output, bad func(string, ...any) error) err
 }
 
 func listNames(f array.Frame) string { return strings.Join(f.Names(), ", ") }
+
+// Reads tells whether a stage names the array of a frame among its inputs.
+func (p *Plan) Reads(frame, array string) bool {
+	for _, s := range p.Stages {
+		for _, in := range s.Inputs {
+			if in.Frame == frame && slices.Contains(in.Arrays, array) {
+				return true
+			}
+		}
+	}
+	return false
+}

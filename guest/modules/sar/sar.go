@@ -20,6 +20,7 @@ var module = guest.Module{
 	Version: "1.0.0",
 	Summary: "smart adaptive recommendations: affinity that fades with time, times the similarity of items",
 	Source:  "Microsoft Recommenders, Smart Adaptive Recommendations (SAR), github.com/recommenders-team/recommenders",
+	Uses:    []string{guest.Time},
 	Params: []guest.Param{
 		guest.Choice("similarity", "of two items, by the users who have both", "jaccard", "lift", "cooccurrence"),
 		guest.Float("time_decay", 30, "days in which an interaction's weight halves; 0: it keeps it").AtLeast(0),
