@@ -49,7 +49,7 @@ func TestParseRefuses(t *testing.T) {
 		"datasets":              {"rechost datasets: which of synth, import", "rechost datasets --help"},
 		"datasets sinth a":      {`rechost datasets has no command "sinth"`, "did you mean rechost datasets synth?"},
 		"store prun":            {`rechost store has no command "prun"`, "did you mean rechost store prune?"},
-		"inspect --module m a ": {"rechost inspect has no flag --module", "rechost inspect --help lists the flags"},
+		"inspect --module m a ": {"rechost inspect has no flag --module", "did you mean --module-sha256?"},
 	} {
 		_, err := parse(tree(), strings.Fields(line))
 		if fault.CodeOf(err) != fault.Usage || err.Error() != want[0] || fault.HintOf(err) != want[1] {

@@ -70,7 +70,7 @@ func printExplanation(w io.Writer, x *host.Explanation) error {
 	b.line("%s, %s, %s; lists for %s; up to %s", plural(x.Users, "user"), plural(x.Items, "item"),
 		plural(x.Entries, "interaction"), plural(x.Targets, "user"), plural(x.Shards, "shard"))
 	b.line("columns: %s", columnText(x.Input))
-	b.line("handed over: %s", strings.Join(append([]string{"users", "items"}, x.Columns...), ", "))
+	b.line("handed over: %s", strings.Join(append([]string{"user", "item"}, x.Columns...), ", "))
 	b.line("")
 	next := 0
 	explainSteps(&b, x, x.Plan.Steps, "", &next)

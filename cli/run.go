@@ -107,7 +107,7 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	row("data", "%s of %s: %s, %s, %s", plural(s.Input.Rows, "row"), plural(len(s.Input.Files), "file"),
 		plural(s.Users, "user"), plural(s.Items, "item"), plural(s.Entries, "interaction"))
 	row("columns", "%s", columnText(s.Input))
-	row("handed over", "%s", strings.Join(append([]string{"users", "items"}, s.Columns...), ", "))
+	row("handed over", "%s", strings.Join(append([]string{"user", "item"}, s.Columns...), ", "))
 	if s.Trusted != nil {
 		row("trusted", "by %s%s", s.Trusted.Entry, inBrackets(s.Trusted.Comment))
 	}
