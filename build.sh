@@ -13,7 +13,8 @@ usage: ./build.sh COMMAND
   demo       build, make a data set, run the main job on it, show recommendations
   test       build, every test, cross-builds for six systems, arm64 under qemu
   check      gofmt, go vet, staticcheck, go mod tidy, the commands in README.md
-  bench      whole jobs, timed, beside a peer where PEERS names one
+  bench      the machine's and the kernels' speed, and whole jobs; bench peers: all of
+             them beside other libraries, where PEERS names a Python that has them
   fuzz TIME  every fuzz target for TIME (default 30s), a table of executions
   clean      remove bin/
 
@@ -149,7 +150,7 @@ check() {
 
 bench() {
     build
-    bash cli/bench/bench.sh
+    bash cli/bench/bench.sh "$@"
 }
 
 # Every fuzz target for a while, one a core at a time. Each package is built
@@ -221,7 +222,7 @@ case "${1:-}" in
     demo) demo ;;
     test) test_all ;;
     check) check ;;
-    bench) bench ;;
+    bench) shift; bench "$@" ;;
     fuzz) fuzz "${2:-}" ;;
     fuzz-one) shift && fuzz_one "$@" ;; # for fuzz itself
     clean) rm -rf bin ;;

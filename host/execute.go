@@ -226,8 +226,14 @@ func (s *session) keep(turn *plan.Turn, t task.Task, r executor.Result) ([]array
 	if err != nil {
 		return nil, s.blame(err)
 	}
+	errs := make([]error, len(metas))
+	var wg sync.WaitGroup
 	for k := range metas {
-		if metas[k], err = s.store.Put(metas[k], r.Data[k]); err != nil {
+		wg.Go(func() { metas[k], errs[k] = s.store.Put(metas[k], r.Data[k]) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -1,29 +1,42 @@
 #!/usr/bin/env bash
-# Whole jobs, from Parquet to Parquet, timed from outside: the median of RUNS
-# runs (default 3), rechost and its peer by turns so that both see the same
-# machine. Called by ./build.sh bench.
+# bench.sh          what the machine can do and what the kernels get of it, and
+#                   three whole jobs
+# bench.sh peers    every job beside the library that one would use otherwise
 #
-# PEERS names a Python that has implicit and pyarrow; without it only rechost is
-# timed. RECHOST_DATA names a folder with gowalla/light_gcn_gowalla/train.txt,
-# LightGCN's split of Gowalla; without it a data set of the same size is made.
+# Called by ./build.sh bench. Whole jobs are timed from outside, Parquet to
+# Parquet: the median of RUNS runs (default 3), rechost and its peer by turns so
+# that both see the same machine. A job of a minute or more runs once.
+#
+# PEERS names a Python that has the peers; without it only rechost is timed.
+# RECHOST_DATA names a folder with gowalla/light_gcn_gowalla/train.txt and
+# ml-1m/ratings.dat; data sets of the same size are made where it has none.
 set -euo pipefail
 r=$PWD/bin/rechost m=$PWD/bin/modules runs=${RUNS:-3} dir=$PWD/bin/bench here=$(dirname "$0")
-data=${RECHOST_DATA:-../shared/data}
+data=${RECHOST_DATA:-../shared/data} python=${PEERS:-} all=${1:-}
 mkdir -p "$dir"
-
-if [ -f "$data/gowalla/light_gcn_gowalla/train.txt" ]; then
-    name="Gowalla"
-    [ -f "$dir/train.parquet" ] || "$r" datasets import --format lightgcn "$data/gowalla/light_gcn_gowalla/train.txt" "$dir/train.parquet"
-else
-    name="a synthetic data set of Gowalla's size"
-    [ -f "$dir/train.parquet" ] || "$r" datasets synth "$dir/train.parquet" --users 29858 --items 40981 --rows 810128 --seed 1
+if [ -n "$all" ] && [ "$all" != peers ]; then
+    echo "bench.sh: no set of jobs is called $all: leave it out, or say peers" >&2
+    exit 2
 fi
-[ -f "$dir/small.parquet" ] || "$r" datasets synth "$dir/small.parquet" --users 20 --items 10 --rows 100 --seed 1
 
-# seconds CMD… prints what it takes, whole process, wall clock.
-seconds() {
+# make NAME FILE FORMAT SYNTH… imports FILE of the data to NAME.parquet, or makes
+# data of that size.
+make() {
+    local to="$dir/$1.parquet" from="$data/$2" format=$3
+    shift 3
+    [ -f "$to" ] && return
+    if [ -f "$from" ]; then
+        "$r" datasets import --format "$format" "$from" "$to" >/dev/null
+    else
+        echo "no $from: made data of its size instead"
+        "$r" datasets synth "$to" "$@" >/dev/null
+    fi
+}
+
+# ms CMD… prints the milliseconds that it takes, whole process, wall clock.
+ms() {
     local t0=$EPOCHREALTIME
-    "$@" >/dev/null 2>"$dir/stderr" || { cat "$dir/stderr" >&2; exit 1; }
+    "$@" >"$dir/stdout" 2>"$dir/stderr" || { cat "$dir/stderr" >&2; exit 1; }
     local t1=$EPOCHREALTIME
     echo $(( (${t1/./} - ${t0/./}) / 1000 ))
 }
@@ -31,43 +44,85 @@ median() { printf '%s\n' "$@" | sort -n | sed -n "$(( ($# + 1) / 2 ))p"; }
 
 # Each run has a salt of its own, so the journal knows nothing; the module's
 # compiled code is there, as it is after a user's first run.
-run() { "$r" run --quiet --no-time --no-value --salt "$RANDOM$RANDOM" --out "$dir/out.parquet" "$@"; }
+run() { "$r" run --quiet --no-time --no-value --store "$dir/store" --salt "$RANDOM$RANDOM" --out "$dir/out.parquet" "$@"; }
 
-compare() { # label, peer's job or "", arguments of rechost run
-    local label=$1 peer=$2 ours=() theirs=()
-    shift 2
-    run "$@" >/dev/null 2>&1 || run "$@" # compiles, reads the file into the page cache
-    for _ in $(seq "$runs"); do
-        ours+=("$(seconds run "$@")")
-        if [ -n "$peer" ] && [ -n "${PEERS:-}" ]; then
-            # Without settings that hold NumPy's BLAS to an older processor.
-            theirs+=("$(seconds env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$PEERS" "$here/peer.py" "$peer" "$dir/train.parquet" "$dir/peer.parquet")")
-        fi
-    done
-    local text="-" ratio="-" us them
-    us=$(median "${ours[@]}")
-    if [ ${#theirs[@]} -gt 0 ]; then
-        them=$(median "${theirs[@]}")
-        text="$them ms"
-        ratio=$(printf '%d.%02d' $((us / them)) $((us * 100 / them % 100)))
+# Without settings that hold NumPy's BLAS to an older processor.
+peer() { env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$python" "$here/peer.py" "$@"; }
+
+row() { # label, our milliseconds, theirs or ""
+    local text="-" ratio="-"
+    if [ -n "$3" ]; then
+        text="$3 ms"
+        ratio=$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", a / b }')
     fi
-    printf '%-44s %8s ms   %10s   %5s\n' "$label" "$us" "$text" "$ratio"
+    printf '%-46s %10s ms   %12s   %5s\n' "$1" "$2" "$text" "$ratio"
 }
 
-echo "$name, $(nproc 2>/dev/null || echo ?) cores, median of $runs"
-printf '%-44s %11s   %10s   %5s\n' "job" "rechost" "implicit" "ratio"
-compare "cf, cosine, K=100, top 20" cf --module "$m/cf.wasm" "$dir/train.parquet"
-compare "als, 64 factors, 15 iterations, CG" als --module "$m/als.wasm" "$dir/train.parquet"
-compare "popular, 100 rows" "" --module "$m/popular.wasm" "$dir/small.parquet"
-# The same once more from the journal: what a run costs that computes nothing.
-warm() { "$r" run --quiet --out "$dir/out.parquet" "$@"; }
-warm --module "$m/popular.wasm" "$dir/small.parquet"
-printf '%-44s %8s ms   %10s   %5s\n' "popular, 100 rows, journal warm" "$(median $(for _ in $(seq "$runs"); do seconds warm --module "$m/popular.wasm" "$dir/small.parquet"; done))" "-" "-"
-if [ -z "${PEERS:-}" ]; then
+compare() { # label, runs, peer's job or "", data set, arguments of rechost run
+    local label=$1 times=$2 theirs="" job=$3 set=$dir/$4.parquet ours=() other=()
+    shift 4
+    run "$@" "$set" >/dev/null 2>&1 || run "$@" "$set" # compiles, reads the file into the page cache
+    for _ in $(seq "$times"); do
+        ours+=("$(ms run "$@" "$set")")
+        [ -z "$job" ] || [ -z "$python" ] || other+=("$(ms peer "$job" "$set" "$dir/peer.parquet")")
+    done
+    rm -rf "$dir/store/arrays"
+    [ ${#other[@]} -eq 0 ] || theirs=$(median "${other[@]}")
+    row "$label" "$(median "${ours[@]}")" "$theirs"
+}
+
+# benchmark NAME prints a Go benchmark's milliseconds: the fastest of three.
+benchmark() { # package, benchmark
+    go test -run - -bench "$2" -count 3 "$1" | awk '$4 == "ns/op" && (!t || $3 < t) { t = $3 } END { printf "%.2f", t / 1e6 }'
+}
+dense() { # label, job, threads
+    local theirs=""
+    [ -z "$python" ] || theirs=$(peer "$2" "$3" | awk '{ printf "%.2f", 1000 * $1 }')
+    row "$1" "$(benchmark ./host/kernel "^BenchmarkDense\$/^$2\$/^$3\$")" "$theirs"
+}
+
+header() { printf '\n%s cores, median of %s\n%-46s %13s   %12s   %5s\n' "$(nproc 2>/dev/null || echo ?)" "$runs" job rechost "$1" ratio; }
+
+make gowalla gowalla/light_gcn_gowalla/train.txt lightgcn --users 29858 --items 40981 --rows 810128 --seed 1
+[ -f "$dir/small.parquet" ] || "$r" datasets synth "$dir/small.parquet" --users 20 --items 10 --rows 100 --seed 1 >/dev/null
+
+if [ "$all" = peers ]; then
+    make ml1m ml-1m/ratings.dat movielens --users 6040 --items 3706 --rows 1000209 --seed 1
+    [ -f "$dir/synth10m.parquet" ] || "$r" datasets synth "$dir/synth10m.parquet" --users 200000 --items 50000 --rows 10000000 --seed 10 >/dev/null
+    header peer
+    compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla --module "$m/cf.wasm"
+    compare "cf, cosine, K=100: MovieLens 1M" "$runs" cf ml1m --module "$m/cf.wasm"
+    compare "cf, cosine, K=100: 10 million rows" 1 cf synth10m --module "$m/cf.wasm"
+    compare "als, 64 factors, 15 turns, CG: MovieLens 1M" "$runs" als ml1m --module "$m/als.wasm"
+    compare "als, 64 factors, 15 turns, CG: Gowalla" "$runs" als gowalla --module "$m/als.wasm"
+    compare "als, 64 factors, 15 turns, CG: 10 million rows" 1 als synth10m --module "$m/als.wasm"
+    compare "ease: MovieLens 1M" "$runs" ease ml1m --module "$m/ease.wasm"
+    compare "bpr, 64 factors, 100 epochs: MovieLens 1M" 1 bpr ml1m --module "$m/bpr.wasm"
+    ours=$(RECHOST_BENCH_FILE="$dir/synth10m.parquet" benchmark ./host/matrix '^BenchmarkBuild10M$') theirs=""
+    [ -z "$python" ] || theirs=$(for _ in 1 2 3; do peer read "$dir/synth10m.parquet"; done | sort -n | awk 'NR == 2 { printf "%.2f", 1000 * $1 }')
+    row "read, index, rows and columns: 10 million rows" "$ours" "$theirs"
+    for t in 1 2; do
+        dense "product, 1024 x 1024 x 1024, threads: $t" gemm $t
+        dense "2,000 x 40,000 scores; ours best 20, threads: $t" score $t
+        dense "inverse, 3706 x 3706, threads: $t" inverse $t
+    done
+else
+    go test -run - -bench Roofline ./host/kernel | sed -n '/one core/,/^goos/p' | sed '/^goos/d'
+    header implicit
+    compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla --module "$m/cf.wasm"
+    compare "als, 64 factors, 15 turns, CG: Gowalla" "$runs" als gowalla --module "$m/als.wasm"
+    compare "popular, 100 rows" "$runs" "" small --module "$m/popular.wasm"
+    # The same once more from the journal: what a run costs that computes nothing.
+    warm() { "$r" run --quiet --store "$dir/store" --out "$dir/out.parquet" --module "$m/popular.wasm" "$dir/small.parquet"; }
+    warm
+    row "popular, 100 rows, journal warm" "$(median $(for _ in $(seq "$runs"); do ms warm; done))" ""
+fi
+rm -rf "$dir/store/arrays" "$dir/store/blobs"
+if [ -z "$python" ]; then
     cat <<'END'
 
-To time the library implicit beside it:
-  python3 -m venv bin/peers && bin/peers/bin/pip install implicit pyarrow
-  PEERS=bin/peers/bin/python ./build.sh bench
+To time the peers beside it (implicit, NumPy, SciPy, DuckDB):
+  python3 -m venv bin/peers && bin/peers/bin/pip install implicit scipy pyarrow duckdb
+  PEERS=bin/peers/bin/python ./build.sh bench peers
 END
 fi
