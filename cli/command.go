@@ -91,6 +91,7 @@ it gives back, and writes recommendations with a record that anybody can check.`
 			explainCommand(e),
 			verifyCommand(e),
 			inspectCommand(e),
+			trustCommand(e),
 			doctorCommand(e),
 			showCommand(e),
 			evalCommand(e),

@@ -45,12 +45,12 @@ func (f *Fuel) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Size is a number of bytes. Its text form is a whole number and one of B, KiB,
-// MiB, GiB, TiB: "512MiB".
+// Size is a number of bytes. Its text form is a whole number of at most 15
+// digits and B, or of at most 6 and KiB, MiB, GiB or TiB: "512MiB".
 type Size int64
 
 var (
-	sizeForm = regexp.MustCompile(`^([1-9][0-9]{0,5})(B|KiB|MiB|GiB|TiB)$`)
+	sizeForm = regexp.MustCompile(`^(?:([1-9][0-9]{0,14})(B)|([1-9][0-9]{0,5})(KiB|MiB|GiB|TiB))$`)
 	spanForm = regexp.MustCompile(`^([1-9][0-9]{0,5}h)?([1-9][0-9]{0,5}m)?([1-9][0-9]{0,5}s)?$`)
 	units    = []string{"B", "KiB", "MiB", "GiB", "TiB"}
 )
@@ -61,31 +61,35 @@ func (s *Size) UnmarshalText(b []byte) error {
 	if m == nil {
 		return fmt.Errorf("a size is written as \"512MiB\", not %q", fault.Clean(string(b), 40))
 	}
-	n, err := strconv.ParseInt(string(m[1]), 10, 64)
+	n, err := strconv.ParseInt(string(m[1])+string(m[3]), 10, 64)
 	if err != nil {
 		return err
 	}
-	*s = Size(n << (10 * slices.Index(units, string(m[2]))))
+	*s = Size(n << (10 * slices.Index(units, string(m[2])+string(m[4]))))
 	return nil
 }
 
-// MarshalText gives the text form, which only sizes of at most six digits in
-// some unit have.
+// MarshalText gives the text form, where the size has one.
 func (s Size) MarshalText() ([]byte, error) {
 	text := s.String()
 	if !sizeForm.MatchString(text) {
-		return nil, fmt.Errorf("%d bytes cannot be written as at most six digits and a unit", int64(s))
+		return nil, fmt.Errorf("%d bytes have no text form", int64(s))
 	}
 	return []byte(text), nil
 }
 
+// String is the text form: in the largest unit that leaves no fraction, or in
+// bytes where that takes too many digits.
 func (s Size) String() string {
-	unit := 0
-	for unit < len(units)-1 && s > 0 && s%1024 == 0 {
-		s /= 1024
+	n, unit := s, 0
+	for unit < len(units)-1 && n > 0 && n%1024 == 0 {
+		n /= 1024
 		unit++
 	}
-	return strconv.FormatInt(int64(s), 10) + units[unit]
+	if n > 999999 {
+		n, unit = s, 0
+	}
+	return strconv.FormatInt(int64(n), 10) + units[unit]
 }
 
 // Span is a duration of whole seconds. Its text form is "1h30m", "10m", "45s".
@@ -110,6 +114,7 @@ func (s Span) MarshalText() ([]byte, error) {
 	return []byte(text), nil
 }
 
+// String is the text form; of what has none, that of a time.Duration.
 func (s Span) String() string {
 	d, text := time.Duration(s), ""
 	if d%time.Second != 0 {
