@@ -10,6 +10,12 @@ const Version = 1
 // whenever any of them could give other bits for the same arguments.
 const KernelVersion = 1
 
+// Bounds on what a module says of itself, in bytes of JSON.
+const (
+	MaxDescription = 1 << 20
+	MaxPlan        = 1 << 20
+)
+
 // Names of the import modules a module may use, beside a few functions of
 // wasi_snapshot_preview1.
 const (

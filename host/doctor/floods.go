@@ -71,6 +71,9 @@ func outputFloods() []attack {
 		a("stdout without end", logged, does(wasi+".fd_write", "line\n", again(iov(1, atRoom, 5))), does(wasi+".fd_write", "x", again(iov(1, atRoom, 1)))),
 		a("stderr without end", logged, does(wasi+".fd_write", "line\n", again(iov(2, atRoom, 5)))),
 		a("60 KiB a line, and empty lines", logged, does(wasi+".fd_write", "", again(iov(1, 0, 60_000))), does(wasi+".fd_write", "", again(iov(2, 0, 0)))),
+		a("60,000 empty lines in one write", logged, guest{pages: 2, imports: []string{wasi + ".fd_write"}, attack: func(x names) []byte {
+			return w.Join(w.I32Const(atRoom), w.I32Const('\n'), w.I32Const(60_000), w.MemoryFill(), iov(1, atRoom, 60_000)(x), w.I32Const(0))
+		}}),
 		a("one write of 62 MiB", logged, guest{pages: 1000, imports: []string{wasi + ".fd_write"}, attack: again(iov(1, 0, 990<<16))}),
 		a("log without end", logged, does("rechost.log", "hello", again(log(5))), does("rechost.log", "", again(log(0)))),
 		a("a log message of 1 MiB, of an unknown level", want{ends: []end{stopped, limited}, words: []string{"longer than|no level|of log"}},

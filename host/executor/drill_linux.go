@@ -215,7 +215,7 @@ func escapeNamed(name string) *escape {
 // play is the worker's part: it is locked in as for a guest, holds what a guest
 // would be given, and now its own code makes an attempt. With second, on a
 // thread that did not exist when the locks were put on.
-func play(name string, second bool) *message {
+func play(name string, second bool) *reply {
 	e := escapeNamed(name)
 	if e == nil {
 		return failure(errLies, false)
@@ -234,13 +234,13 @@ func play(name string, second bool) *message {
 		}()
 		<-done
 	}
-	m := &message{Kind: msgDone, Index: -1}
+	m := &reply{Kind: msgDone, Errno: -1}
 	var errno unix.Errno
 	switch {
 	case err == nil:
-		m.Index = 0
+		m.Errno = 0
 	case errors.As(err, &errno):
-		m.Index = int(errno)
+		m.Errno = int(errno)
 	default:
 		m.Log = []string{err.Error()}
 	}
@@ -264,7 +264,7 @@ func Drill(ctx context.Context, o Options, name string, second bool, input array
 	defer x.Close()
 	p := x.(*processes)
 	var w *workerProcess
-	var m *message
+	var m *reply
 	err = p.with(ctx, 0, func(x *workerProcess) error {
 		w = x
 		if err := w.handOver(input, o.Arrays); err != nil {
@@ -283,7 +283,7 @@ func Drill(ctx context.Context, o Options, name string, second bool, input array
 		if err := send(int(w.host.Fd()), &message{Kind: msgDrill, Name: name, Second: second}, nil); err != nil {
 			return w.died(err)
 		}
-		m, err = p.answer(w, maxReply)
+		m, err = p.answer(w, replyPage)
 		return err
 	})
 	if err == nil {
@@ -299,16 +299,16 @@ func Drill(ctx context.Context, o Options, name string, second bool, input array
 	return Attempt{Answer: fault.Clean(err.Error(), 300)}, nil
 }
 
-func (e *escape) judge(m *message) Attempt {
-	errno := unix.Errno(m.Index)
+func (e *escape) judge(m *reply) Attempt {
+	errno := unix.Errno(m.Errno)
 	switch {
-	case m.Kind != msgDone || m.Index < 0:
+	case m.Kind != msgDone || m.Errno < 0:
 		text := "no answer"
 		if len(m.Log) > 0 {
 			text = fault.Clean(m.Log[0], 300)
 		}
 		return Attempt{Answer: text}
-	case m.Index == 0:
+	case m.Errno == 0:
 		return Attempt{Answer: "the kernel let it"}
 	}
 	a := Attempt{Answer: fault.Clean(errno.Error(), 100), Wall: wallSeccomp, Refused: refuses(errno)}

@@ -56,7 +56,7 @@ func TestNoDrillForGuests(t *testing.T) {
 		if err := send(int(w.host.Fd()), &message{Kind: msgDrill, Name: Attempts()[0]}, nil); err != nil {
 			return err
 		}
-		_, err := e.(*processes).answer(w, maxReply)
+		_, err := e.(*processes).answer(w, replyPage)
 		return err
 	})
 	if fault.CodeOf(err) != fault.Module || !strings.Contains(err.Error(), errLies.Error()) {

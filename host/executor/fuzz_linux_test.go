@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
@@ -52,7 +54,7 @@ func (l *letters) post(t *testing.T, fd int) bool {
 		return false
 	}
 	form, length, size := l.next(), l.next(), l.next()
-	text := l.take(4 * int(length))
+	text := bytes.TrimRight(l.take(4*int(length)), " ")
 	var files []*os.File
 	memfd := func(b []byte, sealIt bool) {
 		f, err := newMemfd("fuzz")
@@ -94,13 +96,13 @@ func (l *letters) post(t *testing.T, fd int) bool {
 }
 
 // write puts a message into letters.
-func (l *letters) write(f *testing.F, form, size byte, m *message) {
+func (l *letters) write(f *testing.F, form, size byte, m any) {
 	b, err := json.Marshal(m)
 	if err != nil {
 		f.Fatal(err)
 	}
 	for len(b)%4 != 0 {
-		b = append(b, ' ')
+		b = append(b, ' ') // post leaves these out
 	}
 	*l = append(append(*l, form, byte(len(b)/4), size), b...)
 }
@@ -131,12 +133,12 @@ func FuzzReplies(f *testing.F) {
 	}
 	outputs := []task.Output{{Name: "out.y", DType: array.F32, Rows: 4}, {Name: "out.n", DType: array.U64, Width: 2, Rows: -1}}
 	var good, wrong, told, emitted letters
-	good.write(f, withFile, 16, &message{Kind: msgOutput, Output: 0, Size: 16})
-	good.write(f, withFile, 32, &message{Kind: msgOutput, Output: 1, Size: 32})
-	good.write(f, enclosedForm, 0, &message{Kind: msgDone, Log: []string{"info: \x1b[2J"}, Stats: task.Stats{Memory: 1}})
-	wrong.write(f, withFile|unsealedFile, 16, &message{Kind: msgOutput, Size: 16})
-	told.write(f, 0, 0, &message{Kind: msgFailed, Code: fault.Limit, Error: "x\x07", Hint: "y"})
-	emitted.write(f, 0, 0, &message{Kind: msgDone, Emitted: []byte(`{"name":"x"}`)})
+	good.write(f, withFile, 16, &reply{Kind: msgOutput, Output: 0, Size: 16})
+	good.write(f, withFile, 32, &reply{Kind: msgOutput, Output: 1, Size: 32})
+	good.write(f, enclosedForm, 0, &reply{Kind: msgDone, Log: []string{"info: \x1b[2J"}, Stats: task.Stats{Memory: 1}})
+	wrong.write(f, withFile|unsealedFile, 16, &reply{Kind: msgOutput, Size: 16})
+	told.write(f, 0, 0, &reply{Kind: msgFailed, Code: fault.Limit, Error: "x\x07", Hint: "y"})
+	emitted.write(f, 0, 0, &reply{Kind: msgDone, Emitted: []byte(`{"name":"x"}`)})
 	for ask := range byte(3) {
 		for _, l := range []letters{good, wrong, told, emitted} {
 			f.Add(ask, []byte(l))
@@ -179,7 +181,7 @@ func FuzzReplies(f *testing.F) {
 			_, err = p.Describe(context.Background())
 		case 2:
 			var b []byte
-			if b, err = p.Plan(context.Background(), nil); len(b) > sandbox.MaxPlan {
+			if b, err = p.Plan(context.Background(), nil); len(b) > abi.MaxPlan {
 				t.Errorf("a plan of %d bytes", len(b))
 			}
 		}
@@ -227,7 +229,7 @@ func FuzzRequests(f *testing.F) {
 		in, out := socketPair(t), socketPair(t)
 		w := &workerState{host: out[1], module: m, limits: testLimits, open: map[digest.Digest]*sandbox.Array{}}
 		for l := letters(said); l.post(t, in[1]); {
-			request, file, err := receive(in[0], 1<<20)
+			request, file, err := receiveMessage(in[0])
 			if err != nil {
 				break // the worker ends
 			}
@@ -280,7 +282,7 @@ func padded(t *testing.T, f *os.File) *os.File {
 func answered(t *testing.T, fd, outputs int) {
 	for n := 0; ; n++ {
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10})
-		m, file, err := receive(fd, maxReply)
+		m, file, err := receiveReply(fd, replyMost(testLimits.Log))
 		if err != nil {
 			t.Fatalf("no answer: %v", err)
 		}

@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rechost/guest/abi"
+	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/sandbox"
@@ -235,7 +237,7 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 	if w, err = spawn(p.path); err != nil {
 		return nil, false, err
 	}
-	var m *message
+	var m *reply
 	err = p.watch(ctx, w, func() error {
 		hello := &message{
 			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
@@ -244,7 +246,7 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 		if err := send(int(w.host.Fd()), hello, p.module); err != nil {
 			return w.died(err)
 		}
-		m, err = p.answer(w, maxReply)
+		m, err = p.answer(w, replyPage)
 		return err
 	})
 	if err == nil {
@@ -262,9 +264,6 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 	w.close()
 	return nil, stale, err
 }
-
-// maxReply bounds a message of a worker.
-const maxReply = 64 << 20
 
 // retireAfter is how long a worker may live in busy time of all its threads;
 // its hard processor limit, which counts over its life, lies beyond.
@@ -315,8 +314,8 @@ func (p *processes) watch(ctx context.Context, w *workerProcess, f func() error)
 }
 
 // answer reads the worker's next message that carries no descriptor.
-func (p *processes) answer(w *workerProcess, most int64) (*message, error) {
-	m, f, err := receive(int(w.host.Fd()), most)
+func (p *processes) answer(w *workerProcess, most int64) (*reply, error) {
+	m, f, err := receiveReply(int(w.host.Fd()), most)
 	if err != nil {
 		return nil, w.died(err)
 	}
@@ -327,14 +326,17 @@ func (p *processes) answer(w *workerProcess, most int64) (*message, error) {
 	return m, nil
 }
 
+// Bytes of a worker's error and of its hint, and lines of its trace.
+const errorMost, hintMost, traceMost = 8000, 2000, 200
+
 // failed is the error that a worker reports: a code that it may give, and text
 // that is clean.
-func (m *message) failed() error {
+func (m *reply) failed() error {
 	code := m.Code
 	if code != fault.Module && code != fault.Limit {
 		code = fault.Failed
 	}
-	return &fault.Error{Code: code, Msg: fault.Clean(m.Error, 8000), Hint: fault.Clean(m.Hint, 2000)}
+	return &fault.Error{Code: code, Msg: fault.Clean(m.Error, errorMost), Hint: fault.Clean(m.Hint, hintMost)}
 }
 
 // with runs f on slot i's worker, which is replaced if f fails in a way that
@@ -374,26 +376,26 @@ type toldError struct{ error }
 
 // Describe returns the JSON that the module describes itself by.
 func (p *processes) Describe(ctx context.Context) ([]byte, error) {
-	return p.emitted(ctx, &message{Kind: msgDescribe}, "describe")
+	return p.emitted(ctx, &message{Kind: msgDescribe}, "describe", abi.MaxDescription)
 }
 
 // Plan returns the plan's JSON for the configuration's.
 func (p *processes) Plan(ctx context.Context, config []byte) ([]byte, error) {
-	return p.emitted(ctx, &message{Kind: msgPlan, Config: config}, "plan")
+	return p.emitted(ctx, &message{Kind: msgPlan, Config: config}, "plan", abi.MaxPlan)
 }
 
-func (p *processes) emitted(ctx context.Context, request *message, place string) (b []byte, err error) {
+func (p *processes) emitted(ctx context.Context, request *message, place string, most int) (b []byte, err error) {
 	err = p.with(ctx, 0, func(w *workerProcess) error {
 		if err := send(int(w.host.Fd()), request, nil); err != nil {
 			return w.died(err)
 		}
-		m, err := p.answer(w, maxReply)
+		m, err := p.answer(w, emittedMost(int64(most)))
 		switch {
 		case err != nil:
 			return err
 		case m.Kind == msgFailed:
 			return &toldError{m.failed()}
-		case m.Kind != msgDone || len(m.Emitted) > sandbox.MaxPlan:
+		case m.Kind != msgDone || len(m.Emitted) > most:
 			return fault.Mod("its worker process broke the protocol: %s", fault.Clean(m.Kind, 20))
 		}
 		b = m.Emitted
@@ -462,7 +464,7 @@ func (p *processes) task(w *workerProcess, t *task.Task, d *task.Diagnosis) (r R
 	}()
 	left := p.options.Limits.Output
 	for {
-		m, f, err := receive(int(w.host.Fd()), maxReply)
+		m, f, err := receiveReply(int(w.host.Fd()), replyMost(p.options.Limits.Log))
 		if err != nil {
 			return r, w.died(err)
 		}
@@ -479,12 +481,17 @@ func (p *processes) task(w *workerProcess, t *task.Task, d *task.Diagnosis) (r R
 			}
 			r.Data = append(r.Data, b)
 		case m.Kind == msgFailed && f == nil:
-			*d = task.Diagnosis{Trace: p.trace(m.Trace), Log: p.log(m.Log), Stats: m.Stats}
+			log, err := p.log(m.Log)
+			if err != nil {
+				return r, err
+			}
+			*d = task.Diagnosis{Trace: trace(m.Trace), Log: log, Stats: m.Stats}
 			return r, &toldError{m.failed()}
 		case m.Kind == msgDone && f == nil && len(r.Data) == len(t.Outputs):
-			r.Stats, r.Log = m.Stats, p.log(m.Log)
+			r.Stats = m.Stats
 			r.Stats.Host += handing
-			return r, nil
+			r.Log, err = p.log(m.Log)
+			return r, err
 		default:
 			if f != nil {
 				f.Close()
@@ -511,28 +518,36 @@ func mapOutput(f *os.File, size, left int64, o task.Output) ([]byte, error) {
 	case size == 0:
 		return []byte{}, nil
 	}
-	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	b, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, err
+	}
+	if i := array.OddNaN(o.DType, b); i >= 0 {
+		unix.Munmap(b)
+		return nil, fmt.Errorf("a NaN that is not the one for results, at byte %d", i)
+	}
+	return b, nil
 }
 
 // trace cleans and bounds what a worker says of where the guest was.
-func (p *processes) trace(lines []string) []string {
-	lines = slices.Clip(lines[:min(len(lines), 200)])
+func trace(lines []string) []string {
+	lines = slices.Clip(lines[:min(len(lines), traceMost)])
 	for i, s := range lines {
 		lines[i] = fault.Clean(s, 500)
 	}
 	return lines
 }
 
-// log cleans and bounds what a worker says that the guest said.
-func (p *processes) log(lines []string) []string {
-	left := p.options.Limits.Log + 1<<16
+// log cleans what a worker says that the guest said. More messages than the
+// limit leaves room for are a lie.
+func (p *processes) log(lines []string) ([]string, error) {
+	if int64(len(lines)) > p.options.Limits.Log/logMost {
+		return nil, fault.Mod("its worker process broke the protocol: %d messages of the guest", len(lines))
+	}
 	for i, s := range lines {
-		if left -= int64(len(s)); left < 0 {
-			return slices.Clip(lines[:i])
-		}
 		lines[i] = fault.Clean(s, 10<<10)
 	}
-	return lines
+	return lines, nil
 }
 
 // Walls names what stands between the guest and the machine; it waits until

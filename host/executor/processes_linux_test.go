@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -292,11 +293,18 @@ func TestLyingWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := func(i int, size int64) *message { return &message{Kind: msgOutput, Output: i, Size: size} }
+	out := func(i int, size int64) *reply { return &reply{Kind: msgOutput, Output: i, Size: size} }
+	odd, err := sealed("output", func(x io.Writer) error { _, err := x.Write(bytes.Repeat([]byte{0xff}, 40)); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw := func(b []byte, fds ...int) func(fd int) {
 		return func(fd int) { unix.Sendmsg(fd, b, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL) }
 	}
-	say := func(m *message, f *os.File) func(fd int) { return func(fd int) { send(fd, m, f) } }
+	say := func(m *reply, f *os.File) func(fd int) { return func(fd int) { send(fd, m, f) } }
+	done := func(n int) func(fd int) {
+		return say(&reply{Kind: msgDone, Log: slices.Repeat([]string{"x"}, n)}, nil)
+	}
 	for _, x := range []struct {
 		name string
 		lie  []func(fd int)
@@ -314,14 +322,18 @@ func TestLyingWorker(t *testing.T) {
 		{"wrong number", []func(int){say(out(1, 40), good(40))}},
 		{"negative number", []func(int){say(out(-1, 40), good(40))}},
 		{"twice", []func(int){say(out(0, 40), good(40)), say(out(0, 40), good(40))}},
-		{"done without results", []func(int){say(&message{Kind: msgDone}, nil)}},
-		{"done with a descriptor", []func(int){say(out(0, 40), good(40)), say(&message{Kind: msgDone}, good(1))}},
-		{"ready again", []func(int){say(&message{Kind: msgReady}, nil)}},
-		{"no kind", []func(int){say(&message{}, nil)}},
+		{"done without results", []func(int){say(&reply{Kind: msgDone}, nil)}},
+		{"done with a descriptor", []func(int){say(out(0, 40), good(40)), say(&reply{Kind: msgDone}, good(1))}},
+		{"ready again", []func(int){say(&reply{Kind: msgReady}, nil)}},
+		{"no kind", []func(int){say(&reply{}, nil)}},
 		{"not JSON", []func(int){raw([]byte("j{"))}},
 		{"deep JSON", []func(int){raw(append([]byte("j"), bytes.Repeat([]byte("["), maxInline)...))}},
 		{"empty", []func(int){raw([]byte{}, int(passwd.Fd()))}},
 		{"unknown form", []func(int){raw([]byte("x{}"))}},
+		{"another NaN", []func(int){say(out(0, 40), odd)}},
+		{"more messages than the limit", []func(int){say(out(0, 40), good(40)), done(int(testLimits.Log/logMost) + 1)}},
+		{"a long log", []func(int){say(out(0, 40), good(40)), say(&reply{Kind: msgDone, Log: []string{strings.Repeat("x", int(replyMost(testLimits.Log)))}}, nil)}},
+		{"a field of the host's", []func(int){say(out(0, 40), good(40)), raw([]byte(`j{"kind":"done","index":1}`))}},
 		{"enclosed in a file", []func(int){raw([]byte("m"), int(passwd.Fd()))}},
 		{"enclosed in nothing", []func(int){raw([]byte("m"))}},
 		{"too long", []func(int){raw(append([]byte("j"), make([]byte, 2*maxInline)...))}},
@@ -347,7 +359,7 @@ func TestLyingWorker(t *testing.T) {
 			go func() { cmd.Wait(); close(liar.ended) }()
 			p.slots[0].w = liar
 			go func() {
-				receive(pair[1], 1<<20) // the task
+				receiveMessage(pair[1]) // the task
 				for _, lie := range x.lie {
 					lie(pair[1])
 				}

@@ -1,17 +1,18 @@
 package executor
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"rechost/host/array"
 	"rechost/host/digest"
-	"rechost/host/fault"
 	"rechost/host/task"
 )
 
@@ -23,10 +24,11 @@ import (
 //	host    array + file, …, run | plan | describe  worker  output + memfd, …, done | failed
 //
 // The worker's side believes the host. The host believes nothing: types,
-// counts, order, sizes and seals are checked, and a worker that says anything
-// else is killed.
+// counts, order, sizes and seals are checked, no more is read than was asked
+// for, and a worker that says anything else is killed.
 
-// message is every message; which fields count follows from Kind.
+// message is every message of the host; which fields count follows from Kind.
+// A worker's are replies.
 type message struct {
 	Kind string `json:"kind"`
 
@@ -53,25 +55,6 @@ type message struct {
 
 	// drill: Name, and
 	Second bool `json:"second,omitempty"` // on another thread
-
-	// ready
-	Walls []string `json:"walls,omitempty"`
-
-	// output
-	Output int   `json:"output,omitempty"`
-	Size   int64 `json:"size,omitempty"`
-
-	// done
-	Stats   task.Stats `json:"stats,omitzero"`
-	Log     []string   `json:"log,omitempty"`
-	Emitted []byte     `json:"emitted,omitempty"`
-
-	// failed; of a task with Stats and Log
-	Code  fault.Code `json:"code,omitempty"`
-	Error string     `json:"error,omitempty"`
-	Hint  string     `json:"hint,omitempty"`
-	Stale bool       `json:"stale,omitempty"` // the compiled code was not in the cache
-	Trace []string   `json:"trace,omitempty"`
 }
 
 // The kinds of message.
@@ -96,11 +79,15 @@ const (
 
 // send writes one message. file goes along if it is not nil; a message with a
 // file is short.
-func send(fd int, m *message, file *os.File) error {
-	b, err := json.Marshal(m)
+func send[M message | reply](fd int, m *M, file *os.File) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // nobody's browser reads it, and a log would grow sixfold
+	err := e.Encode(m)
 	if err != nil {
 		return err
 	}
+	b := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 	kind := byte(inline)
 	if len(b) > maxInline {
 		if file != nil {
@@ -128,7 +115,7 @@ var errLies = errors.New("not a message of the protocol")
 
 // receive reads one message and the descriptor that came with it, or nil. A
 // message that came as a memfd may have most bytes.
-func receive(fd int, most int64) (*message, *os.File, error) {
+func receive(fd int, most int64) ([]byte, *os.File, error) {
 	buf := make([]byte, 1+maxInline+1)
 	oob := make([]byte, unix.CmsgSpace(4*8))
 	var n, oobn, flags int
@@ -150,44 +137,49 @@ func receive(fd int, most int64) (*message, *os.File, error) {
 	if n == 0 && file == nil {
 		return nil, nil, io.EOF
 	}
-	m, file, err := parse(buf[:n], file, flags, most)
-	if err != nil && file != nil {
-		file.Close()
-	}
-	return m, file, err
-}
-
-func parse(b []byte, file *os.File, flags int, most int64) (*message, *os.File, error) {
-	if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 || len(b) == 0 {
-		return nil, file, errLies
-	}
-	kind, b := b[0], b[1:]
-	switch kind {
-	case inline:
-	case enclosed:
-		if file == nil {
-			return nil, file, errLies
-		}
-		size, err := checkSealed(file)
-		if err != nil {
-			return nil, file, err
-		}
-		if size > most {
-			return nil, file, fmt.Errorf("a message of %d bytes, more than %d", size, most)
-		}
-		b = make([]byte, size)
-		_, err = file.ReadAt(b, 0)
+	b, enclosed, err := text(buf[:n], file, flags, most)
+	if (err != nil || enclosed) && file != nil {
 		file.Close()
 		file = nil
-		if err != nil {
-			return nil, nil, err
-		}
-	default:
-		return nil, file, errLies
+	}
+	return b, file, err
+}
+
+// text takes the text out of a datagram, or out of the file that came with it.
+func text(b []byte, file *os.File, flags int, most int64) (text []byte, isEnclosed bool, err error) {
+	if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 || len(b) == 0 {
+		return nil, false, errLies
+	}
+	switch {
+	case b[0] == inline:
+		return b[1:], false, nil
+	case b[0] != enclosed || len(b) > 1 || file == nil:
+		return nil, false, errLies
+	}
+	size, err := checkSealed(file)
+	if err != nil {
+		return nil, true, err
+	}
+	if size > most {
+		return nil, true, fmt.Errorf("a message of %d bytes, more than %d", size, most)
+	}
+	text = make([]byte, size)
+	if _, err := file.ReadAt(text, 0); err != nil {
+		return nil, true, err
+	}
+	return text, true, nil
+}
+
+// receiveMessage reads one message of the host, and the descriptor that came
+// with it, or nil.
+func receiveMessage(fd int) (*message, *os.File, error) {
+	b, file, err := receive(fd, math.MaxInt64)
+	if err != nil {
+		return nil, nil, err
 	}
 	m := new(message)
 	if err := json.Unmarshal(b, m); err != nil {
-		return nil, file, errLies
+		return nil, nil, errLies
 	}
 	return m, file, nil
 }

@@ -43,7 +43,7 @@ func worker() error {
 	if err := closeInherited(); err != nil {
 		return err
 	}
-	hello, file, err := receive(hostFD, math.MaxInt64)
+	hello, file, err := receiveMessage(hostFD)
 	if err != nil {
 		return err
 	}
@@ -56,11 +56,11 @@ func worker() error {
 		var stale *sandbox.StaleCache
 		return send(hostFD, failure(err, errors.As(err, &stale)), nil)
 	}
-	if err := send(hostFD, &message{Kind: msgReady, Walls: walls}, nil); err != nil {
+	if err := send(hostFD, &reply{Kind: msgReady, Walls: walls}, nil); err != nil {
 		return err
 	}
 	for {
-		m, file, err := receive(hostFD, math.MaxInt64)
+		m, file, err := receiveMessage(hostFD)
 		if err == io.EOF {
 			return nil
 		}
@@ -99,8 +99,8 @@ func closeInherited() error {
 	return nil
 }
 
-func failure(err error, stale bool) *message {
-	return &message{Kind: msgFailed, Code: fault.CodeOf(err), Error: err.Error(), Hint: fault.HintOf(err), Stale: stale}
+func failure(err error, stale bool) *reply {
+	return &reply{Kind: msgFailed, Code: fault.CodeOf(err), Error: fault.Clean(err.Error(), errorMost), Hint: fault.Clean(fault.HintOf(err), hintMost), Stale: stale}
 }
 
 // workerState is what a worker keeps between calls: nothing of any guest.
@@ -177,7 +177,7 @@ func (w *workerState) serve(m *message, file *os.File) error {
 		if err != nil {
 			return send(w.host, failure(err, false), nil)
 		}
-		return send(w.host, &message{Kind: msgDone, Emitted: b}, nil)
+		return send(w.host, &reply{Kind: msgDone, Emitted: b}, nil)
 	case msgRun:
 		return w.run(ctx, m)
 	case msgDrill:
@@ -224,7 +224,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	r, err := w.module.Run(ctx, call)
 	if err != nil {
 		f := failure(err, false)
-		f.Trace, f.Log, f.Stats = r.Trace, r.Log, task.Stats(r.Stats)
+		f.Trace, f.Log, f.Stats = trace(r.Trace), r.Log, task.Stats(r.Stats)
 		return send(w.host, f, nil)
 	}
 	start = time.Now()
@@ -234,7 +234,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 			err = seal(f)
 		}
 		if err == nil {
-			err = send(w.host, &message{Kind: msgOutput, Output: i, Size: fi.Size()}, f)
+			err = send(w.host, &reply{Kind: msgOutput, Output: i, Size: fi.Size()}, f)
 		}
 		if err != nil {
 			return err
@@ -242,5 +242,5 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	}
 	s := task.Stats(r.Stats)
 	s.Host += opening + time.Since(start)
-	return send(w.host, &message{Kind: msgDone, Log: r.Log, Stats: s}, nil)
+	return send(w.host, &reply{Kind: msgDone, Log: r.Log, Stats: s}, nil)
 }

@@ -21,7 +21,6 @@ import (
 
 // Bounds on a plan.
 const (
-	MaxBytes  = 1 << 20 // of its JSON
 	MaxStages = 1000    // as written, before repeats
 	MaxDepth  = 8       // of repeats in repeats
 	MaxTurns  = 1e6     // stages run, all repeats unrolled
@@ -42,8 +41,8 @@ var (
 
 // Parse decodes and checks a plan on its own, without the data.
 func Parse(text []byte) (*Plan, error) {
-	if len(text) > MaxBytes {
-		return nil, fault.Mod("the plan has %d bytes; at most %d are read", len(text), MaxBytes)
+	if len(text) > abi.MaxPlan {
+		return nil, fault.Mod("the plan has %d bytes; at most %d are read", len(text), abi.MaxPlan)
 	}
 	// encoding/json bounds the nesting at 10,000 levels, below any harm.
 	d := json.NewDecoder(bytes.NewReader(text))

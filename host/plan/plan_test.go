@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func TestBadPlans(t *testing.T) {
 	if _, err := Parse([]byte(`{"steps":[` + deep + `]}`)); err == nil {
 		t.Error("20 repeats within each other were read")
 	}
-	if _, err := Parse([]byte(strings.Repeat("[", MaxBytes+1))); err == nil {
+	if _, err := Parse([]byte(strings.Repeat("[", abi.MaxPlan+1))); err == nil {
 		t.Error("a plan of 1 MiB of brackets was read")
 	}
 }
@@ -282,6 +283,16 @@ func TestJoin(t *testing.T) {
 	g, _, _ := st.Read(frames[0].Arrays["m"].Meta)
 	if got := fmt.Sprint(array.View[float32](g)); got != "[0 3 4 5]" {
 		t.Errorf("summed to %s", got)
+	}
+
+	// The NaN of a sum is the one that results hold, whatever the processor's is.
+	inf := float32(math.Inf(1))
+	if frames, err = turn.Join([]Parts{give(turn, 0, f32([]float32{inf, 1, 2, 3})), give(turn, 1, f32([]float32{1, 1, 1, 1})), give(turn, 2, f32([]float32{-inf, 1, 1, 1}))}, st); err != nil {
+		t.Fatal(err)
+	}
+	g, _, _ = st.Read(frames[0].Arrays["m"].Meta)
+	if got := array.View[uint32](g)[0]; got != 0x7fc00000 {
+		t.Errorf("infinities summed to bits %#x", got)
 	}
 }
 

@@ -260,10 +260,15 @@ func join(list []array.Meta, combine string, offsets bool, st Store) (array.Meta
 	}
 	m := list[0]
 	switch {
-	case combine == abi.Sum && m.DType == array.F32:
-		return st.Put(m, array.BytesOf(sum[float32](data)))
 	case combine == abi.Sum:
-		return st.Put(m, array.BytesOf(sum[float64](data)))
+		var total []byte
+		if m.DType == array.F32 {
+			total = array.BytesOf(sum[float32](data))
+		} else {
+			total = array.BytesOf(sum[float64](data))
+		}
+		array.OneNaN(m.DType, total)
+		return st.Put(m, total)
 	case offsets:
 		all := []uint64{0}
 		for _, b := range data {

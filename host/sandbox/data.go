@@ -11,11 +11,9 @@ import (
 )
 
 const (
-	maxName        = 1 << 10 // bytes of an input's or output's name
-	maxMessage     = 4 << 10 // bytes of a message of "fail" that are shown
-	maxLine        = 8 << 10 // bytes of a log message
-	MaxDescription = 1 << 20 // bytes of the JSON of a description
-	MaxPlan        = 8 << 20 // bytes of the JSON of a plan
+	maxName    = 1 << 10 // bytes of an input's or output's name
+	maxMessage = 4 << 10 // bytes of a message of "fail" that are shown
+	maxLine    = 8 << 10 // bytes of a log message
 )
 
 // dataFuncs are the functions of abi.DataModule; package abi documents them.
@@ -67,11 +65,11 @@ func configRead(c *call, stack []uint64) {
 }
 
 func describe(c *call, stack []uint64) {
-	c.emit(describing, abi.FnDescribe, abi.ExportDescribe, MaxDescription, stack)
+	c.emit(describing, abi.FnDescribe, abi.ExportDescribe, abi.MaxDescription, stack)
 }
 
 func plan(c *call, stack []uint64) {
-	c.emit(planning, abi.FnPlan, abi.ExportPlan, MaxPlan, stack)
+	c.emit(planning, abi.FnPlan, abi.ExportPlan, abi.MaxPlan, stack)
 }
 
 // emit takes the JSON that a phase is for, once.
@@ -186,14 +184,14 @@ func logMessage(c *call, stack []uint64) {
 	if level >= uint32(len(names)) {
 		c.fail("log: no level %d: 0 debug, 1 info, 2 warning", level)
 	}
-	c.logged(int64(uint32(stack[2])))
+	c.logged(int64(uint32(stack[2])), 1)
 	c.guest.addLog(names[level] + c.text("log: message", uint32(stack[1]), uint32(stack[2]), maxLine))
 }
 
-// logged counts n bytes of log, stdout or stderr. Each message counts a few
-// bytes more, for what it costs to keep.
-func (c *call) logged(n int64) {
-	c.guest.logBytes += n + 16
+// logged counts n bytes of log, stdout or stderr. Each message and each line
+// counts a few bytes more, for what it costs to keep.
+func (c *call) logged(n int64, lines int) {
+	c.guest.logBytes += n + 16*int64(lines)
 	if c.guest.logBytes > c.limits.Log {
 		c.end(fault.Lim("more than %s of log, stdout and stderr", size(c.limits.Log)).
 			WithHint("allow more with --log-limit"))

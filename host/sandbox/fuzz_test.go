@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
@@ -114,7 +115,7 @@ func FuzzFunctions(f *testing.F) {
 				t.Errorf("a message that is not clean: %q", l)
 			}
 		}
-		if kept > 4*int(c.limits.Log) || len(c.emitted) > MaxPlan { // what is not UTF-8 grows when it is cleaned
+		if kept > 4*int(c.limits.Log) || len(c.emitted) > abi.MaxPlan { // what is not UTF-8 grows when it is cleaned
 			t.Errorf("%d bytes of log, %d emitted", kept, len(c.emitted))
 		}
 		written := int64(0)

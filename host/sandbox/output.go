@@ -3,6 +3,7 @@ package sandbox
 import (
 	"io"
 
+	"rechost/host/array"
 	"rechost/host/fault"
 )
 
@@ -34,28 +35,35 @@ func newOutput(o Output, sink io.Writer, limit int64) (outputBuffer, error) {
 	return b, nil
 }
 
+// write takes bytes of the guest's memory, which it does not keep.
 func (b *outputBuffer) write(p []byte) error {
 	b.written += int64(len(p))
-	if b.sink == nil {
+	if b.sink == nil || len(b.pending)+len(p) <= flushAt {
 		b.pending = append(b.pending, p...)
 		return nil
 	}
-	if len(b.pending)+len(p) <= flushAt {
-		b.pending = append(b.pending, p...)
-		return nil
+	// An element may lie in two writes: it is completed before it is looked at.
+	if n := len(b.pending) % b.DType.Size(); n > 0 {
+		n = min(b.DType.Size()-n, len(p))
+		b.pending, p = append(b.pending, p[:n]...), p[n:]
 	}
 	if err := b.flush(); err != nil {
 		return err
 	}
-	if len(p) > flushAt {
-		_, err := b.sink.Write(p)
-		return err
+	if whole := len(p) - len(p)%b.DType.Size(); whole > flushAt && array.OddNaN(b.DType, p[:whole]) < 0 {
+		if _, err := b.sink.Write(p[:whole]); err != nil {
+			return err
+		}
+		p = p[whole:]
 	}
 	b.pending = append(b.pending, p...)
 	return nil
 }
 
+// flush hands what is pending to the sink, with one NaN for all. Where there is
+// no sink it stays.
 func (b *outputBuffer) flush() error {
+	array.OneNaN(b.DType, b.pending)
 	if b.sink == nil || len(b.pending) == 0 {
 		return nil
 	}

@@ -281,7 +281,7 @@ func fdWrite(c *call, stack []uint64) {
 	var total uint64
 	for k := uint32(0); k < n; k++ {
 		p := c.bytes("fd_write: data", binary.LittleEndian.Uint32(vec[k*8:]), uint64(binary.LittleEndian.Uint32(vec[k*8+4:])))
-		c.logged(int64(len(p)))
+		c.logged(int64(len(p)), 1+bytes.Count(p[:min(int64(len(p)), c.limits.Log)], []byte("\n")))
 		c.guest.output(int(fd-1), p)
 		total += uint64(len(p))
 	}
