@@ -34,8 +34,8 @@ type env struct {
 }
 
 // Main runs the command line args, whose first element is the program's name,
-// and returns the exit code. The first SIGINT or SIGTERM ends what is running
-// in good order, the second one ends the process.
+// and returns the exit code. The first SIGINT, SIGTERM or SIGHUP ends what is
+// running in good order, the second one ends the process.
 func Main(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
 	if executor.IsWorker() {
 		executor.WorkerMain()    // before signals and flags: the parent decides when a worker ends
@@ -55,7 +55,7 @@ func run(ctx context.Context, e *env, args []string) error {
 	}
 	rest := args[1:]
 	if n := len(rest); n > 0 && rest[n-1] == completionFlag {
-		return complete(e, rest[:n-1])
+		return complete(ctx, e, rest[:n-1])
 	}
 	line, err := parse(e.root, rest)
 	if err != nil {
@@ -120,14 +120,22 @@ func indentRest(s string) string { return strings.ReplaceAll(s, "\n", "\n  ") }
 func interruptible(ctx context.Context, errw io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, a job in the background
+			signal.Notify(signals, s)
+		}
+	}
 	done := make(chan struct{})
 	go func() {
 		for n := 0; ; n++ {
+			var s os.Signal
 			select {
 			case <-done:
 				return
-			case <-signals:
+			case s = <-signals:
+			}
+			if n > 0 && s == syscall.SIGHUP {
+				continue // a terminal that closes sends it, and so does its shell
 			}
 			if n > 0 {
 				fmt.Fprintln(errw, "rechost: stopped at once")

@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"context"
 	_ "embed" // the shells' scripts
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
+	"rechost/host"
 	"rechost/host/fault"
 
 	"github.com/urfave/cli/v2"
@@ -55,20 +59,34 @@ func completionCommand(e *env) *command {
 // before the cursor without the program's name, the last of them the word under
 // the cursor where that starts with "-", as the library's scripts send it. No
 // output lets the shell complete file names.
-func complete(e *env, words []string) error {
+func complete(ctx context.Context, e *env, words []string) error {
 	at := e.root
 	var waiting cli.Flag // whose value comes next
+	var given []string   // parameters
+	var module string
+	take := func(f cli.Flag, value string) {
+		switch f.Names()[0] {
+		case "module":
+			module = value
+		case "param":
+			given = append(given, value)
+		}
+	}
 	for i, w := range words {
 		last := i == len(words)-1
 		switch {
 		case waiting != nil:
+			take(waiting, w)
 			waiting = nil
 		case w == "--":
 			return nil
 		case strings.HasPrefix(w, "-"):
-			name, _, has := strings.Cut(strings.TrimLeft(w, "-"), "=")
+			name, value, has := strings.Cut(strings.TrimLeft(w, "-"), "=")
 			f := at.flag(name)
-			if f != nil && takesValue(f) && !has {
+			switch {
+			case f != nil && has:
+				take(f, value)
+			case f != nil && takesValue(f):
 				waiting = f
 			}
 			if last && f == nil && !has {
@@ -81,6 +99,9 @@ func complete(e *env, words []string) error {
 		}
 	}
 	if waiting != nil {
+		if waiting.Names()[0] == "param" && module != "" {
+			return completeParams(ctx, e.out, module, given)
+		}
 		if v, ok := waiting.(*cli.GenericFlag); ok {
 			if c, ok := v.Value.(interface{ options() []string }); ok {
 				return printWords(e.out, c.options())
@@ -95,6 +116,26 @@ func complete(e *env, words []string) error {
 		return printWords(e.out, append(e.root.subNames(), "exit-codes"))
 	}
 	return printWords(e.out, at.subNames())
+}
+
+// completeParams prints the parameters of a module that are not given yet, each
+// as "name=". The module is asked in the sandbox, as inspect asks it, and not
+// for long: nothing is printed where it does not answer.
+func completeParams(ctx context.Context, w io.Writer, module string, given []string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	info, err := host.InspectModule(ctx, host.Job{Module: module})
+	if err != nil {
+		return nil
+	}
+	var words []string
+	for _, p := range info.Description.Parameters {
+		name := p.Name + "="
+		if !slices.ContainsFunc(given, func(g string) bool { return strings.HasPrefix(g, name) }) {
+			words = append(words, name)
+		}
+	}
+	return printWords(w, words)
 }
 
 func completeFlags(w io.Writer, c *command) error {

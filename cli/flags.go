@@ -130,7 +130,7 @@ func (f *jobFlags) dataFlags() []cli.Flag {
 	return append(columnFlags(&f.job.Data, groupData),
 		&cli.GenericFlag{Name: "duplicates", Category: groupData,
 			Value: choice{&f.duplicates, []string{"sum", "max", "last", "first", "error"}},
-			Usage: "how repeated pairs of user and item become one, `HOW`: sum (default), max, last, first, error"})
+			Usage: "how repeated pairs of user and item become one, `HOW`: sum (default), max, error, or by time last or first, of equal times the larger value"})
 }
 
 // columnFlags choose columns and rows.
@@ -142,8 +142,8 @@ func columnFlags(o *interactions.Options, group string) []cli.Flag {
 		&cli.StringFlag{Name: "time", Category: group, Destination: &o.Time, Usage: "`COLUMN` of times"},
 		&cli.GenericFlag{Name: "time-unit", Category: group, Value: choice{&o.TimeUnit, []string{"s", "ms", "us", "ns"}},
 			Usage: "`UNIT` of whole-number times: s, ms, us, ns (default: by type, else by magnitude)"},
-		&cli.BoolFlag{Name: "no-value", Category: group, Destination: &o.NoValue, Usage: "take pairs as they are, each worth 1"},
-		&cli.BoolFlag{Name: "no-time", Category: group, Destination: &o.NoTime, Usage: "do not read times"},
+		&cli.BoolFlag{Name: "no-value", Category: group, Destination: &o.NoValue, Usage: "do not read values: every pair is worth 1, and a row whose value is null or NaN counts too"},
+		&cli.BoolFlag{Name: "no-time", Category: group, Destination: &o.NoTime, Usage: "do not read times: a row whose time is null counts too"},
 		&cli.GenericFlag{Name: "min-value", Category: group, Value: number{&o.MinValue},
 			Usage: "keep rows whose value is at least `X`"},
 	}
@@ -157,7 +157,7 @@ func (f *jobFlags) listFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "keep-seen", Category: groupLists, Destination: &f.job.KeepSeen,
 			Usage: "lists may hold items that the user has already"},
 		&cli.StringFlag{Name: "for-users", Category: groupLists, Destination: &f.job.ForUsers,
-			Usage: "recommend for the users in `FILE` only: Parquet with a user column, or a line each"},
+			Usage: "recommend for the users in `FILE` only: text with one id a line, or CSV or Parquet with a user column; blanks around an id do not count"},
 		&cli.GenericFlag{Name: "shards", Category: groupLists, Value: whole{&f.job.Shards, 1},
 			Usage: "cut the data into `N` shards (default: from the data alone); part of a run's identity"},
 	}

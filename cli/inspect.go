@@ -101,8 +101,8 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 	g.add("size", fmt.Sprintf("%s, %s, %s of code, starts with %s of memory", bytesText(m.Size),
 		plural(m.Functions, "function"), bytesText(m.Code), bytesText(m.MinMemory)))
 	g.add("ABI", strconv.Itoa(m.ABI))
-	for _, b := range m.Build {
-		g.add("built with", b)
+	for i, b := range m.Build {
+		g.add(first(i, "built with"), b)
 	}
 	for i, x := range m.Imports {
 		g.add(first(i, "imports"), x)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ func inspectData(ctx context.Context, e *env, job host.Job, asJSON bool) error {
 	if err := printSchema(e.out, m.Read); err != nil {
 		return err
 	}
-	return p.WriteText(e.out, profile.Text{Width: 100})
+	return p.WriteText(e.out, profile.Text{Width: cmp.Or(min(screen(e.out), 100), 100)})
 }
 
 // printSchema lists the files, and the columns with what they were chosen for.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth" // columns of East Asian and combining characters; the progress bars bring it along
+	"golang.org/x/term"             // the terminal's width
 )
 
 // writeJSON prints v. Characters that could trick a terminal are escaped, which
@@ -52,17 +54,57 @@ func escapeControls(s string) string {
 type grid struct {
 	head  []string
 	right []bool // columns of numbers
-	uncut bool   // cells may be as long as they like
+	uncut bool   // cells may be as long as they like; the last one of a row is wrapped to the terminal
 	rows  [][]string
 }
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// widest is the most columns of a terminal that one cell takes.
-const widest = 60
+// widest is the most columns of a terminal that one cell takes, narrowest the
+// fewest that one is cut to.
+const (
+	widest    = 60
+	narrowest = 8
+)
+
+// screen is the width of the terminal that w is, in columns, or 0 where w is
+// none. COLUMNS overrides it, and stands for one where there is none.
+func screen(w io.Writer) int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// fit makes columns narrower, the widest first, until a line has at most room
+// columns or none can give more. Those of numbers stay.
+func (g *grid) fit(width []int, room int) {
+	total := 2 * (len(width) - 1)
+	for _, n := range width {
+		total += n
+	}
+	for ; total > room; total-- {
+		at := -1
+		for c, n := range width {
+			if n > narrowest && !(c < len(g.right) && g.right[c]) && (at < 0 || n > width[at]) {
+				at = c
+			}
+		}
+		if at < 0 {
+			return
+		}
+		width[at]--
+	}
+}
 
 // write prints the grid, a cell cleaned, on one line and cut to fit.
 func (g *grid) write(w io.Writer) error {
+	room := screen(w)
 	lines := make([][]string, 0, len(g.rows)+1)
 	if g.head != nil {
 		lines = append(lines, g.head)
@@ -83,12 +125,21 @@ func (g *grid) write(w io.Writer) error {
 		}
 		lines[i] = cells
 	}
+	if room > 0 && !g.uncut {
+		g.fit(width, room)
+	}
 	var b strings.Builder
 	for _, row := range lines {
 		var line strings.Builder
 		for c, cell := range row {
 			if c > 0 {
 				line.WriteString("  ")
+			}
+			if !g.uncut {
+				cell = runewidth.Truncate(cell, width[c], "…")
+			} else if indent := runewidth.StringWidth(line.String()); c == len(row)-1 && room > 0 && indent+runewidth.StringWidth(cell) > room {
+				line.WriteString(strings.Join(wrap(cell, max(room-indent, 20)), "\n"+strings.Repeat(" ", indent)))
+				continue
 			}
 			pad := strings.Repeat(" ", width[c]-runewidth.StringWidth(cell))
 			if c < len(g.right) && g.right[c] {

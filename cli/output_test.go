@@ -8,6 +8,40 @@ import (
 	"time"
 )
 
+// In a narrow terminal the widest columns are cut and numbers stay; text for
+// copying is wrapped at blanks, and not touched where it fits.
+func TestGridFits(t *testing.T) {
+	t.Setenv("COLUMNS", "40")
+	table := grid{head: []string{"user", "title", "what", "score"}, right: []bool{false, false, false, true}}
+	table.add("1", strings.Repeat("東", 20), "twelve chars", "12345.678")
+	table.add("2", "Alien", "x", "1")
+	text := grid{uncut: true}
+	text.add("  files", "one two  three")
+	text.add("  digest", strings.Repeat("0", 64))
+	text.add("  long", "collaborative filtering by the nearest neighbours")
+	var b bytes.Buffer
+	if err := firstOf(table.write(&b), text.write(&b)); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+user  title       what             score
+1     東東東東…   twelve cha…  12345.678
+2     Alien       x                    1
+  files   one two  three
+  digest  ` + strings.Repeat("0", 64) + `
+  long    collaborative filtering by the
+          nearest neighbours
+`
+	if got := "\n" + b.String(); got != want {
+		t.Errorf("got%s\nwant%s", got, want)
+	}
+	t.Setenv("COLUMNS", "")
+	b.Reset()
+	if err := table.write(&b); err != nil || strings.Contains(b.String(), "…") {
+		t.Errorf("cut without a terminal: %v\n%s", err, b.String())
+	}
+}
+
 func TestGridAligns(t *testing.T) {
 	g := grid{head: []string{"item", "title", "score"}, right: []bool{false, false, true}}
 	g.add("1", "東京物語", "0.5")

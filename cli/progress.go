@@ -46,7 +46,6 @@ type progress struct {
 	parts map[string]*part
 	done  int // tasks of all stages
 	kept  int // of done, found in the journal
-	last  time.Time
 }
 
 // part is a phase, or all turns of one stage.
@@ -60,11 +59,11 @@ type part struct {
 	done, kept  int
 	total       int
 	ended       bool
-	took        time.Duration // up to the last event; of a stage in a repeat, in its own turns only
+	took        time.Duration // from its first event to the last; of a stage in a repeat, in its own turns only
 	since       time.Time     // while it is the one going on: of the last event; else zero
 }
 
-func newProgress() *progress { return &progress{parts: map[string]*part{}, last: time.Now()} }
+func newProgress() *progress { return &progress{parts: map[string]*part{}} }
 
 // take adds an event and returns the part it is about, or nil for a note.
 func (p *progress) take(e host.Event, now time.Time) *part {
@@ -97,9 +96,10 @@ func (p *progress) take(e host.Event, now time.Time) *part {
 	}
 	x.done, x.kept = e.Done, e.Kept
 	x.total = e.Total * max(1, x.turns)
-	// One thing goes on at a time: what passed since the last event is its.
-	x.took += now.Sub(p.last)
-	p.last = now
+	// One thing goes on at a time, and its first event says that it begins.
+	if !x.since.IsZero() {
+		x.took += now.Sub(x.since)
+	}
 	for _, other := range p.parts {
 		other.since = time.Time{}
 	}

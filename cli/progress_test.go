@@ -103,23 +103,23 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// The time between two events belongs to what the second one is about.
+// A part's time is that from the event it begins with to the one it ends with,
+// in all its turns; what passes between parts is nobody's.
 func TestTimeOfTurns(t *testing.T) {
 	p := newProgress()
-	now := p.last
-	for _, e := range []host.Event{
-		{Phase: "stage", Stage: "a", Turn: "1/2", Done: 1, Total: 1, End: true},
-		{Phase: "stage", Stage: "b", Turn: "1/2", Done: 1, Total: 1, End: true},
-		{Phase: "stage", Stage: "a", Turn: "2/2", Done: 1, Total: 1, End: true},
-		{Phase: "stage", Stage: "b", Turn: "2/2", Done: 1, Total: 1, End: true},
-	} {
-		now = now.Add(time.Second)
-		if e.Stage == "b" {
-			now = now.Add(time.Second)
-		}
+	now := time.Now()
+	after := func(seconds int, e host.Event) {
+		now = now.Add(time.Duration(seconds) * time.Second)
 		p.take(e, now)
 	}
-	if a, b := p.parts["stage a"].took, p.parts["stage b"].took; a != 2*time.Second || b != 4*time.Second {
-		t.Errorf("a took %v, b %v; want 2s and 4s", a, b)
+	for _, turn := range []string{"1/2", "2/2"} {
+		after(100, host.Event{Phase: "stage", Stage: "a", Turn: turn, Total: 2})
+		after(1, host.Event{Phase: "stage", Stage: "a", Turn: turn, Total: 2, Done: 1})
+		after(1, host.Event{Phase: "stage", Stage: "a", Turn: turn, Total: 2, Done: 2, End: true})
+		after(100, host.Event{Phase: "stage", Stage: "b", Turn: turn, Total: 1})
+		after(4, host.Event{Phase: "stage", Stage: "b", Turn: turn, Total: 1, Done: 1, End: true})
+	}
+	if a, b := p.parts["stage a"].took, p.parts["stage b"].took; a != 4*time.Second || b != 8*time.Second {
+		t.Errorf("a took %v, b %v; want 4s and 8s", a, b)
 	}
 }

@@ -59,7 +59,7 @@ func TestReadme(t *testing.T) {
 			commands++
 			cmd := exec.Command(bash, "-c", command)
 			cmd.Dir = work
-			cmd.Env = append(os.Environ(), "RECHOST_STORE="+store)
+			cmd.Env = append(os.Environ(), "RECHOST_STORE="+store, "COLUMNS=")
 			var both bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &both, &both
 			err := cmd.Run()

@@ -133,8 +133,11 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	row("tasks", "guest %s, kernels %s, host %s, summed over tasks", secondsText(t.Guest), secondsText(t.Kernel), secondsText(t.Host))
 	row("memory", "%s at most", bytesText(s.PeakMemory))
 	row("ran in", "%s, %s, %s", s.Executor, plural(s.Workers, "worker"), s.Engine)
-	if len(s.Walls) > 0 {
+	switch {
+	case len(s.Walls) > 0:
 		row("walls", "%s", strings.Join(s.Walls, ", "))
+	case s.Reused == s.Tasks:
+		row("walls", "none needed: the journal had every answer, and the module did not run")
 	}
 	row("output", "%s: %s for %s, %s", s.Output.Path, plural(s.Output.Rows, "row"), plural(s.Output.Users, "user"), bytesText(s.Output.Bytes))
 	row("digest", "sha256:%s", s.Output.Digest)

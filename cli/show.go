@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,11 @@ func showCommand(e *env) *command {
 				if err != nil {
 					return err
 				}
-				rows, err := pick(t, name, split(users.Value()), limit)
+				wanted := split(users.Value())
+				if c.IsSet("users") && len(wanted) == 0 {
+					return fault.Use("--users %s: names no user", strings.Join(users.Value(), " ")).WithHint("--users A,B,C")
+				}
+				rows, err := pick(t, name, wanted, limit)
 				if err != nil {
 					return err
 				}
@@ -164,6 +169,10 @@ func showRows(e *env, t *recs.Table, rows []int, titles []string, top int, asJSO
 	}
 	if asJSON {
 		return writeJSON(e.out, list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(e.out, "no recommendations")
+		return err
 	}
 	g := grid{head: []string{t.Users.Name, "rank", t.Items.Name}, right: []bool{false, true, false}}
 	if titles != nil {

@@ -4,7 +4,9 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,24 @@ import (
 
 	"rechost/host/fault"
 )
+
+// A terminal that closes ends a run in good order, as Ctrl-C does, and its
+// second signal, which comes from the shell, does not cut that short.
+func TestHangup(t *testing.T) {
+	ctx, stop := interruptible(context.Background(), io.Discard)
+	defer stop()
+	for range 3 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatal("it goes on")
+		}
+		time.Sleep(50 * time.Millisecond) // in which a process that stops at once would be gone
+	}
+}
 
 // A second signal ends the process at once, also where the first one could
 // not: here it waits for somebody to write into a named pipe.

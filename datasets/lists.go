@@ -159,7 +159,7 @@ func importNCF(ctx context.Context, src *source, o ImportOptions, rep *ImportRep
 	if err := fixed("a .negative file", o); err != nil {
 		return err
 	}
-	rep.found("a positive and its negatives a line; label is 1 and 0")
+	rep.found("a positive and its negatives a line; label is 1 and 0: --min-value 1 keeps the positives")
 	columns := append(pairColumns[:2:2], table.Column{Name: "label", Type: table.TypeInt32})
 	return importWords(ctx, src, rep, out, columns, func(t *tokens, word []byte, end wordEnd, rows *rows) error {
 		u, i, ok := bytes.Cut(bytes.TrimSuffix(bytes.TrimPrefix(word, []byte("(")), []byte(")")), []byte(","))

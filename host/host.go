@@ -83,7 +83,7 @@ const DefaultTop = 20
 
 // Event tells how far a run is.
 type Event struct {
-	Phase string // read, index, stage, write
+	Phase string // read, index, plan (and what of compiling is left then), stage, write
 	Stage string // of a stage: "users"
 	Turn  string // of a stage in a repeat: "3/15", else ""
 	Done  int    // tasks done, or row groups read

@@ -294,13 +294,20 @@ func (s *session) prepare(ctx context.Context) error {
 	if readErr != nil {
 		cancel(readErr)
 	}
+	if readErr == nil {
+		s.progress(Event{Phase: "plan"})
+	}
 	if err := <-described; err != nil && (readErr == nil || context.Cause(ctx) == err) {
 		return err
 	}
 	if readErr != nil {
 		return readErr
 	}
-	return s.makePlan(ctx)
+	if err := s.makePlan(ctx); err != nil {
+		return err
+	}
+	s.progress(Event{Phase: "plan", End: true})
+	return nil
 }
 
 // describe asks the module what it is and resolves its parameters.

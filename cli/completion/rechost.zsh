@@ -6,10 +6,12 @@ _rechost() {
     before=("${(@)words[2,CURRENT-1]}")
     [[ $cur == -* ]] && before+=("$cur")
     answer=("${(@f)$("${words[1]}" "${before[@]}" --generate-bash-completion 2>/dev/null)}")
-    if [[ -n ${answer[1]} ]]; then
-        compadd -a answer
-    else
+    if [[ -z ${answer[1]} ]]; then
         _files
+    elif [[ ${answer[1]} == *= ]]; then
+        compadd -S '' -a answer
+    else
+        compadd -a answer
     fi
 }
 compdef _rechost rechost

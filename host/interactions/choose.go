@@ -1,6 +1,7 @@
 package interactions
 
 import (
+	"slices"
 	"strings"
 
 	"rechost/host/fault"
@@ -55,26 +56,21 @@ func plain(name string) string {
 // that may be absent (Value, Time). Two candidates are an error that lists
 // them; none for a user or an item is an error that lists all columns.
 func Choose(file string, fields []table.Field, role Role, explicit string) (int, error) {
-	var flat, like []int
+	var flat, like, nested []int
 	for i, f := range fields {
 		switch {
-		case explicit != "" && f.Name == explicit:
-			if f.Nested {
-				return -1, fault.Data("%s: column %s is inside a list, map or struct, which cannot give %s", file, f.Name, plurals[role])
-			}
-			return i, nil
 		case f.Nested:
+			outer, _, _ := strings.Cut(f.Name, ".")
+			if f.Name == explicit || fits(outer, role, explicit) {
+				nested = append(nested, i)
+			}
 			continue
+		case explicit != "" && f.Name == explicit:
+			return i, nil
 		}
 		flat = append(flat, i)
-		if explicit != "" && plain(f.Name) == plain(explicit) {
+		if fits(f.Name, role, explicit) {
 			like = append(like, i)
-			continue
-		}
-		for _, n := range names[role] {
-			if explicit == "" && plain(f.Name) == n {
-				like = append(like, i)
-			}
 		}
 	}
 	list := func(places []int) string {
@@ -90,6 +86,10 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 	case len(like) > 1:
 		return -1, fault.Data("%s: more than one column for %s: %s", file, plurals[role], list(like)).
 			WithHint("say which: --%s %s", role, quoted(fields[like[0]].Name))
+	case len(nested) > 0 && (explicit != "" || role == User || role == Item):
+		name := fields[nested[0]].Name
+		return -1, fault.Data("%s: column %s is inside a list, map or struct, which cannot give %s", file, name, plurals[role]).
+			WithHint("write the file again with %s as a column of its own", name)
 	case len(flat) == 0:
 		return -1, fault.Data("%s: no column for %s: there are no columns that are not nested", file, plurals[role])
 	case explicit != "":
@@ -102,14 +102,21 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 		WithHint("name it: --%s %s", role, quoted(fields[guess(fields, flat)].Name))
 }
 
+// fits reports whether a column of this name can be meant for a role: by the
+// name that was given for it, or else by the role's names.
+func fits(name string, role Role, explicit string) bool {
+	if explicit != "" {
+		return plain(name) == plain(explicit)
+	}
+	return slices.Contains(names[role], plain(name))
+}
+
 // guess is the first column that no role's names claim.
 func guess(fields []table.Field, flat []int) int {
 	for _, i := range flat {
 		taken := false
-		for _, ns := range names {
-			for _, n := range ns {
-				taken = taken || plain(fields[i].Name) == n
-			}
+		for role := range names {
+			taken = taken || fits(fields[i].Name, role, "")
 		}
 		if !taken {
 			return i

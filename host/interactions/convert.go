@@ -181,7 +181,7 @@ func (c *converter) times(v *table.Vector, k timeClass, missing []bool, first in
 	c.ints = resized(c.ints, n)
 	out := c.ints
 	bad := func(i int, what string) error {
-		return fault.Data("%s: the time in column %s %s", c.at(first+int64(i)), c.name, what)
+		return fault.Data("%s: the time in column %s %s", c.at(first+int64(i)), c.name, what).WithHint(otherTime)
 	}
 	if v.Kind == table.Bytes {
 		c.memo, c.known = resized(c.memo, v.Values()), resized(c.known, v.Values())

@@ -162,6 +162,36 @@ func TestColumnsByName(t *testing.T) {
 	}
 }
 
+// A column inside a list or struct is never read, and is named where it is
+// what stands in the way.
+func TestNestedColumns(t *testing.T) {
+	fields := []table.Field{{Name: "user.id", Nested: true}, {Name: "item_id"}, {Name: "rating.list.element", Nested: true}, {Name: "x"}}
+	for _, tt := range []struct {
+		role     Role
+		explicit string
+		want     string
+		hint     string
+	}{
+		{User, "", "f: column user.id is inside a list, map or struct, which cannot give users", "write the file again with user.id as a column of its own"},
+		{User, "user.id", "f: column user.id is inside a list, map or struct, which cannot give users", "write the file again with user.id as a column of its own"},
+		{User, "USER", "f: column user.id is inside a list, map or struct, which cannot give users", "write the file again with user.id as a column of its own"},
+		{User, "x", "3", ""},
+		{User, "y", "f: no column y for users: the columns are item_id, x", "say which: --user x"},
+		{Item, "", "1", ""},
+		{Value, "", "-1", ""},
+		{Value, "rating", "f: column rating.list.element is inside a list, map or struct, which cannot give values", "write the file again with rating.list.element as a column of its own"},
+	} {
+		i, err := Choose("f", fields, tt.role, tt.explicit)
+		got := fmt.Sprint(i)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want || fault.HintOf(err) != tt.hint {
+			t.Errorf("%s %q: %s (%s), want %s (%s)", tt.role, tt.explicit, got, fault.HintOf(err), tt.want, tt.hint)
+		}
+	}
+}
+
 func TestPaths(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -345,6 +375,9 @@ func TestTimes(t *testing.T) {
 			}
 			if got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
+			}
+			if fault.CodeOf(err) == fault.BadData && !strings.Contains(fault.HintOf(err), "--no-time") {
+				t.Errorf("no way out in the hint %q", fault.HintOf(err))
 			}
 		})
 	}

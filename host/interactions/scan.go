@@ -136,7 +136,7 @@ func (s *Set) finish(tallies []tally) error {
 	if !okMin || !okMax {
 		return fault.Data("%s: the times of column %s run from %d to %d, which cannot be in %s",
 			s.files[0].Name(), r.Time.Name, t.minTime, t.maxTime, r.TimeUnit).
-			WithHint("--time-unit says what they are in: s, ms, us or ns")
+			WithHint("--time-unit says what they are in: s, ms, us or ns; --no-time reads none")
 	}
 	return nil
 }

@@ -150,16 +150,20 @@ func timeClassOf(t table.Type) timeClass {
 	return timePlain
 }
 
+// otherTime is the way out of a column of times that cannot be read.
+const otherTime = "--time names another column, --no-time reads none"
+
 func timeType(name string, s []source) (timeClass, error) {
 	c := timeClassOf(s[0].typ)
 	for _, x := range s {
 		k := timeClassOf(x.typ)
 		if k == timeNone {
 			return c, fault.Data("%s: column %s is %s, which cannot be a time: integers, timestamps, dates and ISO 8601 text can", x.file, name, x.typ).
-				WithHint("--time names another column")
+				WithHint(otherTime)
 		}
 		if (k == timePlain) != (c == timePlain) {
-			return c, fault.Data("%s: column %s is %s, and %s in %s: one has a unit and the other has not", x.file, name, x.typ, s[0].typ, s[0].file)
+			return c, fault.Data("%s: column %s is %s, and %s in %s: one has a unit and the other has not", x.file, name, x.typ, s[0].typ, s[0].file).
+				WithHint(otherTime)
 		}
 	}
 	return c, nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"unicode"
 	"unicode/utf8"
 
 	"rechost/host/digest"
@@ -30,8 +31,8 @@ const None = ^uint32(0)
 func (d *IDs) Len() int { return d.Values.Values() }
 
 // Text is the raw id as people read it: digits, a decimal's with its point,
-// text, a UUID, hexadecimal digits behind 0x of other bytes. It is not cleaned
-// for terminals.
+// text, a UUID, hexadecimal digits behind 0x of bytes that are not text. It is
+// not cleaned for terminals.
 func (d *IDs) Text(i int) string {
 	switch d.Values.Kind {
 	case table.Uints:
@@ -42,7 +43,7 @@ func (d *IDs) Text(i int) string {
 		case d.Type.Logical == table.UUID && len(b) == 16:
 			h := hex.EncodeToString(b)
 			return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-		case d.Type.Logical == table.String || utf8.Valid(b):
+		case d.Type.Logical == table.String || isText(b):
 			return string(b)
 		}
 		return "0x" + hex.EncodeToString(b)
@@ -59,6 +60,19 @@ func (d *IDs) Text(i int) string {
 		s = sign + s[:len(s)-n] + "." + s[len(s)-n:]
 	}
 	return s
+}
+
+// isText reports whether bytes that the type does not call text are some: as
+// older files have their strings.
+func isText(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n <= 1 || !unicode.IsPrint(r) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 // Find looks up an id by its Text; a byte string also by its bytes, and a

@@ -367,6 +367,16 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%s is not found", want)
 		}
 	}
+	// Bytes that the type does not call text are some where all of them print.
+	bytes := &IDs{Type: table.Type{Physical: table.ByteArray}, Values: table.BytesVector("\x00\x01", "a\n", "anna", "ümläut", "\xff")}
+	for i, want := range []string{"0x0001", "0x610a", "anna", "ümläut", "0xff"} {
+		if bytes.Text(i) != want {
+			t.Errorf("%s, want %s", bytes.Text(i), want)
+		}
+		if k, ok := bytes.Find(want); !ok || k != i {
+			t.Errorf("%s is not found", want)
+		}
+	}
 	if k, ok := a.Find("7.0"); !ok || k != 3 {
 		t.Error("7.0 is not 7")
 	}

@@ -92,6 +92,9 @@ func Evaluate(r *recs.Table, test *matrix.Matrix, o Options) (*Result, error) {
 		return nil, err
 	}
 	recsName, testName := name(o.Recs, "the recommendations"), name(o.Test, "the test interactions")
+	if len(r.Lists.Items) == 0 {
+		return nil, fault.Data("%s: no recommendations in it", recsName)
+	}
 	users, ok := test.Users.Match(&r.Users)
 	if !ok {
 		return nil, differ(recsName, testName, "users", &r.Users, &test.Users)

@@ -11,7 +11,7 @@ import (
 
 // Text says how a profile is written for people.
 type Text struct {
-	Width int  // columns at most; 0 is 80, less than 60 is 60
+	Width int  // columns at most; 0 is 80, less than 40 is 40
 	ASCII bool // bars of # instead of blocks
 }
 
@@ -66,7 +66,7 @@ func (s Spread) WriteText(w io.Writer, title, what string, t Text) error {
 	if width == 0 {
 		width = 80
 	}
-	width = max(width, 60)
+	width = max(width, 40)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n", title)
 	if len(s.Buckets) > 0 {

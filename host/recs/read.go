@@ -31,7 +31,7 @@ type ReadOptions struct {
 // rows in any order: user and item columns by name, "rank" or "score" or both,
 // or the only value column there is. The order within a list is that of rank,
 // or else of descending score with ties by smaller item. An item that a user's
-// list has twice is an error.
+// list has twice is an error; a file without rows is not.
 func Read(ctx context.Context, name string, o ReadOptions) (*Table, error) {
 	score, rank, err := orderColumns(name)
 	if err != nil {
@@ -45,12 +45,21 @@ func Read(ctx context.Context, name string, o ReadOptions) (*Table, error) {
 		return nil, err
 	}
 	defer set.Close()
+	if r := set.Report(); r.Files[0].Rows == 0 {
+		sum, _, err := digest.OfFile(name)
+		if err != nil {
+			return nil, fault.File(name, err)
+		}
+		t := &Table{Users: noIDs(r.User), Items: noIDs(r.Item), Scored: score != "", Digest: sum}
+		t.Lists.Offsets = []uint64{0}
+		return t, nil
+	}
 	m, err := matrix.Build(ctx, set, matrix.Options{Duplicates: matrix.Error})
 	if err != nil {
 		return nil, err
 	}
 	if n := m.Read.LeftOut.Sum(); n > 0 {
-		return nil, fault.Data("%s: %d rows lack a user, an item, a score or a rank", name, n)
+		return nil, fault.Data("%s: rows that lack a user, an item, a score or a rank: %d", name, n)
 	}
 	t := &Table{Users: m.Users, Items: m.Items, Digest: m.Read.Files[0].Digest, Scored: score != ""}
 	t.Lists = Lists{Users: make([]uint32, m.Users.Len()), Offsets: m.ByUser.Offsets, Items: m.ByUser.Index, Scores: m.ByUser.Value}
@@ -61,6 +70,15 @@ func Read(ctx context.Context, name string, o ReadOptions) (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// noIDs is the dictionary of a column without rows.
+func noIDs(c interactions.Column) matrix.IDs {
+	d := matrix.IDs{Name: c.Name, Type: c.Type, Values: table.Vector{Kind: table.Ints}}
+	if k := c.Type.Kind(); k == table.Bytes || k == table.Uints {
+		d.Values.Kind = k
+	}
+	return d
 }
 
 func unitOf(rank string) string {

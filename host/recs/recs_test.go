@@ -192,8 +192,15 @@ func TestReadOthers(t *testing.T) {
 	if got := show(plain); got != "e: no column score or rank, so that its lists have no order" {
 		t.Error("no order:", got)
 	}
+	none := save(t, filepath.Join(dir, "g"), []table.Column{u, i, Score}, table.IntVector(nil), table.IntVector(nil), table.Float32Vector(nil))
+	r, err := Read(context.Background(), none, ReadOptions{})
+	if err != nil || r.Users.Len() != 0 || len(r.Lists.Offsets) != 1 || r.Users.Name != "user_id" {
+		t.Errorf("no rows: %+v, %v", r, err)
+	} else if want, _, err := digest.OfFile(none); err != nil || r.Digest != want {
+		t.Errorf("no rows: digest %v, want %v, %v", r.Digest, want, err)
+	}
 	nan := save(t, filepath.Join(dir, "f"), []table.Column{u, i, Score}, users, items, table.Float32Vector([]float32{1, 3, float32(math.NaN()), 4}))
-	if got := show(nan); got != "f: 1 rows lack a user, an item, a score or a rank" {
+	if got := show(nan); got != "f: rows that lack a user, an item, a score or a rank: 1" {
 		t.Error("a NaN:", got)
 	}
 }
