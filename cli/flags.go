@@ -125,6 +125,11 @@ func grantFlag(to *[]string) cli.Flag {
 		Usage: "hand the module this `COLUMN` beyond users, items and values, if it asks for it: time; part of a run's identity"}
 }
 
+func quietGuestFlag(to *bool) cli.Flag {
+	return &cli.BoolFlag{Name: "quiet-guest", Category: groupTrust, Destination: to,
+		Usage: "drop the module's own words: its messages, the text of its errors, its names of stages"}
+}
+
 // dataFlags say how the input is read.
 func (f *jobFlags) dataFlags() []cli.Flag {
 	return append(columnFlags(&f.job.Data, groupData),

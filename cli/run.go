@@ -10,6 +10,7 @@ import (
 	"rechost/host"
 	"rechost/host/fault"
 	"rechost/host/interactions"
+	"rechost/host/manifest"
 
 	"github.com/urfave/cli/v2"
 )
@@ -18,7 +19,7 @@ func runCommand(e *env) *command {
 	var f jobFlags
 	var asJSON, quiet bool
 	flags := append(f.moduleFlags(), trustFlags(&f.job.ModuleSHA256, &f.job.Trust)...)
-	flags = append(flags, grantFlag(&f.job.Grant))
+	flags = append(flags, grantFlag(&f.job.Grant), quietGuestFlag(&f.job.QuietGuest))
 	flags = append(flags, f.dataFlags()...)
 	flags = append(flags, f.listFlags()...)
 	flags = append(flags,
@@ -142,6 +143,7 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	row("output", "%s: %s for %s, %s", s.Output.Path, plural(s.Output.Rows, "row"), plural(s.Output.Users, "user"), bytesText(s.Output.Bytes))
 	row("digest", "sha256:%s", s.Output.Digest)
 	row("manifest", "%s", s.Manifest)
+	row("leak", "%s", leakText(s.Leak))
 	fmt.Fprintln(w, "rechost: done")
 	if err := g.write(w); err != nil {
 		return err
@@ -150,6 +152,12 @@ func printSummary(w io.Writer, s *host.Summary) error {
 		fmt.Fprintf(w, "rechost: %s says: %s\n", oneLine(s.Module.Name), oneLine(l))
 	}
 	return nil
+}
+
+// leakText says how much left the sandbox, and by which ways.
+func leakText(l manifest.Leak) string {
+	return fmt.Sprintf("at most %s: items %s, scores %s, log %s, errors %s, record %s, figures %s", plural(l.Total, "bit"),
+		count(l.Items), count(l.Scores), count(l.Log), count(l.Errors), count(l.Record), count(l.Figures))
 }
 
 // paramText lists parameters by name.

@@ -28,6 +28,7 @@ func verifyCommand(e *env) *command {
 		executorFlag(&check.Executor), workersFlag(&check.Workers), engineFlag(&engine), storeFlag(&check.Store, groupHow),
 	}
 	flags = append(flags, trustFlags(&check.ModuleSHA256, &check.Trust)...)
+	flags = append(flags, quietGuestFlag(&check.QuietGuest))
 	flags = append(flags, f.limitFlags()...)
 	return &command{
 		Command: &cli.Command{

@@ -22,6 +22,9 @@ type outcome struct {
 	stages []StageTime     // by index
 	reused int
 	log    []string
+	logged int64 // bytes of log, of the guests' own
+	free   int   // arrays of the tasks' outputs that have as many entries as the guest likes
+	asked  int   // times that a stop test was read
 }
 
 // maxLog bounds the guests' messages that a summary shows.
@@ -70,7 +73,7 @@ func (s *session) execute(ctx context.Context) (*outcome, error) {
 		o.env[n] = b
 	}
 	for i, st := range s.plan.Stages {
-		o.stages[i].Stage = st.Name
+		o.stages[i].Stage = s.label(i, st.Name)
 	}
 	err := walk(s.plan,
 		func(index, iteration, times int) error { return s.stage(ctx, o, index, iteration, times) },
@@ -80,6 +83,7 @@ func (s *session) execute(ctx context.Context) (*outcome, error) {
 
 // more reads a stop test: the one element of a frame, zero to go on.
 func (s *session) more(o *outcome, until string) (bool, error) {
+	o.asked++
 	for _, c := range o.env[until].Arrays {
 		b, release, err := s.store.Read(c.Meta)
 		if err != nil {
@@ -99,12 +103,13 @@ func (s *session) more(o *outcome, until string) (bool, error) {
 // and joins their outputs to frames.
 func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times int) error {
 	start := time.Now()
+	s.at.Store(int64(index))
 	turn, err := s.plan.Unroll(index, iteration, o.env, s.shape, s.source)
 	if err != nil {
 		return err
 	}
 	st := &o.stages[index]
-	ev := Event{Phase: "stage", Stage: turn.Stage.Name, Total: len(turn.Tasks)}
+	ev := Event{Phase: "stage", Stage: st.Stage, Total: len(turn.Tasks)}
 	if times > 1 {
 		ev.Turn = fmt.Sprintf("%d/%d", iteration+1, times)
 	}
@@ -161,6 +166,9 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		rec := manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
 		for k, m := range parts[i] {
 			rec.Outputs = append(rec.Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
+			if t.Outputs[k].Rows < 0 {
+				o.free++
+			}
 		}
 		o.tasks = append(o.tasks, rec)
 	}
@@ -204,7 +212,8 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.
 			parts[at[i]] = metas
 			addStats(&st.Sum, r.Stats)
 			for _, l := range r.Log {
-				if len(o.log) < maxLog {
+				if len(o.log) < maxLog && !s.job.QuietGuest {
+					o.logged += int64(len(l))
 					o.log = append(o.log, fmt.Sprintf("%s %d/%d: %s", missing[i].Stage, missing[i].Shard+1, missing[i].Shards, l))
 				}
 			}
@@ -217,7 +226,7 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.
 	if first != nil {
 		return first
 	}
-	return err
+	return s.ofGuest(err)
 }
 
 // keep checks a task's outputs, stores them and enters them in the journal.

@@ -41,6 +41,7 @@ type Job struct {
 	ModuleSHA256 digest.Digest // that the module's file must have; zero: any
 	Trust        string        // trust file (package trust) that must list the module; "": none is asked
 	Grant        []string      // columns that the module may have beyond users, items and values: abi.Time
+	QuietGuest   bool          // drop the module's own words: messages, texts of errors, names of stages
 
 	Paths      []string // files, folders, globs
 	Data       interactions.Options
@@ -122,6 +123,7 @@ type Summary struct {
 	Walls      []string            `json:"walls"`
 	Notes      []string            `json:"notes,omitempty"`
 	Log        []string            `json:"log,omitempty"` // the guests' messages, the first of them
+	Leak       manifest.Leak       `json:"leak_bits"`     // the most that left the sandbox
 	Root       digest.Digest       `json:"tasks_root"`
 }
 
@@ -211,6 +213,7 @@ type Check struct {
 
 	ModuleSHA256 digest.Digest // that the module must have, whatever the manifest says; zero: any
 	Trust        string        // as Job.Trust
+	QuietGuest   bool          // as Job.QuietGuest; nor is the element shown that differs
 	Sample       float64       // share of the tasks to run again, 0 < Sample < 1; 0 runs the whole job again
 	Interpreter  bool
 	Executor     string

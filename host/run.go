@@ -52,7 +52,7 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 	defer s.close()
 	sum, err := s.run(ctx)
 	if err != nil {
-		return nil, interrupted(ctx, err)
+		return nil, interrupted(ctx, s.hush(err))
 	}
 	if job.Store == "" && !job.NoCache {
 		if _, err := s.store.Prune(StoreCap, 0); err != nil {
@@ -302,7 +302,7 @@ func (s *session) statement(o *outcome, w recs.Written, started time.Time) *mani
 				BuildType: manifest.BuildType, ExternalParameters: s.external(), ResolvedDependencies: s.dependencies(dir),
 				InternalParameters: manifest.Internal{
 					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits.WithDefaults(), Walls: s.walls(),
-					Trust: s.trusted,
+					Trust: s.trusted, Leak: s.leak(o, w),
 				},
 			},
 			RunDetails: manifest.RunDetails{
@@ -334,7 +334,7 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 		Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
 		Tasks: len(o.tasks), Reused: o.reused, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
 		Output: w, Manifest: s.job.Manifest, Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers,
-		Walls: walls, Log: o.log, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
+		Walls: walls, Log: o.log, Leak: st.Predicate.BuildDefinition.InternalParameters.Leak, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
 	}
 }
 

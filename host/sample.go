@@ -26,13 +26,14 @@ import (
 // inputs as they were, which only the run's store has; their digests are
 // checked against the manifest's. What joins and checks the tasks' outputs,
 // and writes them, is cheap and repeated in full.
-func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Verification) error {
+func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Verification) (err error) {
 	job.Store = c.Store
 	s, err := open(ctx, job)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	defer func() { err = s.hush(err) }()
 	s.distrustful = true
 	if err := s.prepare(ctx); err != nil {
 		return err
@@ -49,6 +50,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 	}
 	left := st.Tasks()
 	err = walk(s.plan, func(index, iteration, _ int) error {
+		s.at.Store(int64(index))
 		turn, err := s.plan.Unroll(index, iteration, o.env, s.shape, s.source)
 		if err != nil {
 			return err
@@ -153,7 +155,9 @@ func (s *session) repeat(ctx context.Context, turn *plan.Turn, drawn []task.Task
 			worst = at[i] // the first shard that differs, whichever ended first
 			d := &Difference{What: "task", Stage: turn.Stage.Name, Turn: turn.Iteration, Shard: drawn[i].Shard, Array: was.Name, Element: -1}
 			d.Was, d.Is = describe(was), describe(manifest.Output{Name: was.Name, Meta: m})
-			if b, release, err := s.store.Read(was.Meta); err == nil {
+			if b, release, err := s.store.Read(was.Meta); err == nil && s.job.QuietGuest {
+				release()
+			} else if err == nil {
 				d.Element, d.Was, d.Is = firstDifference(m.DType, b, r.Data[k])
 				release()
 			}
@@ -164,7 +168,7 @@ func (s *session) repeat(ctx context.Context, turn *plan.Turn, drawn []task.Task
 	if err == nil && v.Difference != nil {
 		return errStop
 	}
-	return err
+	return s.ofGuest(err)
 }
 
 // rewriteOutput checks and writes the recommendations again, from the recorded

@@ -59,8 +59,10 @@ type session struct {
 	times Times
 	start time.Time
 
-	ran         atomic.Bool // a guest ran: otherwise the store had every answer
-	distrustful bool        // ask the module again, whatever the store remembers of it
+	told        atomic.Bool  // a guest was told of the data: what it says from here on may be of it
+	at          atomic.Int64 // stage under way, or beforeStages
+	ran         atomic.Bool  // a guest ran: otherwise the store had every answer
+	distrustful bool         // ask the module again, whatever the store remembers of it
 }
 
 // DefaultStore is the store's folder where a job names none.
@@ -88,6 +90,7 @@ func DefaultExecutor() string {
 // that can be checked before data is read.
 func open(ctx context.Context, job Job) (s *session, err error) {
 	s = &session{job: job, start: time.Now()}
+	s.at.Store(beforeStages)
 	defer func() {
 		if err != nil {
 			s.close()
@@ -514,6 +517,7 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err := s.withhold(); err != nil {
 		return err
 	}
+	s.told.Store(true)
 	m := s.matrix
 	s.source = plan.Source{
 		Module: s.module.Digest,
@@ -538,7 +542,10 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.planText, err = s.remembered("plan", config, func() ([]byte, error) { return s.exec.Plan(ctx, config) })
+	s.planText, err = s.remembered("plan", config, func() ([]byte, error) {
+		b, err := s.exec.Plan(ctx, config)
+		return b, s.ofGuest(err)
+	})
 	if err != nil {
 		return err
 	}

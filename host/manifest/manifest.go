@@ -100,6 +100,20 @@ type Internal struct {
 	Limits   task.Limits `json:"limits"`
 	Walls    []string    `json:"walls"`
 	Trust    *Trust      `json:"trust,omitempty"` // where a trust file was asked
+	Leak     Leak        `json:"leak_bits"`
+}
+
+// Leak bounds what left the sandbox in a run that succeeded, in bits: the run's
+// results are one of at most 2^Total that would have been no longer. Times that
+// somebody measures from outside are not in it.
+type Leak struct {
+	Items   int64 `json:"items"`   // which items each list has, and how many
+	Scores  int64 `json:"scores"`  // 32 each
+	Log     int64 `json:"log"`     // messages that were shown
+	Errors  int64 `json:"errors"`  // none: a run that fails has no record
+	Record  int64 `json:"record"`  // in the manifest: digests of the tasks' outputs, entries in them, turns taken
+	Figures int64 `json:"figures"` // numbers of the summary that a module can sway: times, memory, calls, fuel
+	Total   int64 `json:"total"`
 }
 
 // Trust says which entry of a trust file admitted the module.

@@ -17,7 +17,7 @@ var module = guest.Module{
 	Summary: "does what it must not",
 	Params: []guest.Param{
 		guest.Choice("how", "what to do wrong", "nothing", "trap", "panic", "fail", "loop", "flood", "memory",
-			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times"),
+			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat"),
 		guest.Int("shard", 1, "which shard does it"),
 		guest.Int("spin", 0, "turns of a loop that every task makes first"),
 	},
@@ -64,6 +64,9 @@ func lists(t *guest.Task) {
 		how = "nothing"
 	}
 	switch how {
+	case "chat":
+		t.Log("there are", t.Rows, "of them")
+		t.Warn("beware")
 	case "trap":
 		var p *[1 << 20]byte
 		sink = uint32(p[1<<19])

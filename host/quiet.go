@@ -1,0 +1,67 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"rechost/host/fault"
+)
+
+// A module that was told of the data can put some of it into every word that it
+// chooses: its messages, the text of its errors, the numbers in them. With
+// Job.QuietGuest none of these leaves; that a run failed, how and in which stage
+// does.
+
+// beforeStages is session.at while the module plans.
+const beforeStages = -1
+
+// guestError is a failure whose text an executor wrote: some of it may be the
+// guest's, whatever its code.
+type guestError struct{ error }
+
+func (e guestError) Unwrap() error { return e.error }
+
+// ofGuest marks an executor's error.
+func (s *session) ofGuest(err error) error {
+	if err == nil || !s.job.QuietGuest {
+		return err
+	}
+	return guestError{err}
+}
+
+// hush puts a fixed text in place of an error in which a guest that was told of
+// the data may have had a word. Its code stays.
+func (s *session) hush(err error) error {
+	code := fault.CodeOf(err)
+	var of guestError
+	switch {
+	case err == nil || !s.job.QuietGuest || !s.told.Load() || code == fault.Interrupted:
+		return err
+	case code != fault.Module && code != fault.Limit && !errors.As(err, &of):
+		return err // of the host's own work
+	}
+	place := "plan"
+	if at := s.at.Load(); at != beforeStages {
+		place = fmt.Sprintf("stage %d of %d", at+1, len(s.plan.Stages))
+	}
+	what := "its tasks could not be run"
+	switch code {
+	case fault.Module:
+		what = "the module misbehaved"
+	case fault.Limit:
+		what = "a limit was hit"
+	}
+	return fault.New(code, "%s: %s: %s", filepath.Base(s.job.Module), place, what).
+		WithHint("what the module said of it is dropped; without --quiet-guest it is shown")
+}
+
+// label names a stage for people: by the plan's name, or by its place where
+// the module's words are dropped.
+func (s *session) label(index int, name string) string {
+	if s.job.QuietGuest {
+		return strconv.Itoa(index + 1)
+	}
+	return name
+}
