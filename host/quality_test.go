@@ -51,6 +51,13 @@ func number(t testing.TB, s string) int64 {
 // test rows, as in the comparison whose figures the tests below quote.
 func movielens1M(t testing.TB, dir string) (train, test string) {
 	t.Helper()
+	kept, held := movielens1MRows(t)
+	return write(t, filepath.Join(dir, "train.parquet"), kept, 1<<20), write(t, filepath.Join(dir, "test.parquet"), held, 1<<20)
+}
+
+// movielens1MRows is the rows of movielens1M's two files.
+func movielens1MRows(t testing.TB) (train, test []rating) {
+	t.Helper()
 	f, err := os.Open(dataDir(t, "ml-1m/ratings.csv.gz"))
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +78,17 @@ func movielens1M(t testing.TB, dir string) (train, test string) {
 	if err := lines.Err(); err != nil || len(rows) != 1_000_209 {
 		t.Fatal(len(rows), "rows,", err)
 	}
-	random := newNumPy(20260)
+	train, test = holdOut(rows, 0.2, 20260)
+	if len(test) != 200_016 {
+		t.Fatalf("%d test rows, want 200,016: these are not NumPy's random numbers", len(test))
+	}
+	return train, test
+}
+
+// holdOut parts rows: of each user's, a share chosen by the random numbers of
+// NumPy's generator of that seed is held.
+func holdOut(rows []rating, share float64, seed uint32) (kept, held []rating) {
+	random := newNumPy(seed)
 	r, order := make([]float64, len(rows)), make([]int, len(rows))
 	for i := range rows {
 		r[i], order[i] = random.float64(), i
@@ -83,29 +100,25 @@ func movielens1M(t testing.TB, dir string) (train, test string) {
 		}
 		return r[x] < r[y]
 	})
-	held := make([]bool, len(rows))
+	isHeld := make([]bool, len(rows))
 	for start := 0; start < len(order); {
 		end := start
 		for end < len(order) && rows[order[end]].user == rows[order[start]].user {
 			end++
 		}
-		for _, i := range order[start : start+int(math.RoundToEven(0.2*float64(end-start)))] {
-			held[i] = true
+		for _, i := range order[start : start+int(math.RoundToEven(share*float64(end-start)))] {
+			isHeld[i] = true
 		}
 		start = end
 	}
-	var parts [2][]rating
 	for i, x := range rows {
-		k := 0
-		if held[i] {
-			k = 1
+		if isHeld[i] {
+			held = append(held, x)
+		} else {
+			kept = append(kept, x)
 		}
-		parts[k] = append(parts[k], x)
 	}
-	if len(parts[1]) != 200_016 {
-		t.Fatalf("%d test rows, want 200,016: these are not NumPy's random numbers", len(parts[1]))
-	}
-	return write(t, filepath.Join(dir, "train.parquet"), parts[0], 1<<20), write(t, filepath.Join(dir, "test.parquet"), parts[1], 1<<20)
+	return kept, held
 }
 
 // numPy is NumPy's default generator: PCG64 (O'Neill: PCG, 2014, the variant

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"math"
 	"slices"
 
 	"rechost/guest"
@@ -17,15 +18,20 @@ var module = guest.Module{
 	Version: "1.0.0",
 	Summary: "matrix factorisation of implicit feedback by alternating least squares",
 	Source: "Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, ICDM 2008, equations 3 to 5; " +
-		"Takács, Pilászy, Tikk: Applications of the conjugate gradient method for implicit feedback collaborative filtering, RecSys 2011",
+		"Takács, Pilászy, Tikk: Applications of the conjugate gradient method for implicit feedback collaborative filtering, RecSys 2011; " +
+		"Rendle, Krichene, Zhang, Koren: Revisiting the performance of iALS on item recommendation benchmarks, RecSys 2022",
 	Params: []guest.Param{
 		guest.Int("factors", 64, "length of a user's and an item's vector").Between(1, 4096),
 		guest.Int("iterations", 15, "turns of solving users, then items").Between(1, 10000),
 		guest.Float("regularization", 0.01, "λ, the weight of the vectors' squared lengths").AtLeast(0),
 		guest.Float("alpha", 1, "α, how much confidence an interaction's value gives").AtLeast(0),
-		guest.Choice("confidence", "of an interaction of value v: linear is 1+αv, as in the paper; scaled is αv, as in the library implicit", "linear", "scaled"),
+		guest.Choice("confidence", "of an interaction of value v: linear is 1+αv, as in the paper; scaled is αv, as in the library implicit; added is αv besides α0, as by Rendle et al.", "linear", "scaled", "added"),
+		guest.Float("unobserved_weight", 1, "α0, the confidence of a pair without an interaction").AtLeast(0),
+		guest.Float("regularization_exp", 0, "ν: λ times (interactions + α0·pairs)^ν of the user or item; 0 is λ for all, 1 as by Rendle et al.").Between(0, 1),
 		guest.Choice("solver", "cg takes a few steps from the last solution, cholesky solves exactly", "cg", "cholesky"),
 		guest.Int("cg_steps", 3, "steps of cg").Between(1, 1000),
+		guest.Choice("start", "first numbers of the vectors: uniform in [0, 0.01), as in the library implicit, or normal around 0", "uniform", "normal"),
+		guest.Float("stddev", 0.1, "σ: normal numbers have a standard deviation of σ/√factors").AtLeast(1e-6),
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {
 		vectors := guest.F32("vector").Wide(c.Int("factors"))
@@ -54,14 +60,18 @@ func startUsers(t *guest.Task) {
 
 func startItems(t *guest.Task) { start(t, "item_factors.vector", 2) }
 
-// start draws the first vectors from [0, 0.01), as the library implicit does.
-// A row's numbers depend on the seed and on nothing else.
+// start draws the first vectors. A row's numbers depend on the seed and on
+// nothing else.
 func start(t *guest.Task, name string, stream uint64) {
 	f := t.Int("factors")
+	draw, scale := num.Uniform, float32(0.01)
+	if t.Text("start") == "normal" {
+		draw, scale = num.Normal, float32(t.Float("stddev")/math.Sqrt(float64(f)))
+	}
 	t.Blocks(4096, func(first, rows int) {
 		x := make([]float32, rows*f)
-		num.Uniform(x, uint64(t.Seed()), stream, uint64(t.First+first)*uint64(f))
-		num.Scale(0.01, x)
+		draw(x, uint64(t.Seed()), stream, uint64(t.First+first)*uint64(f))
+		num.Scale(scale, x)
 		t.WriteF32(name, x)
 	})
 }
@@ -69,39 +79,65 @@ func start(t *guest.Task, name string, stream uint64) {
 func itemGram(t *guest.Task) { gram(t, "item_factors.vector") }
 func userGram(t *guest.Task) { gram(t, "user_factors.vector") }
 
-// gram is YᵀY, the part of every row's equations that all rows share.
+// gram is α0·YᵀY, the part of every row's equations that all rows share.
 func gram(t *guest.Task, name string) {
 	y := t.Matrix(name)
 	g := make([]float32, y.Cols*y.Cols)
 	num.Gram(g, y)
+	num.Scale(t.Float32("unobserved_weight"), g)
 	t.WriteF32("gram.vector", g)
 }
 
 func solveUsers(t *guest.Task) {
-	solve(t, t.Sparse("by_user", "item", "value", t.Items()), "user_factors.vector", "item_factors.vector")
+	lambda := lambdas(t, t.U64("by_user.offsets"), t.Items())
+	solve(t, t.Sparse("by_user", "item", "value", t.Items()), lambda, "user_factors.vector", "item_factors.vector")
 }
 
 func solveItems(t *guest.Task) {
-	solve(t, t.Sparse("by_item", "user", "value", t.Users()), "item_factors.vector", "user_factors.vector")
+	lambda := lambdas(t, t.U64("by_item.offsets"), t.Users())
+	solve(t, t.Sparse("by_item", "user", "value", t.Users()), lambda, "item_factors.vector", "user_factors.vector")
+}
+
+// lambdas is λ for each row: the parameter times (n + α0·pairs)^ν, where n is
+// the number of the row's entries out of so many pairs, as Rendle et al. scale
+// it. The vector of a row without entries is 0 whatever its λ.
+func lambdas(t *guest.Task, offsets []uint64, pairs int) []float32 {
+	lambda, exp := t.Float("regularization"), t.Float("regularization_exp")
+	all := float64(t.Float("unobserved_weight") * float64(pairs))
+	of := slices.Repeat([]float32{float32(lambda)}, len(offsets)-1)
+	if exp == 0 {
+		return of
+	}
+	for r := range of {
+		if n := offsets[r+1] - offsets[r]; n > 0 {
+			of[r] = float32(lambda * guest.Pow(float64(n)+all, exp))
+		}
+	}
+	return of
 }
 
 // solve finds for each row u of m the x with the least
 //
-//	Σ_i c_ui (p_ui - x·y_i)² + λ|x|²      p 1 and confidence c where m has an entry, p 0 and c 1 elsewhere
+//	Σ_i c_ui (p_ui - x·y_i)² + λ_u|x|²      p 0 and confidence α0 where m has no entry
 //
-// that is (YᵀY + Yᵀ(C_u-I)Y + λI) x = YᵀC_u p_u (equation 4), where the sums
-// over C_u-I and p_u run over the row's entries only.
-func solve(t *guest.Task, m num.Sparse, mine, others string) {
+// that is (α0 YᵀY + Yᵀ(C_u-α0 I)Y + λ_u I) x = YᵀC_u p_u (equation 4, where α0
+// is 1), the sums over C_u-α0 I and p_u running over the row's entries only.
+// At an entry p is 1; with the confidence called added, where an entry has a
+// term α0 (0 - x·y_i)² like every pair and αv (1 - x·y_i)² of its own, c is
+// α0+αv and c·p is αv.
+func solve(t *guest.Task, m num.Sparse, lambda []float32, mine, others string) {
 	y, f := t.Matrix(others), t.Int("factors")
 	r := num.Ridge{Factors: y, Gram: t.F32("gram.vector")}
-	alpha := t.Float32("alpha")
-	if t.Text("confidence") == "linear" {
-		r.Weight, r.Target = [2]float32{alpha, 0}, [2]float32{alpha, 1} // c-1 = αv, c = αv+1
-	} else {
-		r.Weight, r.Target = [2]float32{alpha, -1}, [2]float32{alpha, 0} // c-1 = αv-1, c = αv
+	alpha, unobserved := t.Float32("alpha"), t.Float32("unobserved_weight")
+	switch t.Text("confidence") { // Weight is of c-α0, Target of c·p
+	case "linear":
+		r.Weight, r.Target = [2]float32{alpha, 1 - unobserved}, [2]float32{alpha, 1}
+	case "scaled":
+		r.Weight, r.Target = [2]float32{alpha, -unobserved}, [2]float32{alpha, 0}
+	case "added":
+		r.Weight, r.Target = [2]float32{alpha, 0}, [2]float32{alpha, 0}
 	}
 	before := t.F32(mine)
-	lambda := slices.Repeat([]float32{t.Float32("regularization")}, t.Rows)
 	t.Blocks(1024, func(first, rows int) {
 		r.Rows, r.Lambda = m.Slice(first, rows), lambda[first:first+rows]
 		x := before[first*f : (first+rows)*f]

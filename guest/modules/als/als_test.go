@@ -9,11 +9,12 @@ import (
 
 func TestSuite(t *testing.T) {
 	for _, solver := range []string{"cg", "cholesky"} {
-		for _, confidence := range []string{"linear", "scaled"} {
+		for confidence, start := range map[string]string{"linear": "uniform", "scaled": "uniform", "added": "normal"} {
 			t.Run(solver+" "+confidence, func(t *testing.T) {
 				guesttest.Suite(t, module, guesttest.Expect{Personal: true,
 					MayFail: []string{"regularization"}, // of 0: one user is no basis of two dimensions
-					Params:  map[string]any{"solver": solver, "confidence": confidence, "alpha": 3.0, "factors": 2, "regularization": 0.1}})
+					Params: map[string]any{"solver": solver, "confidence": confidence, "start": start, "alpha": 3.0, "factors": 2,
+						"regularization": 0.1, "unobserved_weight": 0.9}})
 			})
 		}
 	}
@@ -24,17 +25,27 @@ func TestBits(t *testing.T) { guesttest.Bits(t, guesttest.Native(module), "testd
 var small = guesttest.Rows([][]float32{
 	{1, 0, 2, 0, 0}, {0, 3, 1, 0, 1}, {1, 0, 0, 1, 0}, {0, 0, 4, 0, 2}, {1, 1, 0, 0, 0}, {0, 0, 0, 2, 5}})
 
-// The items' vectors of the last turn solve equation 5 of the paper for the
+// The items' vectors of the last turn solve the equations of the papers for the
 // users' vectors, as a dense solution in float64 finds them.
 func TestEquation(t *testing.T) {
 	const factors, alpha, lambda = 3, 2.5, 0.3
-	for confidence, c := range map[string]func(v float64) float64{
-		"linear": func(v float64) float64 { return 1 + alpha*v },
-		"scaled": func(v float64) float64 { return alpha * v },
+	for _, c := range []struct {
+		confidence      string
+		unobserved, exp float64
+		// An entry's terms: weight·(x·y)² - 2·target·x·y, in all.
+		weight, target func(v float64) float64
+	}{
+		{"linear", 1, 0, func(v float64) float64 { return 1 + alpha*v }, func(v float64) float64 { return 1 + alpha*v }},
+		{"scaled", 1, 0, func(v float64) float64 { return alpha * v }, func(v float64) float64 { return alpha * v }},
+		{"linear", 0.4, 0.5, func(v float64) float64 { return 1 + alpha*v }, func(v float64) float64 { return 1 + alpha*v }},
+		{"scaled", 0.4, 0.5, func(v float64) float64 { return alpha * v }, func(v float64) float64 { return alpha * v }},
+		{"added", 0.4, 1, func(v float64) float64 { return 0.4 + alpha*v }, func(v float64) float64 { return alpha * v }},
+		{"added", 0, 1, func(v float64) float64 { return alpha * v }, func(v float64) float64 { return alpha * v }},
 	} {
 		for _, solver := range []map[string]any{{"solver": "cholesky"}, {"solver": "cg", "cg_steps": 20}} {
-			solver["factors"], solver["iterations"], solver["confidence"] = factors, 4, confidence
+			solver["factors"], solver["iterations"], solver["confidence"] = factors, 4, c.confidence
 			solver["alpha"], solver["regularization"] = alpha, lambda
+			solver["unobserved_weight"], solver["regularization_exp"] = c.unobserved, c.exp
 			r, err := guesttest.Run(module, small, guesttest.Options{Params: solver, Seed: 3})
 			if err != nil {
 				t.Fatal(err)
@@ -45,30 +56,61 @@ func TestEquation(t *testing.T) {
 				a, b := make([][]float64, factors), make([]float64, factors)
 				for f := range a {
 					a[f] = make([]float64, factors)
-					a[f][f] = lambda
 				}
+				entries := 0.0
 				for u := range small.Users {
-					v, conf := value(small, u, i), 1.0
+					v, weight, target := value(small, u, i), c.unobserved, 0.0
 					if v != 0 {
-						conf = c(v)
+						weight, target = c.weight(v), c.target(v)
+						entries++
 					}
 					for f := range factors {
 						xf := float64(x[u*factors+f])
-						if v != 0 {
-							b[f] += conf * xf
-						}
+						b[f] += target * xf
 						for g := range factors {
-							a[f][g] += conf * xf * float64(x[u*factors+g])
+							a[f][g] += weight * xf * float64(x[u*factors+g])
 						}
 					}
 				}
+				for f := range a {
+					a[f][f] += lambda * math.Pow(entries+c.unobserved*float64(small.Users), c.exp)
+				}
 				for f, want := range gauss(a, b) {
 					if got := float64(y[i*factors+f]); math.Abs(got-want) > 2e-4*math.Max(1, math.Abs(want)) {
-						t.Errorf("%s %v: item %d factor %d is %v, want %v", confidence, solver["solver"], i, f, got, want)
+						t.Errorf("%v: item %d factor %d is %v, want %v", solver, i, f, got, want)
 					}
 				}
 			}
 		}
+	}
+}
+
+// A normal start has the mean and the deviation that it says, and each side
+// has its own numbers. With nothing on the other side and λ 0 a vector is
+// solved already, so that the first ones are also the last.
+func TestNormalStart(t *testing.T) {
+	const factors, stddev = 64, 0.4
+	var first []float32
+	for _, side := range []string{"user", "item"} {
+		r, err := guesttest.Run(module, guesttest.Checkerboard(200), guesttest.Options{Seed: 1,
+			Params: map[string]any{"factors": factors, "start": "normal", "stddev": stddev, "regularization": 0.0},
+			Only:   func(stage string, _, _ int) bool { return stage == "start_"+side+"s" || stage == "solve_"+side+"s" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum, squares float64
+		x := r.Frames[side+"_factors"].Arrays["vector"].Data.([]float32)
+		for _, v := range x {
+			sum, squares = sum+float64(v), squares+float64(v)*float64(v)
+		}
+		n, want := float64(len(x)), stddev/math.Sqrt(factors)
+		if mean, sd := sum/n, math.Sqrt(squares/n); math.Abs(mean) > 5*want/math.Sqrt(n) || math.Abs(sd-want) > 0.03*want {
+			t.Errorf("%s factors: mean %v, deviation %v, want 0 and %v", side, mean, sd, want)
+		}
+		first = append(first, x[0])
+	}
+	if first[0] == first[1] {
+		t.Error("users and items start with the same numbers")
 	}
 }
 
