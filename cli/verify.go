@@ -24,6 +24,8 @@ func verifyCommand(e *env) *command {
 			Usage: "run only this `SHARE` of the tasks again, chosen at random, such as 0.02 or 2%"},
 		&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Category: groupVerify, Destination: &check.Module,
 			Usage: "the module's `FILE` (default: where the manifest says)"},
+		&cli.StringFlag{Name: "for-users", Category: groupVerify, Destination: &check.ForUsers,
+			Usage: "the `FILE` of the users that the run was for (default: where the manifest says)"},
 		jsonFlag(&asJSON), quietFlag(&quiet),
 		executorFlag(&check.Executor), workersFlag(&check.Workers), engineFlag(&engine), storeFlag(&check.Store, groupHow),
 	}
@@ -72,7 +74,7 @@ func verifyCommand(e *env) *command {
 Checks the digests of the module and of every input, runs the job again from
 nothing and compares the outputs. With --sample it runs a random share of the
 tasks again, from what the store has, and says with which probability one forged
-task in a hundred would have been seen. Data that moved is named by PATH.`),
+task in a hundred would have been seen. What has moved is named: data by PATH.`),
 		examples: []string{
 			"rechost verify recommendations.manifest.json",
 			"rechost verify recommendations.manifest.json --sample 2%",

@@ -210,6 +210,7 @@ type Check struct {
 	Manifest string   // path
 	Module   string   // path of the module; "" is where the manifest says
 	Paths    []string // of the inputs; none: where the manifest says
+	ForUsers string   // path of the file of users; "" is where the manifest says
 
 	ModuleSHA256 digest.Digest // that the module must have, whatever the manifest says; zero: any
 	Trust        string        // as Job.Trust

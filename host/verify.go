@@ -64,11 +64,14 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 		Executor: c.Executor, Worker: c.Worker, Workers: c.Workers, Limits: c.Limits, Interpreter: c.Interpreter,
 		Progress: c.Progress,
 	}
-	same := func(what, path string, want digest.Digest) error {
+	same := func(what, path, option string, want digest.Digest) error {
 		got, _, err := digest.OfFile(path)
 		if err != nil {
-			return fault.New(fault.Failed, "the run's %s cannot be read: %v", what, err).
-				WithHint("say where it is: rechost verify --module FILE %s PATH…", c.Manifest)
+			e := fault.New(fault.Failed, "%s: %v; it is the run's %s", path, fault.Cause(err), what)
+			if option != "" {
+				e = e.WithHint("say where it is now: rechost verify %s %s", c.Manifest, option)
+			}
+			return e
 		}
 		if got != want && v.Difference == nil {
 			v.Difference = &Difference{What: what + " " + path, Element: -1, Was: "sha256 " + want.String(), Is: "sha256 " + got.String()}
@@ -86,21 +89,26 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 	if j.Module = c.Module; j.Module == "" {
 		j.Module = manifest.Path(dir, modules[0].URI)
 	}
-	if err := same("module", j.Module, modules[0].Digest.SHA256); err != nil {
+	if err := same("module", j.Module, "--module FILE", modules[0].Digest.SHA256); err != nil {
 		return j, err
 	}
 	if j.Paths = c.Paths; len(j.Paths) == 0 {
 		for _, in := range inputs {
 			path := manifest.Path(dir, in.URI)
-			if err := same("input", path, in.Digest.SHA256); err != nil {
+			if err := same("data", path, "PATH…", in.Digest.SHA256); err != nil {
 				return j, err
 			}
 			j.Paths = append(j.Paths, path)
 		}
 	}
+	if c.ForUsers != "" && len(st.Dependencies(manifest.ForUsersName)) == 0 {
+		return j, fault.Use("%s: the run was for all users, not for those of a file", c.Manifest).WithHint("leave out --for-users")
+	}
 	for _, f := range st.Dependencies(manifest.ForUsersName) {
-		j.ForUsers = manifest.Path(dir, f.URI)
-		if err := same("file of users", j.ForUsers, f.Digest.SHA256); err != nil {
+		if j.ForUsers = c.ForUsers; j.ForUsers == "" {
+			j.ForUsers = manifest.Path(dir, f.URI)
+		}
+		if err := same("file of users", j.ForUsers, "--for-users FILE", f.Digest.SHA256); err != nil {
 			return j, err
 		}
 	}
@@ -109,7 +117,7 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 	out := manifest.Path(dir, st.Subject[0].URI)
 	v.Output = out
 	if _, err := os.Stat(out); err == nil && v.Difference == nil {
-		if err := same("output", out, st.Subject[0].Digest.SHA256); err != nil {
+		if err := same("output", out, "", st.Subject[0].Digest.SHA256); err != nil {
 			return j, err
 		}
 		if v.Difference == nil {

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -38,7 +40,7 @@ func OfJSON(v any) Digest {
 // OfFile returns the digest and size of the named file.
 func OfFile(name string) (Digest, int64, error) {
 	if fi, err := os.Stat(name); err == nil && !fi.Mode().IsRegular() {
-		return Digest{}, 0, fmt.Errorf("%s: not a regular file", name) // a pipe would wait for ever
+		return Digest{}, 0, &fs.PathError{Op: "hash", Path: name, Err: errors.New("not a regular file")} // a pipe would wait for ever
 	}
 	f, err := os.Open(name)
 	if err != nil {

@@ -86,7 +86,9 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 	case len(like) > 1:
 		return -1, fault.Data("%s: more than one column for %s: %s", file, plurals[role], list(like)).
 			WithHint("say which: --%s %s", role, quoted(fields[like[0]].Name))
-	case len(nested) > 0 && (explicit != "" || role == User || role == Item):
+	case explicit == "" && (role == Value || role == Time):
+		return -1, nil
+	case len(nested) > 0:
 		name := fields[nested[0]].Name
 		return -1, fault.Data("%s: column %s is inside a list, map or struct, which cannot give %s", file, name, plurals[role]).
 			WithHint("write the file again with %s as a column of its own", name)
@@ -95,8 +97,6 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 	case explicit != "":
 		return -1, fault.Data("%s: no column %s for %s: the columns are %s", file, explicit, plurals[role], list(flat)).
 			WithHint("say which: --%s %s", role, quoted(fields[guess(fields, flat)].Name))
-	case role == Value || role == Time:
-		return -1, nil
 	}
 	return -1, fault.Data("%s: no column for %s: the columns are %s", file, plurals[role], list(flat)).
 		WithHint("name it: --%s %s", role, quoted(fields[guess(fields, flat)].Name))

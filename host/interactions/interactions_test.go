@@ -119,6 +119,7 @@ func TestColumnsByName(t *testing.T) {
 		hint  string
 	}{
 		{[]string{"user", "item"}, Options{}, "user item - -", ""},
+		{[]string{"user", "item"}, Options{User: "user", Item: "item"}, "user item - -", ""}, // no column is left to look at
 		{[]string{"Customer ID", "StockCode", "Quantity", "InvoiceDate"}, Options{}, "Customer ID StockCode Quantity InvoiceDate", ""},
 		{[]string{"user_id:token", "item_id:token", "rating:float", "timestamp:float"}, Options{}, "user_id:token item_id:token rating:float timestamp:float", ""},
 		{[]string{"timestamp", "movieId", "rating", "userId"}, Options{}, "userId movieId rating timestamp", ""},
