@@ -62,7 +62,7 @@ func cacheAttacks() []attack {
 	entries := func(dir string, f func(name string, b []byte) error) error {
 		n := 0
 		err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), "compiled-") {
+			if err != nil || !d.Type().IsRegular() || !strings.HasPrefix(filepath.Base(filepath.Dir(name)), "wazero-") {
 				return err
 			}
 			b, err := os.ReadFile(name)
@@ -86,12 +86,27 @@ func cacheAttacks() []attack {
 				return os.WriteFile(name, b, 0o600)
 			})
 		}),
-		onlyProcesses(tamper("a flipped bit at the end", want{ends: []end{harmless, stopped, failed, refused}, gives: "the result is right", wall: byProcess}, func(_ *lab, dir string) error {
+		tamper("a flipped bit at the end", right, func(_ *lab, dir string) error {
 			return entries(dir, func(name string, b []byte) error {
 				b[len(b)-1] ^= 0x80
 				return os.WriteFile(name, b, 0o600)
 			})
-		})),
+		}),
+		tamper("another module's code", right, func(l *lab, dir string) error {
+			var other []byte // with everything as wazero wrote it
+			e, err := l.open(constant(12), &attack{}, dir+"-other")
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			if _, err := run(context.Background(), e, l.task(stageAttack, -1)); err != nil {
+				return err
+			}
+			if err := entries(dir+"-other", func(_ string, b []byte) error { other = b; return nil }); err != nil {
+				return err
+			}
+			return entries(dir, func(name string, _ []byte) error { return os.WriteFile(name, other, 0o600) })
+		}),
 		tamper("cut in half", right, func(_ *lab, dir string) error {
 			return entries(dir, func(name string, b []byte) error { return os.WriteFile(name, b[:len(b)/2], 0o600) })
 		}),
@@ -110,14 +125,6 @@ func cacheAttacks() []attack {
 			return os.Symlink(dir+"-elsewhere", dir)
 		}),
 	}
-}
-
-// onlyProcesses is for what a worker may die of and the host must not: wazero
-// believes the lengths at the end of an entry, and a wrong one can take all
-// memory.
-func onlyProcesses(a attack) attack {
-	a.on = Processes
-	return a
 }
 
 // arrayAttacks change an array's file before it is handed to a guest, or while

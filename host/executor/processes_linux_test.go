@@ -164,7 +164,7 @@ func TestDamagedCache(t *testing.T) {
 	}
 	entries := func(f func(name string, b []byte)) (n int) {
 		filepath.WalkDir(cache, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), "compiled-") {
+			if err == nil && d.Type().IsRegular() && strings.HasPrefix(filepath.Base(filepath.Dir(name)), "wazero-") {
 				b, err := os.ReadFile(name)
 				if err != nil {
 					t.Fatal(err)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +47,14 @@ type Module struct {
 // bounded in time or memory: a caller that does not trust the module loads it
 // in a process of its own.
 func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
+	cache, checked := "", make(chan error, 1)
+	if !o.Interpreter && o.CacheDir != "" {
+		cache = o.CacheDir
+		if err := PrivateDir(cache); err != nil {
+			return nil, err
+		}
+		go func() { checked <- checkCache(cache) }() // which takes as long as looking at the module
+	}
 	info, err := rewrite.Check(wasm, rewrite.Caps{})
 	if err != nil {
 		return nil, err
@@ -71,16 +77,18 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		}
 		wasm = changed.Wasm
 	}
+	wasm = mergeData(wasm)
 	config := wazero.NewRuntimeConfigCompiler()
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
-	} else if o.CacheDir != "" {
-		if err := PrivateDir(o.CacheDir); err != nil {
-			return nil, err
+	}
+	if cache != "" {
+		if err := <-checked; err != nil {
+			return nil, &StaleCache{err}
 		}
 		// It errs where another process clears the folder at this moment and
 		// this one may not make it anew, too.
-		if m.cache, err = wazero.NewCompilationCacheWithDir(o.CacheDir); err != nil {
+		if m.cache, err = wazero.NewCompilationCacheWithDir(cache); err != nil {
 			return nil, &StaleCache{err}
 		}
 		config = config.WithCompilationCache(m.cache)
@@ -92,7 +100,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		m.Close()
 		return nil, err
 	}
-	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), mergeData(wasm))
+	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), wasm)
 	if err != nil {
 		m.Close()
 		// A path is in no error about the module itself.
@@ -101,34 +109,10 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		}
 		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
 	}
+	if m.cache != nil {
+		sealCache(cache)
+	}
 	return m, nil
-}
-
-// StaleCache is the error of Load where the compiled code in CacheDir is
-// damaged, or was not there and could not be put there: this process may only
-// read it, or another one clears the folder. After ClearCache a process that may
-// write can load.
-type StaleCache struct{ err error }
-
-func (s *StaleCache) Error() string {
-	return "the compiled code in the cache cannot be used: " + s.err.Error()
-}
-
-// Unwrap returns the cause.
-func (s *StaleCache) Unwrap() error { return s.err }
-
-// ClearCache removes the compiled code in a CacheDir.
-func ClearCache(dir string) error {
-	found, err := filepath.Glob(filepath.Join(dir, "wazero-*"))
-	for _, d := range found {
-		if e := os.RemoveAll(d); err == nil {
-			err = e
-		}
-	}
-	if err != nil {
-		return fault.New(fault.Failed, "cannot clear the folder for compiled code: %v", err)
-	}
-	return nil
 }
 
 // Close releases the compiled code. No call may be running.
@@ -150,26 +134,6 @@ func (m *Module) Close() error {
 
 // Info describes the module.
 func (m *Module) Info() *rewrite.Info { return m.info }
-
-// PrivateDir makes the folder dir, or makes sure that nobody else can put compiled code
-// into it.
-func PrivateDir(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
-		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
-	}
-	fi, err := os.Lstat(dir)
-	if err != nil {
-		return fault.New(fault.Failed, "cannot use the folder for compiled code: %v", err)
-	}
-	if !fi.IsDir() || !ownedByMe(fi) {
-		return fault.New(fault.Failed, "%s is not a folder of yours with mode 0700: code in it would not be trusted", dir).
-			WithHint("remove it: rm -r %s", dir)
-	}
-	return nil
-}
 
 func (m *Module) takeMemory() (*memory, error) {
 	m.mu.Lock()

@@ -1,0 +1,96 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// An entry that is not what was written is found before wazero sees it, and
+// so is one that nobody vouches for.
+func TestCacheDigests(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	load := func() error {
+		m, err := Load(context.Background(), guest{}.bytes(), Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Cooperative: true})
+		if err == nil {
+			m.Close()
+		}
+		return err
+	}
+	if err := load(); err != nil {
+		t.Fatal(err)
+	}
+	one := func(pattern string) string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %v, %v", pattern, found, err)
+		}
+		return found[0]
+	}
+	entry, digest := one("wazero-*/*"), one("sum-*")
+	written, err := os.ReadFile(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func() error{
+		"the last byte": func() error {
+			b := append([]byte(nil), written...)
+			b[len(b)-1] ^= 0x80 // of a length that wazero believes
+			return os.WriteFile(entry, b, 0o600)
+		},
+		"a byte more":       func() error { return os.WriteFile(entry, append(written, 0), 0o600) },
+		"nothing":           func() error { return os.Truncate(entry, 0) },
+		"its digest":        func() error { return os.WriteFile(digest, []byte("x"), 0o600) },
+		"no digest":         func() error { return os.Remove(digest) },
+		"an entry too many": func() error { return os.WriteFile(entry[:len(entry)-1]+"x", written, 0o600) },
+		"a link": func() error {
+			if err := os.Rename(entry, dir+"-elsewhere"); err != nil {
+				return err
+			}
+			return os.Symlink(dir+"-elsewhere", entry)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := load(); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			err := load()
+			if stale := (*StaleCache)(nil); !errors.As(err, &stale) {
+				t.Errorf("loaded with %v", err)
+			}
+			if err := ClearCache(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := load(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// BenchmarkCacheDigest is what the digest of a Go module's code costs a load.
+func BenchmarkCacheDigest(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "code")
+	m, err := Load(context.Background(), goGuest(b), Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Compilers: 2})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.Close()
+	found, _ := filepath.Glob(filepath.Join(dir, entryFolders, "*"))
+	for _, f := range found {
+		if fi, err := os.Stat(f); err == nil {
+			b.SetBytes(fi.Size())
+		}
+	}
+	for b.Loop() {
+		if err := checkCache(dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
