@@ -11,7 +11,9 @@ import "rechost/guest/num"
 func (t *Task) RecommendByFactors(users, items string) {
 	u, v := t.Matrix(users), t.Matrix(items)
 	ids, own, lists := t.U32("targets.user"), t.U64("targets.offsets"), t.Recommendations()
-	t.Blocks(1024, func(first, rows int) {
+	// As many targets at a time as have places for 2^18 items: what the kernel does
+	// once for all of them is then little.
+	t.Blocks(min(max(1<<18/t.Top(), 64), 4096), func(first, rows int) {
 		l := num.ScoreTopK(u, ids[first:first+rows], v, t.Mask(first, rows), t.Top())
 		for r := range rows {
 			from, to := l.Offsets[r], l.Offsets[r+1]

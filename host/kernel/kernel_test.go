@@ -259,6 +259,47 @@ func TestScoreTopK(t *testing.T) {
 	})
 }
 
+// Where items differ in length, most of them are not scored for most users; the
+// lists are those of the loop all the same, ties at their end too.
+func TestScoreTopKOfDifferentLengths(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for _, f := range []int{2, 150} {
+			for kind, fill := range map[string]func() float32{
+				"ordinary": ordinary(r), "positive": r.Float32, "special": special(r),
+				"equal": func() float32 { return float32(1 + r.IntN(2)) },
+				"tiny":  func() float32 { return (r.Float32() - 0.5) * 1e-22 },
+			} {
+				users := naive.Matrix{Rows: 30, Cols: f, Data: make([]float32, 30*f)}
+				y := naive.Matrix{Rows: 2500, Cols: f, Data: make([]float32, 2500*f)}
+				for i := range users.Data {
+					if users.Data[i] = fill(); i/f%7 == 0 {
+						users.Data[i] = 0
+					}
+				}
+				for j := range y.Rows {
+					long := float32(math.Exp2(float64(-r.IntN(12))))
+					if kind == "tiny" {
+						long = 1 / long
+					}
+					for i := range f {
+						y.Data[j*f+i] = fill() * long
+					}
+				}
+				for j := 0; j+40 < y.Rows; j += 97 { // equal items, far apart in number
+					copy(y.Row(y.Rows-1-j), y.Row(j))
+				}
+				for _, k := range []int{1, 20} {
+					m := mask(r, 30, y.Rows)
+					got, want := lists(30, k), lists(30, k)
+					a := s.ScoreTopK(got, users, nil, y, m, k, nil)
+					b := naive.ScoreTopK(want, users, nil, y, m, k)
+					sameLists(t, fmt.Sprintf("%s, f %d, k %d", kind, f, k), got, a, want, b)
+				}
+			}
+		}
+	})
+}
+
 func TestProduct(t *testing.T) { forms(t, testProduct) }
 
 func testProduct(t *testing.T, s *set, r *rand.Rand) {

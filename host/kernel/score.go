@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -74,6 +75,18 @@ func (p *passed) out(column uint32) bool {
 	return len(p.only) == 0 || p.only[0] != column
 }
 
+// leavesOut tells the same in any order of asking.
+func (p *passed) leavesOut(column uint32) bool {
+	if _, found := slices.BinarySearch(p.without, column); found {
+		return true
+	}
+	if !p.limited {
+		return false
+	}
+	_, found := slices.BinarySearch(p.only, column)
+	return !found
+}
+
 // put takes a candidate that belongs in the list, and returns the score that
 // a later one has to be above.
 func (b *best) put(key uint64) float32 {
@@ -120,10 +133,12 @@ const (
 	blockBytes = 256 << 10
 )
 
-// ScoreTopK is naive.ScoreTopK on one thread. It goes through a tile of users and items at a
-// time; only a tile that has a score above one of its users' worst so far is
-// looked at, item by item. Items come in ascending order, so that an equal
-// score never displaces one that is listed.
+// ScoreTopK is naive.ScoreTopK on one thread. It goes through a tile of users
+// and items at a time; only a tile that has a score of at least one of its
+// users' worst so far is looked at, item by item. Items come by falling length,
+// and a user needs none of those that are too short to reach his worst: the
+// greatest that a product can be is the product of the lengths (Cauchy and
+// Schwarz; Teflioudi, Gemulla and Mykytiuk: LEMP, SIGMOD 2015, section 4.1).
 func (s *set) ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k int, pause func()) int {
 	n := users.Rows
 	if rows != nil {
@@ -149,33 +164,23 @@ func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 	}
 	dst.Offsets[0] = 0
 	written := 0
-	slab := min(roundUp(n, s.tall), slabUsers, max(roundUp((32<<20)/(4*users.Cols), s.tall)-s.tall, s.tall))
-	w := s.scorer(users.Cols, slab, k, pause)
-	w.ids = ids
+	slab := s.slab(n, users.Cols, k)
+	w := s.scorer(users, items, ids, slab, k, pause)
 	for from := 0; from < n; from += slab {
-		count := min(slab, n-from)
-		for t := range w.lists {
-			l := &w.lists[t]
-			l.n, l.mask = 0, passed{}
-			w.floor[t] = float32(math.Inf(1)) // padding never has a hit
-			if t >= count {
-				continue
-			}
-			w.floor[t] = float32(math.Inf(-1))
-			u := from + t
-			l.mask = passing(&mask, u)
+		w.slab = w.slab[:min(slab, n-from)]
+		for t := range w.slab {
+			c := &w.slab[t]
+			c.row, c.n, c.mask = from+t, 0, passing(&mask, from+t)
 			if rows != nil {
-				u = int(rows[u])
+				c.row = int(rows[from+t])
 			}
-			pack(w.users[t/s.tall*s.tall*w.f:], users.Row(u), t%s.tall, s.tall)
+			c.length = s.length(users.Row(c.row)) * w.excess
+			c.list = from + t
 		}
-		w.meter.spend(count * w.f)
-		for j := 0; j < items.Rows; j += w.panels * s.wide {
-			w.block(items, j, roundUp(count, s.tall))
-		}
-		for t := range count {
-			h := w.lists[t].heap[:w.lists[t].n]
-			written = list(dst, from+t, h, written)
+		w.score()
+		slices.SortFunc(w.slab, func(a, b candidate) int { return a.list - b.list })
+		for t := range w.slab {
+			written = list(dst, from+t, w.slab[t].heap[:w.slab[t].n], written)
 		}
 	}
 	return written
@@ -204,76 +209,254 @@ func pack(panel, row []float32, i, height int) {
 	}
 }
 
-type scorer struct {
-	s      *set
-	f      int
-	ids    []uint32  // of items; nil where they are their places
-	panels int       // of items in a block
-	users  []float32 // panels of tall users
-	items  []float32 // panels of wide items
-	floor  []float32 // a user's score to be above
-	lists  []best
-	tile   []float32
-	hits   []uint32
-	meter  *meter
+// candidate is a user whose list is being made.
+type candidate struct {
+	best
+	row    int     // of users
+	list   int     // of the result
+	length float64 // at least the vector's, and the rounding of its products
 }
 
-func (s *set) scorer(f, slab, k int, pause func()) *scorer {
-	w := &scorer{s: s, f: f, panels: max(blockBytes/(4*f*s.wide), 1), meter: s.meter(pause)}
+// need is the least length of an item that can still enter the list: for one
+// below it even the longest product is below the list's worst score.
+func (c *candidate) need(slack float64) float64 {
+	if c.n < len(c.heap) {
+		return 0
+	}
+	worst, _ := unkey(c.heap[0])
+	need := (float64(worst) - slack) / c.length * (1 - 1e-9)
+	if !(need > 0) {
+		return 0
+	}
+	return need
+}
+
+type scorer struct {
+	s     *set
+	f     int
+	meter *meter
+
+	all    naive.Matrix // users
+	slab   []candidate
+	users  []float32 // panels of tall users
+	floor  []float32 // of each: a score has to be above it
+	needs  []float64 // of each panel: the least length that one of its users needs
+	excess float64   // 1 and the relative rounding of a product of lengths
+	slack  float64   // what denormal numbers may add to it
+
+	items  naive.Matrix
+	ids    []uint32  // of items; nil where they are their places
+	order  []uint32  // items by falling length, roughly
+	longer []float64 // for each panel in that order: at least the length of its items and all after
+	panels int       // of items in a block
+	block  []float32 // panels of wide items
+
+	tile []float32
+	hits []uint32
+}
+
+// slab is how many users' lists of k are made at a time: a multiple of the
+// tile's height, and of vectors and lists no more than 32 and 64 MiB if that can be.
+func (s *set) slab(users, f, k int) int {
+	atMost := func(n int) int { return max(n/s.tall, 1) * s.tall }
+	return min(roundUp(users, s.tall), slabUsers, atMost((32<<20)/(4*f)), atMost((64<<20)/(8*k)))
+}
+
+// ScoreScratch is the bytes that ScoreTopK allocates on each thread, at most,
+// for so many users' lists of k of so many items of f numbers.
+func ScoreScratch(users, items, f, k int) int {
+	if users == 0 || items == 0 || k == 0 {
+		return 0
+	}
+	k = min(k, items)
+	return active.slab(users, f, k)*(4*f+8*k+256) + 16*items + blockBytes + 4*32*f + 1<<14
+}
+
+func (s *set) scorer(users, items naive.Matrix, ids []uint32, slab, k int, pause func()) *scorer {
+	f := users.Cols
+	w := &scorer{s: s, f: f, all: users, items: items, ids: ids, panels: max(blockBytes/(4*f*s.wide), 1), meter: s.meter(pause)}
+	// A sum of f products is off by at most f/2^24 of the sum of their sizes,
+	// and by a denormal number for each (Higham: Accuracy and Stability of
+	// Numerical Algorithms, section 3.1); the lengths are off in the same way.
+	w.excess = 1 + float64(f+32)/(1<<22)
+	w.slack = float64(f) * 0x1p-147
 	w.users = make([]float32, slab*f)
-	w.items = make([]float32, w.panels*s.wide*f)
-	w.floor = make([]float32, slab)
-	w.lists = make([]best, slab)
+	w.block = make([]float32, w.panels*s.wide*f)
+	w.floor, w.needs = make([]float32, slab), make([]float64, slab/s.tall)
+	w.slab = make([]candidate, slab)
 	w.tile, w.hits = make([]float32, s.tall*32), make([]uint32, s.tall)
 	heaps := make([]uint64, slab*k)
-	for t := range w.lists {
-		w.lists[t].heap = heaps[t*k:][:k:k]
+	for t := range w.slab {
+		w.slab[t].heap = heaps[t*k:][:k:k]
 	}
+	w.arrange()
 	return w
 }
 
-// block scores the block of items from j on for the first count users.
-func (w *scorer) block(items naive.Matrix, j, count int) {
-	s := w.s
-	panels := min(w.panels, roundUp(items.Rows-j, s.wide)/s.wide)
-	if left := items.Rows - j; left < panels*s.wide {
-		clear(w.items[(panels-1)*s.wide*w.f:])
+// length is at least the length of x: 1e-3 more covers the rounding of up to
+// 4,096 squares, and a longer vector is summed in pieces of so many.
+func (s *set) length(x []float32) float64 {
+	var sum float64
+	for len(x) > 0 {
+		y := x[:min(len(x), 4096)]
+		sum += float64(s.dot(&y[0], &y[0], len(y)))
+		x = x[len(y):]
 	}
-	for i := range min(panels*s.wide, items.Rows-j) {
-		pack(w.items[i/s.wide*s.wide*w.f:], items.Row(j+i), i%s.wide, s.wide)
+	if sum != sum {
+		return math.Inf(1)
 	}
-	w.meter.spend(2 * panels * s.wide * w.f)
-	for g := 0; g < count; g += s.tall {
-		a := &w.users[g*w.f]
-		for p := range panels {
-			if s.score(&w.tile[0], a, &w.items[p*s.wide*w.f], w.f, &w.floor[g], &w.hits[0]) != 0 {
-				w.take(g, j+p*s.wide, items.Rows)
-			}
+	return math.Sqrt(sum*1.001 + 0x1p-130)
+}
+
+// arrange puts the items into an order of falling lengths, exact to a part in
+// 256, which two counts of eight bits find.
+func (w *scorer) arrange() {
+	n := w.items.Rows
+	length := make([]float32, n)
+	order, other := make([]uint32, n), make([]uint32, n)
+	for j := range n {
+		length[j] = float32(w.s.length(w.items.Row(j)) * (1 + 1e-6))
+		order[j] = uint32(j)
+		w.meter.spend(w.f)
+	}
+	for _, shift := range []int{15, 23} {
+		var place [257]int
+		bucket := func(j uint32) int { return 255 - int(math.Float32bits(length[j])>>shift&255) }
+		for _, j := range order {
+			place[bucket(j)+1]++
 		}
-		w.meter.spend(s.tall * panels * s.wide * w.f)
+		for b := range 256 {
+			place[b+1] += place[b]
+		}
+		for _, j := range order {
+			b := bucket(j)
+			other[place[b]] = j
+			place[b]++
+		}
+		order, other = other, order
+	}
+	w.order = order
+	w.longer = make([]float64, roundUp(n, w.s.wide)/w.s.wide)
+	longest := 0.0
+	for p := len(w.longer) - 1; p >= 0; p-- {
+		for _, j := range order[p*w.s.wide : min((p+1)*w.s.wide, n)] {
+			longest = max(longest, float64(length[j]))
+		}
+		w.longer[p] = longest
 	}
 }
 
-// take puts a tile's hits into its users' lists.
-func (w *scorer) take(g, j, end int) {
-	for i, h := range w.hits {
-		l := &w.lists[g+i]
-		for ; h != 0; h &= h - 1 {
-			bit := bits.TrailingZeros32(h)
-			item, score := j+bit, w.tile[32*i+bit]
-			if item >= end {
-				break
+// score makes the lists of the slab.
+func (w *scorer) score() {
+	w.group()
+	for b, next := 0, 1; b*w.panels < len(w.longer); b++ {
+		if b == next { // the users' needs have come apart
+			next *= 2
+			w.group()
+		}
+		first := b * w.panels
+		if !slices.ContainsFunc(w.needs, func(need float64) bool { return w.longer[first] >= need }) {
+			break
+		}
+		last := min(first+w.panels, len(w.longer))
+		w.fill(first, last)
+		for g, need := range w.needs {
+			a := &w.users[g*w.s.tall*w.f]
+			p, changed := first, false
+			for ; p < last && w.longer[p] >= need; p++ {
+				if w.s.score(&w.tile[0], a, &w.block[(p-first)*w.s.wide*w.f], w.f, &w.floor[g*w.s.tall], &w.hits[0]) != 0 {
+					changed = w.take(g, p*w.s.wide) || changed
+				}
+				if changed && p%8 == 7 {
+					need, changed = w.need(g), false
+				}
 			}
-			if !(score > w.floor[g+i]) {
-				continue
-			}
-			id := uint32(item)
-			if w.ids != nil {
-				id = w.ids[item]
-			}
-			if !l.mask.out(id) {
-				w.floor[g+i] = l.put(key(score, id))
-			}
+			w.needs[g] = max(need, w.need(g))
+			w.meter.spend(1 + w.s.tall*(p-first)*w.s.wide*w.f)
 		}
 	}
+}
+
+// group packs the users into panels, those first who need the shortest items,
+// so that a panel's users are done at about the same time.
+func (w *scorer) group() {
+	slices.SortFunc(w.slab, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.need(w.slack), b.need(w.slack)), a.list-b.list)
+	})
+	w.needs = w.needs[:roundUp(len(w.slab), w.s.tall)/w.s.tall]
+	for t := range w.floor {
+		w.floor[t] = float32(math.Inf(1)) // padding never has a hit
+	}
+	for t := range w.slab {
+		c := &w.slab[t]
+		w.floor[t] = c.floor()
+		pack(w.users[t/w.s.tall*w.s.tall*w.f:], w.all.Row(c.row), t%w.s.tall, w.s.tall)
+	}
+	for g := range w.needs {
+		w.needs[g] = w.need(g)
+	}
+	w.meter.spend(2 * len(w.slab) * w.f)
+}
+
+// floor is a score that one in the list has to be above: the next below the
+// worst, which an item with a smaller number may still replace.
+func (c *candidate) floor() float32 {
+	if c.n < len(c.heap) {
+		return float32(math.Inf(-1))
+	}
+	b := uint32(c.heap[0]>>32) - 1
+	if b == 1<<31-1 { // -0, which is not below 0
+		b--
+	}
+	below, _ := unkey(uint64(b) << 32)
+	return below
+}
+
+func (w *scorer) need(g int) float64 {
+	least := math.Inf(1)
+	for t := g * w.s.tall; t < min((g+1)*w.s.tall, len(w.slab)); t++ {
+		least = min(least, w.slab[t].need(w.slack))
+	}
+	return least
+}
+
+// fill packs the panels of items from first up to last.
+func (w *scorer) fill(first, last int) {
+	from, to := first*w.s.wide, min(last*w.s.wide, len(w.order))
+	if to < last*w.s.wide {
+		clear(w.block[(last-first-1)*w.s.wide*w.f:])
+	}
+	for i, j := range w.order[from:to] {
+		pack(w.block[i/w.s.wide*w.s.wide*w.f:], w.items.Row(int(j)), i%w.s.wide, w.s.wide)
+	}
+	w.meter.spend(2 * (to - from) * w.f)
+}
+
+// take puts a tile's hits into its users' lists, and tells whether one has
+// another worst score.
+func (w *scorer) take(g, place int) (changed bool) {
+	for i, h := range w.hits {
+		for ; h != 0; h &= h - 1 {
+			bit := bits.TrailingZeros32(h)
+			t := g*w.s.tall + i
+			score := w.tile[32*i+bit]
+			if place+bit >= len(w.order) {
+				break
+			}
+			if !(score > w.floor[t]) {
+				continue
+			}
+			c, id := &w.slab[t], w.order[place+bit]
+			if w.ids != nil {
+				id = w.ids[id]
+			}
+			x := key(score, id)
+			if c.n == len(c.heap) && x < c.heap[0] || c.mask.leavesOut(id) {
+				continue
+			}
+			c.put(x)
+			w.floor[t], changed = c.floor(), true
+		}
+	}
+	return changed
 }

@@ -209,7 +209,8 @@ func numScoreTopK(a *args) uint64 {
 		a.scratch(4 * uint64(len(mask.Only.Index)) * uint64(items.Cols))
 	}
 	return a.lists(int(n), func(dst naive.Sparse, k int) int {
-		return kernel.ScoreTopK(dst, users, rows, items, mask, k, a.c.threads, a.c.pause)
+		threads := a.threads(uint64(kernel.ScoreScratch(int(n), items.Rows, items.Cols, k)))
+		return kernel.ScoreTopK(dst, users, rows, items, mask, k, threads, a.c.pause)
 	})
 }
 
