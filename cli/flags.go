@@ -39,7 +39,7 @@ type jobFlags struct {
 // fill moves what the flags were set to into the job.
 func (f *jobFlags) fill(c *cli.Context) (host.Job, error) {
 	job := f.job
-	p, err := params(f.params.Value())
+	p, err := paramValues(f.params.Value())
 	if err != nil {
 		return job, err
 	}

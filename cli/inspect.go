@@ -3,14 +3,13 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strconv"
 	"strings"
 
-	"rechost/guest/abi"
 	"rechost/host"
 	"rechost/host/fault"
+	"rechost/host/params"
 
 	"github.com/urfave/cli/v2"
 )
@@ -25,8 +24,8 @@ func inspectCommand(e *env) *command {
 	return &command{
 		Command: &cli.Command{
 			Name:      "inspect",
-			Usage:     "look at data or at a module",
-			ArgsUsage: "PATH…",
+			Usage:     "look at data, at a module, or at what changed between two versions of one",
+			ArgsUsage: "PATH… | MODULE | OLD NEW",
 			Flags:     flags,
 			Action: func(c *cli.Context) error {
 				job, err := f.fill(c)
@@ -44,10 +43,16 @@ func inspectCommand(e *env) *command {
 					}
 				}
 				switch {
+				case modules == 0 && (!job.ModuleSHA256.IsZero() || job.Trust != ""):
+					return fault.Use("--module-sha256 and --trust are about a module, and there is only data")
 				case modules == 0:
 					return inspectData(c.Context, e, job, asJSON)
+				case modules == 2 && len(job.Paths) == 2:
+					old, new := job.Paths[0], job.Paths[1]
+					job.Paths = nil
+					return inspectChanges(c.Context, e, job, old, new, asJSON)
 				case len(job.Paths) > 1:
-					return fault.Use("rechost inspect looks at one module, or at data")
+					return fault.Use("rechost inspect looks at one module, at two versions of one, or at data")
 				}
 				job.Module, job.Paths = job.Paths[0], nil
 				info, err := host.InspectModule(c.Context, job)
@@ -65,10 +70,13 @@ Of data: columns and which were chosen, rows, users, items, density, ranges of
 values and times, repeated pairs, rows left out and why, and how many
 interactions users and items have.
 Of a module: name, version, digest, size, ABI, imports, and its parameters with
-defaults and help. Only the module's description of itself runs, in the sandbox.`),
+defaults and help. Only the module's description of itself runs, in the sandbox.
+Of two modules: what the second one has that the first has not, and the reverse.
+What lets a module do more comes first: columns, imports, memory.`),
 		examples: []string{
 			"rechost inspect ratings.parquet",
 			"rechost inspect bin/modules/cf.wasm",
+			"rechost inspect trusted/cf.wasm new/cf.wasm",
 			"rechost inspect 'plays/*.parquet' --user uid --json",
 		},
 	}
@@ -104,6 +112,7 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 	for i, b := range m.Build {
 		g.add(first(i, "built with"), b)
 	}
+	g.add("gets", getsText(m.Description))
 	for i, x := range m.Imports {
 		g.add(first(i, "imports"), x)
 	}
@@ -118,8 +127,8 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 	fmt.Fprintln(w, "\nparameters, as --param NAME=VALUE")
 	p := grid{uncut: true}
 	for _, x := range m.Description.Parameters {
-		text := "default " + defaultText(x.Default)
-		if r := rangeText(x); r != "" {
+		text := "default " + params.DefaultText(x.Default)
+		if r := params.RangeText(x); r != "" {
 			text += ", " + r
 		}
 		p.add("  "+x.Name, x.Type, text)
@@ -133,35 +142,6 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 func first(i int, name string) string {
 	if i == 0 {
 		return name
-	}
-	return ""
-}
-
-// defaultText is a parameter's default as it would be typed.
-func defaultText(v any) string {
-	if x, ok := v.(float64); ok {
-		return strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	return fmt.Sprint(v)
-}
-
-// rangeText is what a parameter may be.
-func rangeText(p abi.Parameter) string {
-	num := func(x float64) string {
-		if x == math.Trunc(x) && math.Abs(x) < 1e15 {
-			return strconv.FormatFloat(x, 'f', -1, 64)
-		}
-		return strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	switch {
-	case len(p.Choices) > 0:
-		return strings.Join(p.Choices, "|")
-	case p.Min != nil && p.Max != nil:
-		return num(*p.Min) + " to " + num(*p.Max)
-	case p.Min != nil:
-		return "at least " + num(*p.Min)
-	case p.Max != nil:
-		return "at most " + num(*p.Max)
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rechost/host"
+	"rechost/host/params"
 )
 
 const readme = "../README.md"
@@ -113,11 +114,11 @@ func TestReadmeTables(t *testing.T) {
 		}
 		fmt.Fprintf(&modules, "\n**%s**: %s.\n\n| parameter | default | may be | |\n| --- | --- | --- | --- |\n", m.Name, m.Description.Summary)
 		for _, p := range m.Description.Parameters {
-			may := rangeText(p)
+			may := params.RangeText(p)
 			if len(p.Choices) > 0 {
 				may = strings.Join(p.Choices, ", ")
 			}
-			fmt.Fprintf(&modules, "| `%s` | %s | %s | %s |\n", p.Name, defaultText(p.Default), may, p.Help)
+			fmt.Fprintf(&modules, "| `%s` | %s | %s | %s |\n", p.Name, params.DefaultText(p.Default), may, p.Help)
 		}
 	}
 	modules.WriteString("\nThe others, each with its parameters on a page of its own:\n\n| module | |\n| --- | --- |\n" + others.String())

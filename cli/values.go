@@ -262,8 +262,8 @@ func (d sha256Of) String() string {
 	return d.sum.String()
 }
 
-// params reads repeated name=value. The value may be empty and may hold "=".
-func params(list []string) (map[string]string, error) {
+// paramValues reads repeated name=value. The value may be empty and may hold "=".
+func paramValues(list []string) (map[string]string, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}

@@ -56,12 +56,12 @@ func TestShare(t *testing.T) {
 }
 
 func TestParams(t *testing.T) {
-	m, err := params([]string{"a=1", "b=x=y,z", "c=", "a=1"})
+	m, err := paramValues([]string{"a=1", "b=x=y,z", "c=", "a=1"})
 	if err != nil || len(m) != 3 || m["b"] != "x=y,z" || m["c"] != "" {
 		t.Errorf("%v, %v", m, err)
 	}
 	for _, bad := range [][]string{{"a"}, {"=1"}, {"a=1", "a=2"}} {
-		if _, err := params(bad); err == nil {
+		if _, err := paramValues(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
 	}

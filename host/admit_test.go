@@ -306,3 +306,39 @@ func TestTrustNames(t *testing.T) {
 		}
 	}
 }
+
+// Two modules are compared by what they say of themselves and by their bytes,
+// under the trust file.
+func TestCompareModules(t *testing.T) {
+	old, new := hostile(t), module(t, "./testdata/dated")
+	dir := t.TempDir()
+	sum, _, err := digest.OfFile(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "trust.json")
+	if err := trust.Write(file, &trust.File{Format: trust.Format, Modules: []trust.Module{{SHA256: sum, Allow: trust.Allow{Executors: trust.Executors, Columns: []string{}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, ex := range executors() {
+		j := host.Job{Executor: ex, Store: filepath.Join(dir, "store")}
+		c, err := host.CompareModules(context.Background(), j, old, new)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(c.Changes, host.Change{What: "column", Name: "time", Is: "needed"}) ||
+			!slices.Contains(c.Changes, host.Change{What: "parameter", Name: "spin", Was: "int, default 0"}) {
+			t.Errorf("%s: %q", ex, c.Changes)
+		}
+		if same, err := host.CompareModules(context.Background(), j, old, old); err != nil || len(same.Changes) != 0 || same.Changes == nil {
+			t.Errorf("%s: a module and itself: %v, %v", ex, same, err)
+		}
+		j.Trust = file
+		if _, err := host.InspectModule(context.Background(), host.Job{Executor: ex, Store: j.Store, Trust: file, Module: old}); err != nil {
+			t.Errorf("%s: a look at a trusted module: %v", ex, err)
+		}
+		if _, err := host.CompareModules(context.Background(), j, old, new); fault.CodeOf(err) != fault.Module || !strings.Contains(err.Error(), "dated.wasm") {
+			t.Errorf("%s: one that is not trusted: %v", ex, err)
+		}
+	}
+}

@@ -202,7 +202,9 @@ type ModuleInfo struct {
 	Functions   int             `json:"functions"`
 	Code        int64           `json:"code_bytes"`
 	MinMemory   int64           `json:"min_memory_bytes"`
-	Build       []string        `json:"build,omitempty"` // producers, build information
+	MaxMemory   int64           `json:"max_memory_bytes,omitempty"` // that it declares; --memory bounds it too
+	Tables      []string        `json:"tables,omitempty"`           // "12 elements, at most 20"
+	Build       []string        `json:"build,omitempty"`            // producers, build information
 }
 
 // Check is a run to verify.

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"fmt"
 	"strings"
 
 	"rechost/guest/abi"
@@ -17,6 +18,16 @@ func (s *session) moduleInfo() (*ModuleInfo, error) {
 	i := &ModuleInfo{Module: s.module, ABI: abi.Version, Description: s.desc, Functions: x.Functions, Code: int64(x.CodeBytes)}
 	if x.Memory != nil {
 		i.MinMemory = int64(x.Memory.Min) << 16
+		if x.Memory.HasMax {
+			i.MaxMemory = int64(x.Memory.Max) << 16
+		}
+	}
+	for _, t := range x.Tables {
+		text := fmt.Sprintf("%d elements", t.Min)
+		if t.HasMax {
+			text += fmt.Sprintf(", at most %d", t.Max)
+		}
+		i.Tables = append(i.Tables, text)
 	}
 	for _, im := range x.Imports {
 		i.Imports = append(i.Imports, fault.Clean(im.Module+"."+im.Name+" "+im.Type.String(), 300))

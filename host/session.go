@@ -149,7 +149,11 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 		s.tell("this rechost was built with cgo, so its workers have neither Landlock nor seccomp: build it with ./build.sh build, or with CGO_ENABLED=0")
 	}
 	if entry != nil {
-		if err = entry.Check(trust.Ask{Executor: s.job.Executor, Columns: s.job.granted(), Limits: s.job.Limits}); err != nil {
+		ask := trust.Ask{Executor: s.job.Executor, Limits: s.job.Limits}
+		if len(s.job.Paths) > 0 { // else it is looked at only
+			ask.Columns = s.job.granted()
+		}
+		if err = entry.Check(ask); err != nil {
 			return s, err
 		}
 	}
