@@ -163,6 +163,8 @@ func (f *jobFlags) listFlags() []cli.Flag {
 			Usage: "lists may hold items that the user has already"},
 		&cli.StringFlag{Name: "for-users", Category: groupLists, Destination: &f.job.ForUsers,
 			Usage: "recommend for the users in `FILE` only: text with one id a line, or CSV or Parquet with a user column; blanks around an id do not count"},
+		&cli.StringFlag{Name: "candidates", Category: groupLists, Destination: &f.job.Candidates,
+			Usage: "rank only the items in `FILE`, Parquet or CSV: with columns of users and items each user's own, with a column of items the same for all"},
 		&cli.GenericFlag{Name: "shards", Category: groupLists, Value: whole{&f.job.Shards, 1},
 			Usage: "cut the data into `N` shards (default: from the data alone); part of a run's identity"},
 	}

@@ -118,6 +118,19 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	if s.Combined > 0 {
 		row("combined", "%s of pairs that were there before", plural(s.Combined, "row"))
 	}
+	if c := s.Candidates; c != nil {
+		text := plural(c.Pairs, "item") + " for everybody"
+		if !c.ForAll {
+			text = plural(c.Pairs, "pair") + " of user and item"
+		}
+		if c.Unknown > 0 {
+			text += ", " + count(c.Unknown) + " more that the data does not have"
+		}
+		if c.Without > 0 {
+			text += ", none for " + plural(c.Without, "user")
+		}
+		row("candidates", "%s", text)
+	}
 	t := s.Times
 	row("time", "%s: read %s, index %s, plan %s, stages %s, reduce %s, write %s", secondsText(t.Total),
 		secondsText(t.Read), secondsText(t.Index), secondsText(t.Plan), secondsText(t.Stages), secondsText(t.Reduce), secondsText(t.Write))

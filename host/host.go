@@ -51,7 +51,10 @@ type Job struct {
 	Top      int    // longest list; 0 is DefaultTop
 	KeepSeen bool   // lists may hold a user's own items
 	ForUsers string // file that limits whom to recommend for
-	Shards   int    // 0: from the data alone
+	// Candidates is a file of the only items that lists may hold, for each user
+	// or, with a column of items alone, for all; see recs.ReadCandidates.
+	Candidates string
+	Shards     int // 0: from the data alone
 
 	ForUsersColumn string // of users in ForUsers; "" is Data.User, or is found by its name
 
@@ -107,6 +110,7 @@ type Summary struct {
 	Entries    int                 `json:"interactions"`
 	Targets    int                 `json:"targets"`
 	Unknown    int                 `json:"unknown_users,omitempty"` // of ForUsers, not in the data
+	Candidates *CandidatesRead     `json:"candidates,omitempty"`
 	Shards     int                 `json:"shards"`
 	Seed       int64               `json:"seed"`
 	Top        int                 `json:"top"`
@@ -125,6 +129,16 @@ type Summary struct {
 	Log        []string            `json:"log,omitempty"` // the guests' messages, the first of them
 	Leak       manifest.Leak       `json:"leak_bits"`     // the most that left the sandbox
 	Root       digest.Digest       `json:"tasks_root"`
+}
+
+// CandidatesRead is what a run used of Job.Candidates.
+type CandidatesRead struct {
+	ForAll  bool  `json:"for_all"`           // the same for every user
+	Rows    int64 `json:"rows"`              // of the file, but those without a user or an item
+	LeftOut int64 `json:"left_out"`          // those
+	Unknown int64 `json:"unknown"`           // of Rows, with a user or an item that is not in the data
+	Pairs   int   `json:"pairs"`             // of user and item; items where they are for all
+	Without int   `json:"users_without_any"` // of the targets
 }
 
 // Module is a module as a run saw it.

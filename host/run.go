@@ -70,6 +70,9 @@ func checkOutputs(job Job) error {
 	if job.ForUsers != "" {
 		inputs = append(inputs, job.ForUsers)
 	}
+	if job.Candidates != "" {
+		inputs = append(inputs, job.Candidates)
+	}
 	if sameFile(job.Out, job.Manifest) {
 		return fault.Use("output and manifest have the same name, %s", job.Out).WithHint("name another: --manifest FILE")
 	}
@@ -217,12 +220,16 @@ func (s *session) lists(o *outcome) (recs.Lists, func(), error) {
 		}
 	}
 	l.Offsets, l.Items, l.Scores = array.View[uint64](offsets), array.View[uint32](items), array.View[float32](scores)
-	if err := recs.Check(l, s.matrix, recs.Rules{Top: s.job.Top, KeepSeen: s.job.KeepSeen}); err != nil {
+	if err := recs.Check(l, s.matrix, s.rules()); err != nil {
 		err = s.blame(s.locate(err, o, l))
 		release()
 		return l, nil, err
 	}
 	return l, release, nil
+}
+
+func (s *session) rules() recs.Rules {
+	return recs.Rules{Top: s.job.Top, KeepSeen: s.job.KeepSeen, Only: s.candidates}
 }
 
 // locate adds the stage and the shard that made them to a complaint about
@@ -244,7 +251,7 @@ func (s *session) locate(err error, o *outcome, l recs.Lists) error {
 		for _, x := range l.Offsets[a : b+1] {
 			part.Offsets = append(part.Offsets, x-from)
 		}
-		if recs.Check(part, s.matrix, recs.Rules{Top: s.job.Top, KeepSeen: s.job.KeepSeen}) != nil {
+		if recs.Check(part, s.matrix, s.rules()) != nil {
 			place += fmt.Sprintf(", shard %d of %d", i+1, len(cut)-1)
 			break
 		}
@@ -259,7 +266,8 @@ func (s *session) external() manifest.External {
 		Module: s.module.Name, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
 		Granted: s.job.granted(), Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
 		User: r.User.Name, Item: r.Item.Name, NoValue: s.job.Data.NoValue, NoTime: s.job.Data.NoTime,
-		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", UsersName: s.job.ForUsersColumn, Salt: s.job.Salt,
+		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", UsersName: s.job.ForUsersColumn,
+		Candidates: s.candidates != nil, Salt: s.job.Salt,
 	}
 	if r.Value != nil {
 		ext.Value = r.Value.Name
@@ -283,6 +291,9 @@ func (s *session) dependencies(dir string) []manifest.Resource {
 	}
 	if s.job.ForUsers != "" {
 		deps = append(deps, res(manifest.ForUsersName, s.job.ForUsers, s.targets.Digest))
+	}
+	if s.candidates != nil {
+		deps = append(deps, res(manifest.CandidatesName, s.job.Candidates, s.candidates.Digest))
 	}
 	deps = append(deps,
 		manifest.Resource{Name: manifest.IndexName, Digest: manifest.Sum{SHA256: s.matrix.Digest()}},
@@ -331,7 +342,7 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 		Module: s.module, Trusted: s.trusted, Parameters: s.values, Columns: s.columns(), Input: m.Read, Combined: m.Combined,
 		Users: m.Users.Len(), Items: m.Items.Len(), Entries: m.ByUser.Entries(),
 		Targets: len(s.targets.Users), Unknown: s.targets.Unknown,
-		Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
+		Candidates: s.candidatesRead(), Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
 		Tasks: len(o.tasks), Reused: o.reused, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
 		Output: w, Manifest: s.job.Manifest, Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers,
 		Walls: walls, Log: o.log, Leak: st.Predicate.BuildDefinition.InternalParameters.Leak, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,

@@ -50,6 +50,8 @@ type session struct {
 	matrix  *matrix.Matrix
 	targets recs.Targets
 
+	candidates *recs.Candidates // nil: lists may hold any item
+
 	env      plan.Env
 	shape    plan.Shape
 	source   plan.Source
@@ -131,7 +133,10 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if err != nil {
 		return s, err
 	}
-	if err = usersFile(s.job.ForUsers); err != nil {
+	if err = chosenFile(s.job.ForUsers, "users", "--for-users"); err != nil {
+		return s, err
+	}
+	if err = chosenFile(s.job.Candidates, "candidates", "--candidates"); err != nil {
 		return s, err
 	}
 	if s.store, err = openStore(s.job); err != nil {
@@ -227,20 +232,20 @@ func (s *session) openModule() error {
 	return nil
 }
 
-// usersFile checks, before any work, that there is a file of users to
-// recommend for where one is named.
-func usersFile(name string) error {
+// chosenFile checks, before any work, that there is a file of what a flag
+// chooses where one is named.
+func chosenFile(name, what, flag string) error {
 	if name == "" {
 		return nil
 	}
 	fi, err := os.Stat(name)
 	switch {
 	case err != nil && name == "-":
-		return fault.File(name, err).WithHint("standard input is --for-users /dev/stdin")
+		return fault.File(name, err).WithHint("standard input is %s /dev/stdin", flag)
 	case err != nil:
 		return fault.File(name, err)
 	case fi.IsDir():
-		return fault.Use("%s is a folder, not a file of users", name).WithHint("name a Parquet or text file: --for-users FILE")
+		return fault.Use("%s is a folder, not a file of %s", name, what).WithHint("name a Parquet or text file: %s FILE", flag)
 	}
 	return nil
 }
@@ -381,6 +386,9 @@ func (s *session) read(ctx context.Context) error {
 	if err := s.chooseTargets(); err != nil {
 		return err
 	}
+	if err := s.chooseCandidates(ctx); err != nil {
+		return err
+	}
 	if err := s.putFrames(); err != nil {
 		return err
 	}
@@ -426,7 +434,29 @@ func (s *session) chooseTargets() error {
 	return nil
 }
 
-// putFrames stores by_user, by_item and targets and cuts them into shards.
+func (s *session) chooseCandidates(ctx context.Context) (err error) {
+	if s.job.Candidates == "" {
+		return nil
+	}
+	if s.candidates, err = recs.ReadCandidates(ctx, s.job.Candidates, s.matrix); err != nil {
+		return err
+	}
+	for _, note := range s.candidates.Notes(s.job.Candidates, s.targets.Users) {
+		s.tell(fault.Clean(note, 300))
+	}
+	return nil
+}
+
+// candidatesRead is what the summary tells of candidates.
+func (s *session) candidatesRead() *CandidatesRead {
+	c := s.candidates
+	if c == nil {
+		return nil
+	}
+	return &CandidatesRead{ForAll: c.ForAll, Rows: c.Read, LeftOut: c.LeftOut, Unknown: c.Unknown, Pairs: len(c.Items), Without: c.Without(s.targets.Users)}
+}
+
+// putFrames stores the frames that the host provides and cuts them into shards.
 func (s *session) putFrames() error {
 	m := s.matrix
 	t := m.ByUser
@@ -443,6 +473,13 @@ func (s *session) putFrames() error {
 		abi.ByUser:  {Extent: abi.OverUsers, Frame: array.Frame{Rows: m.ByUser.Rows(), Arrays: map[string]array.Column{}}},
 		abi.ByItem:  {Extent: abi.OverItems, Frame: array.Frame{Rows: m.ByItem.Rows(), Arrays: map[string]array.Column{}}},
 		abi.Targets: {Extent: abi.OverTargets, Frame: array.Frame{Rows: t.Rows(), Arrays: map[string]array.Column{}}},
+	}
+	if c := s.candidates; c != nil {
+		b := plan.Bound{Extent: abi.Candidates, Frame: array.Frame{Rows: 1, Arrays: map[string]array.Column{}}}
+		if !c.ForAll {
+			b.Extent, b.Rows = abi.OverTargets, t.Rows()
+		}
+		s.env[abi.Candidates] = b
 	}
 	put := func(typ array.DType, rows int, data []byte, entry bool, where ...[2]string) {
 		wg.Go(func() {
@@ -477,6 +514,14 @@ func (s *session) putFrames() error {
 	csr(&m.ByItem, "user", abi.ByItem)
 	if m.Times && s.granted(abi.Time) {
 		put(array.I64, len(m.ByUser.Time), array.BytesOf(m.ByUser.Time), true, [2]string{abi.ByUser, "time"})
+	}
+	if c := s.candidates; c != nil {
+		offsets, items := c.Offsets, c.Items
+		if !c.ForAll && !all {
+			offsets, items = c.Of(s.targets.Users)
+		}
+		put(array.U64, len(offsets), array.BytesOf(offsets), false, [2]string{abi.Candidates, abi.Offsets})
+		put(array.U32, len(items), array.BytesOf(items), true, [2]string{abi.Candidates, "item"})
 	}
 	put(array.U32, len(s.targets.Users), array.BytesOf(s.targets.Users), false, [2]string{abi.Targets, "user"})
 	wg.Wait()
@@ -541,6 +586,13 @@ func (s *session) makePlan(ctx context.Context) error {
 			defer release()
 			return append([]uint64(nil), array.View[uint64](b)...), nil
 		},
+	}
+	switch {
+	case s.candidates == nil:
+	case s.candidates.ForAll:
+		s.source.Config.Candidates = abi.ForAll
+	default:
+		s.source.Config.Candidates = abi.ForEach
 	}
 	config, err := json.Marshal(s.source.Config)
 	if err != nil {

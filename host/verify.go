@@ -112,6 +112,12 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 			return j, err
 		}
 	}
+	for _, f := range st.Dependencies(manifest.CandidatesName) {
+		j.Candidates = manifest.Path(dir, f.URI)
+		if err := same("file of candidates", j.Candidates, f.Digest.SHA256); err != nil {
+			return j, err
+		}
+	}
 	// The output may have been moved; where it stands beside its manifest it is
 	// compared too.
 	out := manifest.Path(dir, st.Subject[0].URI)

@@ -129,6 +129,7 @@ func TestColumnsByName(t *testing.T) {
 		{[]string{"user", "what it is", "rating"}, Options{}, "ratings.parquet: no column for items: the columns are user, what it is, rating", "name it: --item 'what it is'"},
 		{[]string{"who", "movieId", "rating"}, Options{User: "who"}, "who movieId rating -", ""},
 		{[]string{"who", "movieId"}, Options{User: "WHO"}, "who movieId - -", ""},
+		{[]string{"who", "movieId"}, Options{User: "who", Item: "movieId"}, "who movieId - -", ""},
 		{[]string{"who", "movieId"}, Options{User: "nobody"}, "ratings.parquet: no column nobody for users: the columns are who, movieId", "say which: --user who"},
 		{[]string{"user", "item", "rating", "count"}, Options{}, "ratings.parquet: more than one column for values: rating, count", "say which: --value rating"},
 		{[]string{"user", "item", "rating", "count"}, Options{NoValue: true}, "user item - -", ""},

@@ -89,6 +89,7 @@ type External struct {
 	TimeUnit   string         `json:"time_unit,omitempty"`
 	ForUsers   bool           `json:"for_users"`                  // a file among the dependencies, role for-users, limits the targets
 	UsersName  string         `json:"for_users_column,omitempty"` // its column, where one was named
+	Candidates bool           `json:"candidates,omitempty"`       // a file among the dependencies, role candidates, limits the items
 	Salt       string         `json:"salt,omitempty"`
 }
 
@@ -125,11 +126,12 @@ type Trust struct {
 
 // Names of the dependencies that are not input files.
 const (
-	ModuleName   = "module"
-	ForUsersName = "for-users"
-	InputName    = "input"
-	IndexName    = "index"
-	PlanName     = "plan"
+	ModuleName     = "module"
+	ForUsersName   = "for-users"
+	CandidatesName = "candidates"
+	InputName      = "input"
+	IndexName      = "index"
+	PlanName       = "plan"
 )
 
 // RunDetails is who ran it, when, and what else came of it.

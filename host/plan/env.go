@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
@@ -99,11 +101,29 @@ func (p *Plan) Check(start Env, shape Shape) error {
 	if !ok {
 		return fault.Mod("the plan makes no frame %s", abi.Recommendations)
 	}
+	if _, ok := start[abi.Candidates]; ok {
+		if err := p.ranksCandidates(); err != nil {
+			return err
+		}
+	}
 	item, score := r.Arrays["item"], r.Arrays["score"]
 	if r.Extent != abi.OverTargets || item.DType != array.U32 || !item.PerEntry || item.Width != 0 ||
 		score.DType != array.F32 || !score.PerEntry || score.Width != 0 {
 		return fault.Mod("the plan's frame %s must be made over targets with arrays item (u32 per entry) and score (f32 per entry); it is over %s with %s",
 			abi.Recommendations, r.Extent, listNames(r.Frame))
+	}
+	return nil
+}
+
+// ranksCandidates checks that what makes the recommendations reads the
+// candidates. Whether it keeps to them shows in the lists.
+func (p *Plan) ranksCandidates() error {
+	for _, s := range p.Stages {
+		makes := slices.ContainsFunc(s.Outputs, func(o abi.Output) bool { return o.Frame == abi.Recommendations })
+		reads := slices.ContainsFunc(s.Inputs, func(in abi.Input) bool { return in.Frame == abi.Candidates })
+		if makes && !reads {
+			return fault.Mod("the plan's stage %s makes the lists without reading %s: the module cannot rank candidates only", s.Name, abi.Candidates)
+		}
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func checkStage(s *abi.Stage) error {
 		if !nameForm.MatchString(o.Frame) {
 			return bad("output named %q: %s", fault.Clean(o.Frame, 80), namesHelp)
 		}
-		if o.Frame == abi.ByUser || o.Frame == abi.ByItem || o.Frame == abi.Targets {
+		if o.Frame == abi.ByUser || o.Frame == abi.ByItem || o.Frame == abi.Targets || o.Frame == abi.Candidates {
 			return bad("output %s would take the place of a frame of the host", o.Frame)
 		}
 		if o.Frame == abi.OverUsers || o.Frame == abi.OverItems || o.Frame == abi.OverOnce {

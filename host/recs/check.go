@@ -20,6 +20,8 @@ type Lists struct {
 type Rules struct {
 	Top      int  // longest list
 	KeepSeen bool // lists may hold the target's own items
+
+	Only *Candidates // lists may hold nothing else; nil: any item
 }
 
 // Check examines lists that a module made, whose Offsets, Items and Scores may
@@ -45,9 +47,9 @@ func Check(l Lists, m *matrix.Matrix, r Rules) error {
 			return wrong(m, u, "a list from entry %d to %d of %d", l.Offsets[t], l.Offsets[t+1], len(l.Items))
 		}
 	}
-	// In which target an item was last recommended, or was seen by the target.
-	// A place of 0 is never; target t is t+1.
-	shown, seen := make([]uint32, m.Items.Len()), make([]uint32, m.Items.Len())
+	// In which target an item was last recommended, was seen by the target, or
+	// was a candidate. A place of 0 is never; target t is t+1.
+	shown, seen, open := make([]uint32, m.Items.Len()), make([]uint32, m.Items.Len()), make([]uint32, m.Items.Len())
 	for t, u := range l.Users {
 		a, b := l.Offsets[t], l.Offsets[t+1]
 		if int(b-a) > r.Top {
@@ -58,6 +60,11 @@ func Check(l Lists, m *matrix.Matrix, r Rules) error {
 			own, _ := m.ByUser.Row(int(u))
 			for _, i := range own {
 				seen[i] = mark
+			}
+		}
+		if r.Only != nil && b > a {
+			for _, i := range r.Only.Row(u) {
+				open[i] = mark
 			}
 		}
 		for e := a; e < b; e++ {
@@ -76,6 +83,8 @@ func Check(l Lists, m *matrix.Matrix, r Rules) error {
 				return wrong(m, u, "ranks %d and %d have the same score (%v) and their items are not in order", rank-1, rank, s)
 			case !r.KeepSeen && seen[i] == mark:
 				return wrong(m, u, "item %s at rank %d is one of the user's own", text(&m.Items, i), rank)
+			case r.Only != nil && open[i] != mark:
+				return wrong(m, u, "item %s at rank %d is none of the user's candidates", text(&m.Items, i), rank)
 			}
 			shown[i] = mark
 		}

@@ -17,7 +17,7 @@ var module = guest.Module{
 	Summary: "does what it must not",
 	Params: []guest.Param{
 		guest.Choice("how", "what to do wrong", "nothing", "trap", "panic", "fail", "loop", "flood", "memory",
-			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat"),
+			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat", "blind"),
 		guest.Int("shard", 1, "which shard does it"),
 		guest.Int("spin", 0, "turns of a loop that every task makes first"),
 	},
@@ -32,6 +32,10 @@ var module = guest.Module{
 			return
 		case "times":
 			p.Stage("times", first).Over(guest.Users).Aligned("by_user", "time").Writes("sizes", guest.U32("size"))
+		case "blind": // makes the lists without asking for candidates
+			p.Stage("lists", lists).Over(guest.Targets).Aligned("targets").
+				Writes("recommendations", guest.U32("item").Entries(), guest.F32("score").Entries())
+			return
 		}
 		p.Stage("first", first).Over(guest.Users).Aligned("by_user").Writes("sizes", guest.U32("size"))
 		p.Stage("lists", lists).Over(guest.Targets).Aligned("targets").Whole("sizes").Recommends()
