@@ -44,6 +44,20 @@ func (t *Task) Mask(first, rows int) (m num.Mask) {
 	return m
 }
 
+// Candidates returns what gives the items that the list of row r may hold,
+// ascending, where the run [Config.HasCandidates]: for loops of a module's own,
+// which have no use for Mask.
+func (t *Task) Candidates() func(r int) []uint32 {
+	e := t.Entries(abi.Candidates, "item", "")
+	return func(r int) []uint32 {
+		if t.c.Candidates == abi.ForAll {
+			r = 0
+		}
+		items, _ := e.Row(r)
+		return items
+	}
+}
+
 // Lists opens a frame of the stage's outputs whose entries are ids and values,
 // such as "item" and "score". Either name can be empty where the frame has
 // only the other. A second call gives the same lists.

@@ -79,6 +79,10 @@ func recommend(t *guest.Task) {
 	profiles, offsets := t.Entries("targets", "item", "value"), t.U64("neighbours.offsets")
 	items, values := t.U32("neighbours.item"), t.F64("neighbours.value")
 	sums, best, lists := newSums(t.Items()), kept{most: t.Top()}, t.Recommendations()
+	var candidates func(row int) []uint32
+	if t.HasCandidates() {
+		candidates = t.Candidates()
+	}
 	var ids []uint32
 	var scores []float32
 	t.Blocks(1024, func(first, rows int) {
@@ -90,6 +94,9 @@ func recommend(t *guest.Task) {
 			}
 			if !t.KeepSeen() {
 				sums.without(profile)
+			}
+			if candidates != nil {
+				sums.only(candidates(r))
 			}
 			row := best.of(sums)
 			slices.SortFunc(row, func(a, b scored) int { // as lists are written: equal by the smaller item
@@ -135,6 +142,24 @@ func (s *sums) without(items []uint32) {
 	for _, i := range items {
 		if s.state[i] == met {
 			s.state[i] = left
+		}
+	}
+}
+
+// only leaves all items out but these.
+func (s *sums) only(items []uint32) {
+	const chosen = 3
+	for _, i := range items {
+		if s.state[i] == met {
+			s.state[i] = chosen
+		}
+	}
+	for _, i := range s.met {
+		switch s.state[i] {
+		case met:
+			s.state[i] = left
+		case chosen:
+			s.state[i] = met
 		}
 	}
 }
