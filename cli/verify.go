@@ -24,6 +24,8 @@ func verifyCommand(e *env) *command {
 			Usage: "run only this `SHARE` of the tasks again, chosen at random, such as 0.02 or 2%"},
 		&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Category: groupVerify, Destination: &check.Module,
 			Usage: "the module's `FILE` (default: where the manifest says)"},
+		&cli.StringFlag{Name: "candidates", Category: groupVerify, Destination: &check.Candidates,
+			Usage: "the `FILE` of the candidates that the run ranked (default: where the manifest says)"},
 		&cli.StringFlag{Name: "for-users", Category: groupVerify, Destination: &check.ForUsers,
 			Usage: "the `FILE` of the users that the run was for (default: where the manifest says)"},
 		jsonFlag(&asJSON), quietFlag(&quiet),

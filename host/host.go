@@ -227,6 +227,8 @@ type Check struct {
 	Module   string   // path of the module; "" is where the manifest says
 	Paths    []string // of the inputs; none: where the manifest says
 	ForUsers string   // path of the file of users; "" is where the manifest says
+	// Candidates is the path of the file of candidates; "" is where the manifest says.
+	Candidates string
 
 	ModuleSHA256 digest.Digest // that the module must have, whatever the manifest says; zero: any
 	Trust        string        // as Job.Trust

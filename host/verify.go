@@ -112,9 +112,14 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 			return j, err
 		}
 	}
+	if c.Candidates != "" && len(st.Dependencies(manifest.CandidatesName)) == 0 {
+		return j, fault.Use("%s: the run ranked all items, not those of a file", c.Manifest).WithHint("leave out --candidates")
+	}
 	for _, f := range st.Dependencies(manifest.CandidatesName) {
-		j.Candidates = manifest.Path(dir, f.URI)
-		if err := same("file of candidates", j.Candidates, f.Digest.SHA256); err != nil {
+		if j.Candidates = c.Candidates; j.Candidates == "" {
+			j.Candidates = manifest.Path(dir, f.URI)
+		}
+		if err := same("file of candidates", j.Candidates, "--candidates FILE", f.Digest.SHA256); err != nil {
 			return j, err
 		}
 	}
