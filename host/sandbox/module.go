@@ -55,7 +55,9 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		}
 		go func() { checked <- checkCache(cache) }() // which takes as long as looking at the module
 	}
-	info, err := rewrite.Check(wasm, rewrite.Caps{})
+	info, ready, err := rewrite.Prepare(wasm, rewrite.Caps{}, rewrite.Options{
+		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, DWARF: true,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -66,18 +68,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if m.budget, err = newBudget(info, o.Limits.Memory); err != nil {
 		return nil, err
 	}
-	if !o.Cooperative && o.Limits.Fuel == 0 {
-		wasm = capTables(wasm, rewrite.DefaultTableMax)
-	} else {
-		changed, err := rewrite.Rewrite(wasm, rewrite.Options{
-			Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, DWARF: true,
-		})
-		if err != nil {
-			return nil, err
-		}
-		wasm = changed.Wasm
-	}
-	wasm = mergeData(wasm)
+	wasm = mergeData(ready.Wasm)
 	config := wazero.NewRuntimeConfigCompiler()
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()

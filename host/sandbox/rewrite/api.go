@@ -6,6 +6,27 @@ import "rechost/host/fault"
 // sandbox does not support, and what is malformed. The error is a *fault.Error
 // of code Module without the module's file name, which the caller knows.
 func Check(wasm []byte, caps Caps) (*Info, error) {
+	m, err := checked(wasm, caps)
+	if err != nil {
+		return nil, err
+	}
+	return m.about(), nil
+}
+
+// Prepare is Check and Rewrite of one module, which is decoded once.
+func Prepare(wasm []byte, caps Caps, o Options) (*Info, *Module, error) {
+	m, err := checked(wasm, caps)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, err := emit(m, o, (*walker).measure)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.about(), changed, nil
+}
+
+func checked(wasm []byte, caps Caps) (*module, error) {
 	m, err := decode(wasm, caps.filled())
 	if err != nil {
 		return nil, err
@@ -16,7 +37,7 @@ func Check(wasm []byte, caps Caps) (*Info, error) {
 				WithHint("link it as a module of its own, with its own memory and tables")
 		}
 	}
-	return &m.info, nil
+	return m, nil
 }
 
 // Inspect describes a module whatever its size and shape. It refuses only what
@@ -26,5 +47,11 @@ func Inspect(wasm []byte) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &m.info, nil
+	return m.about(), nil
+}
+
+// about is a copy of the description, which may live longer than the module.
+func (m *module) about() *Info {
+	info := m.info
+	return &info
 }

@@ -22,12 +22,16 @@ func rewrite(wasm []byte, o Options, measure measurer) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
+	return emit(m, o, measure)
+}
+
+func emit(m *module, o Options, measure measurer) (*Module, error) {
 	if o.TableMax == 0 {
 		o.TableMax = DefaultTableMax
 	}
 	k := &meter{Options: o, measure: measure}
 	e := &emitter{m: m, k: k, helpers: k.place(m)}
-	e.out = append(make([]byte, 0, len(wasm)+len(wasm)/2), wasm[:8]...)
+	e.out = append(make([]byte, 0, k.room(len(m.b))), m.b[:8]...)
 	for _, id := range []byte{secType, secImport, secFunction, secTable, secMemory, secGlobal, secExport, secStart, secElement, secDataCount, secCode, secData} {
 		e.section(id)
 		if e.err != nil {
@@ -36,6 +40,14 @@ func rewrite(wasm []byte, o Options, measure measurer) (*Module, error) {
 	}
 	e.custom()
 	return &Module{Wasm: e.out, Offsets: e.offsets, Changed: k.shift > 0}, nil
+}
+
+// room is a guess at the bytes of what becomes of a module of size bytes.
+func (k *meter) room(size int) int {
+	if k.shift > 0 {
+		return size + size/2
+	}
+	return size + 1<<10
 }
 
 type emitter struct {
