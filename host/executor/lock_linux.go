@@ -36,7 +36,13 @@ func limitProcess(hello *message) (walls []string, err error) {
 		{unix.RLIMIT_FSIZE, uint64(max(l.Output, ownNeeds)), "RLIMIT_FSIZE"},
 		{unix.RLIMIT_CPU, hello.CPU, "RLIMIT_CPU"},
 	} {
-		if err := unix.Setrlimit(x.what, &unix.Rlimit{Cur: x.limit, Max: x.limit}); err != nil {
+		// Where somebody (a shell, a service manager) allows less already, that stands.
+		var old unix.Rlimit
+		if err := unix.Getrlimit(x.what, &old); err != nil {
+			return nil, fmt.Errorf("cannot read %s: %w", x.name, err)
+		}
+		limit := min(x.limit, old.Max)
+		if err := unix.Setrlimit(x.what, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
 			return nil, fmt.Errorf("cannot set %s: %w", x.name, err)
 		}
 	}

@@ -88,8 +88,10 @@ func processorTime() map[int]int {
 	return used
 }
 
-// Workers do not outlive the host, however it ends.
-func TestWorkersDieWithTheHost(t *testing.T) {
+// orphan starts a process that starts a worker with a busy guest, under what
+// sh is told before, and gives it and the worker's number.
+func orphan(t *testing.T, before string) (cmd *exec.Cmd, pid int) {
+	t.Helper()
 	wasm := filepath.Join(t.TempDir(), "guest.wasm")
 	if err := os.WriteFile(wasm, goGuest(t), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,7 +100,7 @@ func TestWorkersDieWithTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe, "orphan-drill")
+	cmd = exec.Command("/bin/sh", "-c", before+`exec "$0" orphan-drill`, exe)
 	cmd.Env = append(os.Environ(), "DRILL_WASM="+wasm, "DRILL_CACHE="+filepath.Join(codeCache(), "processes"))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -107,10 +109,31 @@ func TestWorkersDieWithTheHost(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var pid int
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	if _, err := fmt.Fscan(out, &pid); err != nil {
 		t.Fatal(err)
 	}
+	return cmd, pid
+}
+
+// Where less is allowed than a worker would allow itself, it works under that.
+func TestLowerLimits(t *testing.T) {
+	_, pid := orphan(t, "ulimit -n 300 && ulimit -t 900 && ")
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"Max open files": "300", "Max cpu time": "900", "Max core file size": "0"} {
+		_, rest, _ := strings.Cut(string(b), name)
+		if v := strings.Fields(rest); len(v) < 2 || v[0] != want || v[1] != want {
+			t.Errorf("%s: %q, want %s twice", name, v[:min(2, len(v))], want)
+		}
+	}
+}
+
+// Workers do not outlive the host, however it ends.
+func TestWorkersDieWithTheHost(t *testing.T) {
+	cmd, pid := orphan(t, "")
 	cmd.Process.Kill()
 	cmd.Wait()
 	for range 200 {
