@@ -24,4 +24,4 @@ func mapFile(path string, n int64) ([]byte, func(), error) {
 }
 
 // ownedByMe checks nothing here: modes and owners are not told this way.
-func ownedByMe(string) error { return nil }
+func ownedByMe(string, bool) error { return nil }

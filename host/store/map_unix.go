@@ -30,7 +30,7 @@ func mapFile(path string, n int64) ([]byte, func(), error) {
 
 // ownedByMe refuses a folder of a store that somebody else could change under
 // us.
-func ownedByMe(dir string) error {
+func ownedByMe(dir string, sticky bool) error {
 	fi, err := os.Stat(dir)
 	if err != nil {
 		return fault.New(fault.Failed, "cannot open the store: %v", err)
@@ -43,7 +43,7 @@ func ownedByMe(dir string) error {
 		return fault.New(fault.Failed, "the store %s belongs to another user (uid %d)", dir, st.Uid).
 			WithHint("choose a folder of your own: --store FOLDER")
 	}
-	if fi.Mode().Perm()&0o022 != 0 && fi.Mode()&os.ModeSticky == 0 {
+	if fi.Mode().Perm()&0o022 != 0 && !(sticky && fi.Mode()&os.ModeSticky != 0) {
 		return fault.New(fault.Failed, "other users may write to the store %s (mode %04o)", dir, fi.Mode().Perm()).
 			WithHint("chmod go-w %s", dir)
 	}

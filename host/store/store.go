@@ -39,14 +39,17 @@ type Store struct {
 
 // Open opens or makes the store in dir.
 func Open(dir string) (*Store, error) {
-	for _, d := range []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "blobs"), filepath.Join(dir, "modules"), filepath.Join(dir, "tmp")} {
+	folders := []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "blobs"), filepath.Join(dir, "modules"), filepath.Join(dir, "tmp")}
+	for _, d := range folders {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fault.New(fault.Failed, "cannot make the store: %v", err).
 				WithHint("choose another place with --store FOLDER, or run without one: --no-cache")
 		}
 	}
-	for _, d := range []string{dir, filepath.Join(dir, "arrays"), filepath.Join(dir, "modules")} {
-		if err := ownedByMe(d); err != nil {
+	for _, d := range folders {
+		// In a folder such as /tmp others may make files and not take ours away.
+		// Within the store they may not even do that: a record is believed.
+		if err := ownedByMe(d, d == dir); err != nil {
 			return nil, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -191,14 +192,28 @@ func TestTemporaryLeavesNothing(t *testing.T) {
 func TestOpenToOthersIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "s")
 	open(t, dir)
-	if err := os.Chmod(filepath.Join(dir, "arrays"), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	fi, _ := os.Stat(filepath.Join(dir, "arrays"))
-	if fi.Mode().Perm()&0o022 == 0 {
-		t.Skip("this system does not tell modes")
-	}
-	if _, err := Open(dir); err == nil {
-		t.Error("a store that others may write to was opened")
+	for _, name := range []string{"arrays", "blobs", "modules", "tmp", ""} {
+		d := filepath.Join(dir, name)
+		for _, mode := range []os.FileMode{0o777, 0o720, 0o702, 0o777 | os.ModeSticky} {
+			if err := os.Chmod(d, mode); err != nil {
+				t.Fatal(err)
+			}
+			if fi, _ := os.Stat(d); fi.Mode().Perm()&0o022 == 0 {
+				t.Skip("this system does not tell modes")
+			}
+			_, err := Open(dir)
+			if name == "" && mode&os.ModeSticky != 0 {
+				if err != nil {
+					t.Errorf("a store in a folder such as /tmp: %v", err)
+				}
+				continue
+			}
+			if err == nil || !strings.Contains(err.Error(), d) {
+				t.Errorf("%s with mode %v: %v", d, mode, err)
+			}
+		}
+		if err := os.Chmod(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
