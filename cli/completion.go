@@ -63,11 +63,17 @@ func complete(ctx context.Context, e *env, words []string) error {
 	at := e.root
 	var waiting cli.Flag // whose value comes next
 	var given []string   // parameters
-	var module string
+	var job host.Job // that asks the module for its parameters: no other than run would take
 	take := func(f cli.Flag, value string) {
 		switch f.Names()[0] {
 		case "module":
-			module = value
+			job.Module = value
+		case "trust":
+			job.Trust = value
+		case "module-sha256":
+			if (sha256Of{&job.ModuleSHA256}).Set(value) != nil {
+				job.Module = ""
+			}
 		case "param":
 			given = append(given, value)
 		}
@@ -99,8 +105,8 @@ func complete(ctx context.Context, e *env, words []string) error {
 		}
 	}
 	if waiting != nil {
-		if waiting.Names()[0] == "param" && module != "" {
-			return completeParams(ctx, e.out, module, given)
+		if waiting.Names()[0] == "param" && job.Module != "" {
+			return completeParams(ctx, e.out, job, given)
 		}
 		if v, ok := waiting.(*cli.GenericFlag); ok {
 			if c, ok := v.Value.(interface{ options() []string }); ok {
@@ -121,10 +127,10 @@ func complete(ctx context.Context, e *env, words []string) error {
 // completeParams prints the parameters of a module that are not given yet, each
 // as "name=". The module is asked in the sandbox, as inspect asks it, and not
 // for long: nothing is printed where it does not answer.
-func completeParams(ctx context.Context, w io.Writer, module string, given []string) error {
+func completeParams(ctx context.Context, w io.Writer, job host.Job, given []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	info, err := host.InspectModule(ctx, host.Job{Module: module})
+	info, err := host.InspectModule(ctx, job)
 	if err != nil {
 		return nil
 	}
