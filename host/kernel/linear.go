@@ -147,9 +147,11 @@ func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads int, pau
 // span is the columns that set.rows sums at a time.
 const span = 64
 
-// RowsTopKScratch is the bytes that RowsTopK allocates on each thread for a
-// matrix W of so many rows.
-func RowsTopKScratch(rows int) int { return 4 * span * rows }
+// RowsTopKScratch is the bytes that RowsTopK allocates on each thread, at most,
+// for so many lists of k of the columns of a matrix W of rows x cols.
+func RowsTopKScratch(lists, rows, cols, k int) int {
+	return 4*span*rows + min(slabUsers, lists)*(8*min(k, cols)+256)
+}
 
 // RowsTopK is naive.RowsTopK.
 func RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {

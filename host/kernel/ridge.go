@@ -67,6 +67,10 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 // negligible is the constant of naive.RidgeCG.
 const negligible = 1e-20
 
+// RidgeScratch is the bytes that RidgeCG and RidgeCholesky allocate for each
+// entry of the longest row, at most, beside vectors and matrices of the result's order.
+const RidgeScratch = 4*6 + 4
+
 // split fills e with entries [a, b) for the first residual, and later with
 // those that weigh anything for the steps after it.
 func (e *entries) split(later *entries, p naive.Ridge, a, b int) {

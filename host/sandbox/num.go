@@ -242,6 +242,15 @@ func (a *args) ridge() ([]float32, naive.Ridge) {
 	p.Target = [2]float32{a.f32(), a.f32()}
 	out := a.writesAt("x", x, uint64(rows.Rows)*k)
 	a.apart()
+	longest := 0 // row, which may be of an input that is larger than the module's memory
+	for r := range rows.Rows {
+		from, to := rows.Range(r)
+		longest = max(longest, to-from)
+		if r%piece == piece-1 {
+			a.c.pause()
+		}
+	}
+	a.scratch(kernel.RidgeScratch * uint64(longest))
 	return out, p
 }
 

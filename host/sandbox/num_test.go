@@ -219,6 +219,16 @@ func TestNumRefuses(t *testing.T) {
 			f := put(c, 0x100, int64(mem), 0x200, 8, 2)
 			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, minus(3)}
 		}, "-3 steps"},
+		{"ridge_cg", func(c *call) stack {
+			c.mem.limit = 1<<20 + 6*28 - 1 // the longest row has six entries
+			f := put(c, 0x100, int64(mem), 0x200, 8, 2)
+			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, 3}
+		}, "needs 168B to work in"},
+		{"rows_topk", func(c *call) stack {
+			c.mem.limit = 1<<20 + 4*64*8 + 4*(8*2+256) - 1 // 64 columns of w, and four lists of two
+			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
+			return stack{x, put(c, 0x4100, int64(mem), 0x100, 8, 9), 0, 0, 2, 0x6000, 0x7000, 0x8000}
+		}, "needs 3.062KiB to work in"},
 		{"uniform", func(c *call) stack { return stack{1 << 20, 0} }, "lie outside"},
 	} {
 		if _, err := numCall().tryWith(test.name, test.stack); err == nil || !strings.Contains(err.Error(), test.want) {

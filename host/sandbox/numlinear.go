@@ -59,8 +59,8 @@ func numRowsTopK(a *args) uint64 {
 		a.c.fail("%s: x has %d columns and w %d rows", a.name, x.Cols, w.Rows)
 	}
 	a.ascending("without", mask.Without)
-	threads := a.threads(uint64(kernel.RowsTopKScratch(w.Rows)))
 	return a.lists(x.Rows, func(dst naive.Sparse, k int) int {
+		threads := a.threads(uint64(kernel.RowsTopKScratch(x.Rows, w.Rows, w.Cols, k)))
 		return kernel.RowsTopK(dst, x, w, mask, k, threads, a.c.pause)
 	})
 }

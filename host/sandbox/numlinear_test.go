@@ -48,7 +48,7 @@ func TestNumLinearRefuses(t *testing.T) {
 		}, "entries to leave out of 4 x 7"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
-			return stack{x, matrix(c, 0x100, 100_000, 1), 0, 0, 2, 0x6000, 0x7000, 0x8000}
+			return stack{x, matrix(c, 0x8100, 100_000, 1), 0, 0, 1, 0x80000, 0x90000, 0xa0000}
 		}, "to work in, beside 1MiB of memory"},
 		{"rows_topk", func(c *call) stack {
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)
