@@ -10,36 +10,80 @@ import (
 	"rechost/host/sandbox"
 )
 
-// files are the arrays that are open, each once.
+// maxOpenArrays is how many array files are open at a time: in this process, or
+// in a worker. Those of the tasks at hand are, however many.
+const maxOpenArrays = 512
+
+// files are arrays that are open, each once, for as many tasks as want it. Of
+// those that no task uses the ones used last stay open: the next task reads
+// much the same as the one before.
 type files struct {
 	arrays Arrays
+	most   int // that stay open
 
-	mu   sync.Mutex
-	open map[digest.Digest]*sandbox.Array
+	mu    sync.Mutex
+	open  map[digest.Digest]*openFile
+	clock uint64
 }
 
+type openFile struct {
+	*sandbox.Array
+	users int
+	used  uint64 // when it was last asked for, by the clock
+}
+
+// get opens an array for a task, which gives it back.
 func (f *files) get(m array.Meta) (*sandbox.Array, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if a, ok := f.open[m.Digest]; ok && a.Meta == m {
-		return a, nil
+	f.clock++
+	if x := f.open[m.Digest]; x != nil && x.Meta == m {
+		x.users++
+		x.used = f.clock
+		return x.Array, nil
 	}
 	file, err := os.Open(f.arrays.Path(m.Digest))
 	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot open an input: %v", err)
 	}
 	a, err := sandbox.OpenArray(file, m)
-	if err != nil {
+	if err != nil { // so is one that is open already, with another shape
 		file.Close()
 		return nil, fault.New(fault.Failed, "cannot use an input: %v", err)
 	}
 	if f.open == nil {
-		f.open = map[digest.Digest]*sandbox.Array{}
+		f.open = map[digest.Digest]*openFile{}
 	}
-	if old := f.open[m.Digest]; old == nil {
-		f.open[m.Digest] = a
-	}
+	f.open[m.Digest] = &openFile{Array: a, users: 1, used: f.clock}
+	f.shrink()
 	return a, nil
+}
+
+// give takes an array back.
+func (f *files) give(a *sandbox.Array) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if x := f.open[a.Meta.Digest]; x != nil {
+		x.users--
+	}
+	f.shrink()
+}
+
+// shrink closes what is too much and not in use.
+func (f *files) shrink() {
+	for len(f.open) > f.most {
+		var oldest *openFile
+		for _, x := range f.open { // the clock is never the same twice, so order does not matter
+			if x.users == 0 && (oldest == nil || x.used < oldest.used) {
+				oldest = x
+			}
+		}
+		if oldest == nil {
+			return // all are in use
+		}
+		delete(f.open, oldest.Meta.Digest)
+		oldest.Close()
+	}
 }
 
 func (f *files) close() {

@@ -36,7 +36,7 @@ func NewGoroutines(o Options) (*Goroutines, error) {
 		return nil, fault.Use("guests inside this process are not isolated, and full isolation is required").
 			WithHint("use worker processes: --executor processes; or leave out --require-isolation")
 	}
-	return &Goroutines{options: o, files: files{arrays: o.Arrays}}, nil
+	return &Goroutines{options: o, files: files{arrays: o.Arrays, most: maxOpenArrays}}, nil
 }
 
 func (g *Goroutines) load(ctx context.Context) (*sandbox.Module, error) {
@@ -104,6 +104,7 @@ func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) 
 		if err != nil {
 			return Result{}, task.Diagnosis{}, err
 		}
+		defer g.files.give(a)
 		call.Inputs = append(call.Inputs, sandbox.Input{Name: in.Name, Array: a, First: in.First, Rows: in.Rows})
 	}
 	for _, o := range t.Outputs {

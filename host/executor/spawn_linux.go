@@ -21,9 +21,6 @@ import (
 	"rechost/host/task"
 )
 
-// maxOpenArrays is how many array files a worker has open at a time.
-const maxOpenArrays = 512
-
 // workerProcess is one worker, used by one goroutine at a time.
 type workerProcess struct {
 	cmd     *exec.Cmd
