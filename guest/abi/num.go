@@ -53,6 +53,8 @@ package abi
 //	add_product(dst i32, a i32, b i32)                  a.rows*b.cols of f32, added to
 //	whiten(dst i32, g i32, k i64, tolerance f32) -> i64 k*k of f32 each; k at most MaxEigen
 //	eigen(values i32, vectors i32, g i32, k i64)        k, k*k and k*k of f32; k at most MaxEigen
+//	elastic_net(w i32, slope i32, rows i64, gram i32, first i64, l1 f32, l2 f32, tolerance f32, turns i64)
+//	    gram a matrix of n rows and columns; w and slope rows*n of f32, in place; first+rows at most n
 //	uniform(n i64, dst i32, seed i64, stream i64, counter i64)
 //	normal(n i64, dst i32, seed i64, stream i64, counter i64)
 const (
@@ -82,6 +84,7 @@ const (
 	FnAddProduct    = "add_product"
 	FnWhiten        = "whiten"
 	FnEigen         = "eigen"
+	FnElasticNet    = "elastic_net"
 )
 
 // Words of the records that describe a matrix, and their special inputs.

@@ -80,6 +80,8 @@ RECHOST_NUM(add_sparse) void rechost_add_sparse(float *dst, float a, const recho
 RECHOST_NUM(add_product) void rechost_add_product(float *dst, const rechost_matrix *a, const rechost_matrix *b);
 RECHOST_NUM(whiten) int64_t rechost_whiten(float *dst, const float *g, int64_t k, float tolerance);
 RECHOST_NUM(eigen) void rechost_eigen(float *values, float *vectors, const float *g, int64_t k);
+RECHOST_NUM(elastic_net) void rechost_elastic_net(float *w, float *slope, int64_t rows, const rechost_matrix *gram, int64_t first,
+    float l1, float l2, float tolerance, int64_t turns);
 RECHOST_NUM(uniform) void rechost_uniform(int64_t n, float *dst, uint64_t seed, uint64_t stream, uint64_t counter);
 RECHOST_NUM(normal) void rechost_normal(int64_t n, float *dst, uint64_t seed, uint64_t stream, uint64_t counter);
 

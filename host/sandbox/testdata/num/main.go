@@ -47,7 +47,7 @@ func run(int32) int32 {
 	h, n = open("m.value")
 	m.Value = num.Opened[float32](h, 0, n)
 	bits := append(numtest.Bits(y, m), numtest.LinearBits(y, m)...)
-	bits = append(bits, numtest.MaskBits(y, m)...)
+	bits = append(append(bits, numtest.MaskBits(y, m)...), numtest.ElasticBits(m)...)
 	name := "out.bits"
 	outputWrite(unsafe.Pointer(unsafe.StringData(name)), int32(len(name)), unsafe.Pointer(unsafe.SliceData(bits)), int32(4*len(bits)))
 	return 0
