@@ -14,6 +14,15 @@ func Turned(m num.Sparse) num.Lists {
 	return num.Lists{Offsets: x.Offsets.Data(), Index: x.Index.Data(), Score: x.Value.Data()}
 }
 
+// Identity is the matrix that selects rows as they are.
+func Identity(n int) num.Sparse {
+	offsets, index := make([]uint64, n+1), make([]uint32, n)
+	for i := range n {
+		offsets[i+1], index[i] = uint64(i+1), uint32(i)
+	}
+	return num.CSR(n, offsets, index, nil)
+}
+
 // Recommend writes each target's best items by a·b, where a has a row for each
 // target of the task and b a column for each item. The stage binds "targets".
 func Recommend(t *guest.Task, a, b num.Sparse) {

@@ -114,17 +114,8 @@ func sumToOne(l num.Lists) {
 func cut(t *guest.Task) {
 	n, k := t.Items(), t.Int("neighbours")
 	turned := neighbours.Turned(t.Sparse("walks", "item", "value", n)).Sparse(n)
-	best := num.ProductTopK(num.Product{A: identity(n), B: turned}, k)
+	best := num.ProductTopK(num.Product{A: neighbours.Identity(n), B: turned}, k)
 	t.Lists("neighbours", "item", "value").AddAll(neighbours.Turned(best.Sparse(n)))
-}
-
-// identity is the matrix that selects rows as they are.
-func identity(n int) num.Sparse {
-	offsets, index := make([]uint64, n+1), make([]uint32, n)
-	for i := range n {
-		offsets[i+1], index[i] = uint64(i+1), uint32(i)
-	}
-	return num.CSR(n, offsets, index, nil)
 }
 
 // score sums, for each item, the walks to it from the items of the profile,
