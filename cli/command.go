@@ -90,6 +90,7 @@ it gives back, and writes recommendations with a record that anybody can check.`
 			runCommand(e),
 			explainCommand(e),
 			verifyCommand(e),
+			replayCommand(e),
 			inspectCommand(e),
 			trustCommand(e),
 			doctorCommand(e),

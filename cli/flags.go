@@ -177,13 +177,17 @@ func (f *jobFlags) howFlags() []cli.Flag {
 		workersFlag(&f.job.Workers),
 		engineFlag(&f.engine),
 		storeFlag(&f.job.Store, groupHow),
-		&cli.BoolFlag{Name: "require-isolation", Category: groupHow, Destination: &f.job.RequireIsolation,
-			Usage: "refuse to run where a wall of the worker processes is missing"},
+		isolationFlag(&f.job.RequireIsolation),
 		&cli.BoolFlag{Name: "no-cache", Category: groupHow, Destination: &f.job.NoCache,
 			Usage: "use a temporary store: reuse nothing, keep nothing"},
 		&cli.StringFlag{Name: "salt", Category: groupHow, Destination: &f.job.Salt,
 			Usage: "`TEXT` that makes this run's journal entries its own, to disown earlier ones"},
 	}
+}
+
+func isolationFlag(to *bool) cli.Flag {
+	return &cli.BoolFlag{Name: "require-isolation", Category: groupHow, Destination: to,
+		Usage: "refuse to run where a wall of the worker processes is missing"}
 }
 
 func executorFlag(to *string) cli.Flag {

@@ -29,6 +29,11 @@ func runCommand(e *env) *command {
 			Usage: "write the record of the run to `FILE` (default: beside the recommendations, .manifest.json)"},
 		jsonFlag(&asJSON), quietFlag(&quiet))
 	flags = append(flags, f.howFlags()...)
+	flags = append(flags,
+		&cli.GenericFlag{Name: "shadow", Category: groupHow, Value: share{&f.job.Shadow, true},
+			Usage: "run this `SHARE` of the tasks, such as 0.02 or 2%, on the other engine too; different bytes end the run with exit code 6 and leave a capsule for rechost replay"},
+		&cli.StringFlag{Name: "save-failures", Category: groupHow, Destination: &f.job.SaveFailures,
+			Usage: "save each task that fails, with the private data that it was given, in `FOLDER` for rechost replay"})
 	flags = append(flags, f.limitFlags()...)
 	return &command{
 		Command: &cli.Command{
@@ -147,6 +152,9 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	row("tasks", "guest %s, kernels %s, host %s, summed over tasks", secondsText(t.Guest), secondsText(t.Kernel), secondsText(t.Host))
 	row("memory", "%s at most", bytesText(s.PeakMemory))
 	row("ran in", "%s, %s, %s", s.Executor, plural(s.Workers, "worker"), s.Engine)
+	if s.Shadowed > 0 {
+		row("shadowed", "%s gave the same bytes on the other engine", plural(s.Shadowed, "task"))
+	}
 	switch {
 	case len(s.Walls) > 0:
 		row("walls", "%s", strings.Join(s.Walls, ", "))

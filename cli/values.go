@@ -98,27 +98,34 @@ func (s *span) String() string {
 	return time.Duration(*s).String()
 }
 
-// share is a part of a whole, above 0 and below 1: 0.02 or 2%.
-type share float64
+// share is a part of a whole above 0: 0.02 or 2%. All of it, 1 or 100%, is one
+// only where all is set.
+type share struct {
+	value *float64
+	all   bool
+}
 
-func (s *share) Set(text string) error {
+func (s share) Set(text string) error {
 	digits, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
 	x, err := strconv.ParseFloat(digits, 64)
 	if percent {
 		x /= 100
 	}
-	if err != nil || !(x > 0 && x < 1) {
-		return fmt.Errorf("not a share above 0 and below 1, such as 0.02 or 2%%")
+	switch {
+	case err == nil && x > 0 && (x < 1 || s.all && x == 1):
+		*s.value = x
+		return nil
+	case s.all:
+		return fmt.Errorf("not a share above 0 and at most 1, such as 0.02 or 2%%")
 	}
-	*s = share(x)
-	return nil
+	return fmt.Errorf("not a share above 0 and below 1, such as 0.02 or 2%%")
 }
 
-func (s *share) String() string {
-	if s == nil || *s == 0 {
+func (s share) String() string {
+	if s.value == nil || *s.value == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(float64(*s), 'g', -1, 64)
+	return strconv.FormatFloat(*s.value, 'g', -1, 64)
 }
 
 // number is a finite number that may be left unset.

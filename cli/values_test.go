@@ -42,15 +42,21 @@ func TestSpan(t *testing.T) {
 
 func TestShare(t *testing.T) {
 	for text, want := range map[string]float64{"0.02": 0.02, "2%": 0.02, "99.5%": 0.995} {
-		var s share
-		if err := s.Set(text); err != nil || float64(s) != want {
-			t.Errorf("%s: %v, %v; want %v", text, s, err, want)
+		for _, all := range []bool{false, true} {
+			var x float64
+			if err := (share{&x, all}).Set(text); err != nil || x != want {
+				t.Errorf("%s: %v, %v; want %v", text, x, err, want)
+			}
 		}
 	}
 	for _, text := range []string{"", "0", "1", "100%", "2", "-0.1", "nan", "x%"} {
-		var s share
-		if err := s.Set(text); err == nil {
-			t.Errorf("%q is taken as %v", text, float64(s))
+		var x float64
+		if err := (share{&x, false}).Set(text); err == nil {
+			t.Errorf("%q is taken as %v", text, x)
+		}
+		all := text == "1" || text == "100%"
+		if err := (share{&x, true}).Set(text); (err == nil) != all || all && x != 1 {
+			t.Errorf("%q of all is taken as %v: %v", text, x, err)
 		}
 	}
 }

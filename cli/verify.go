@@ -16,11 +16,10 @@ const groupVerify = "What to verify"
 func verifyCommand(e *env) *command {
 	var check host.Check
 	var engine string
-	var part share
 	var f jobFlags // for its limits
 	var asJSON, quiet bool
 	flags := []cli.Flag{
-		&cli.GenericFlag{Name: "sample", Category: groupVerify, Value: &part,
+		&cli.GenericFlag{Name: "sample", Category: groupVerify, Value: share{value: &check.Sample},
 			Usage: "run only this `SHARE` of the tasks again, chosen at random, such as 0.02 or 2%"},
 		&cli.StringFlag{Name: "module", Aliases: []string{"m"}, Category: groupVerify, Destination: &check.Module,
 			Usage: "the module's `FILE` (default: where the manifest says)"},
@@ -48,7 +47,6 @@ func verifyCommand(e *env) *command {
 				}
 				check.Manifest, check.Paths = args[0], args[1:]
 				check.Interpreter = engine == "interpreter"
-				check.Sample = float64(part)
 				job, err := f.fill(c)
 				if err != nil {
 					return err
@@ -99,7 +97,7 @@ func printVerification(w io.Writer, v *host.Verification, check host.Check) erro
 		fmt.Fprintf(&b, "note: %s\n", oneLine(n))
 	}
 	if d := v.Difference; d != nil {
-		fmt.Fprintf(&b, "different: %s\n", oneLine(place(d)))
+		fmt.Fprintf(&b, "different: %s\n", oneLine(d.Place()))
 		fmt.Fprintf(&b, "  recorded  %s\n  now       %s\n", oneLine(d.Was), oneLine(d.Is))
 	} else {
 		fmt.Fprintf(&b, "verified: %s\n", oneLine(v.Output))
@@ -108,23 +106,8 @@ func printVerification(w io.Writer, v *host.Verification, check host.Check) erro
 	return err
 }
 
-// place says where a difference is.
-func place(d *host.Difference) string {
-	text := d.What
-	if d.Stage != "" && !strings.Contains(text, d.Stage) {
-		text += ", stage " + d.Stage
-	}
-	if d.Array != "" {
-		text += fmt.Sprintf(", shard %d, array %s", d.Shard, d.Array)
-		if d.Element >= 0 {
-			text += fmt.Sprintf(", element %d", d.Element)
-		}
-	}
-	return text
-}
-
 // differs is the failure that a difference is.
 func differs(v *host.Verification) error {
 	return fault.New(fault.Differs, "%s: differs: %s: recorded %s, now %s",
-		v.Manifest, place(v.Difference), v.Difference.Was, v.Difference.Is)
+		v.Manifest, v.Difference.Place(), v.Difference.Was, v.Difference.Is)
 }

@@ -19,8 +19,10 @@ import (
 type outcome struct {
 	env    plan.Env
 	tasks  []manifest.Task // in the plan's order
+	last   []task.Task     // those of the stage that recommends, in its last turn
 	stages []StageTime     // by index
 	reused int
+	shadow shadowed
 	log    []string
 	logged int64 // bytes of log, of the guests' own
 	free   int   // arrays of the tasks' outputs that have as many entries as the guest likes
@@ -143,8 +145,26 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	if ev.Kept > 0 && len(missing) > 0 {
 		s.progress(ev)
 	}
+	picked := s.drawShadow(o, len(turn.Tasks))
+	var withheld []record
 	if len(missing) > 0 {
-		if err := s.runTasks(ctx, turn, missing, at, parts, st, o, &ev); err != nil {
+		if withheld, err = s.runTasks(ctx, turn, missing, at, picked, parts, st, o, &ev); err != nil {
+			return err
+		}
+	}
+	recorded := make([]manifest.Task, len(turn.Tasks))
+	for i, t := range turn.Tasks {
+		r := &recorded[i]
+		*r = manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
+		for k, m := range parts[i] {
+			r.Outputs = append(r.Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
+		}
+	}
+	if err := s.shadowTurn(ctx, turn, picked, recorded, o); err != nil {
+		return err
+	}
+	for _, w := range withheld {
+		if err := s.journal.Put(w.id, w.outputs, w.stats); err != nil {
 			return err
 		}
 	}
@@ -162,15 +182,18 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	for i, b := range frames {
 		o.env[turn.Stage.Outputs[i].Frame] = b
 	}
-	for i, t := range turn.Tasks {
-		rec := manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
-		for k, m := range parts[i] {
-			rec.Outputs = append(rec.Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
-			if t.Outputs[k].Rows < 0 {
+	o.tasks = append(o.tasks, recorded...)
+	for _, t := range turn.Tasks {
+		for _, out := range t.Outputs {
+			if out.Rows < 0 {
 				o.free++
 			}
 		}
-		o.tasks = append(o.tasks, rec)
+	}
+	for _, out := range turn.Stage.Outputs {
+		if out.Frame == abi.Recommendations {
+			o.last = turn.Tasks
+		}
 	}
 	o.reused += ev.Kept
 	st.Turns++
@@ -182,9 +205,17 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	return nil
 }
 
+// record is an entry of the journal.
+type record struct {
+	id      digest.Digest
+	outputs plan.Parts
+	stats   task.Stats
+}
+
 // runTasks runs tasks and records what each gave as soon as it has, so that a
-// run that is killed loses only the tasks under way.
-func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.Task, at []int, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) error {
+// run that is killed loses only the tasks under way. Tasks that are picked to be
+// shadowed are not entered in the journal but returned.
+func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.Task, at []int, picked []bool, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) (withheld []record, err error) {
 	s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -194,12 +225,15 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.
 		first error
 		slots = make(chan struct{}, s.job.Workers)
 	)
-	err := s.exec.Run(ctx, missing, func(i int, r executor.Result) error {
+	err = s.exec.Run(ctx, missing, func(i int, r executor.Result) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			defer r.Release()
 			metas, err := s.keep(turn, missing[i], r)
+			if err == nil && !picked[at[i]] {
+				err = s.journal.Put(missing[i].ID, metas, r.Stats)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -208,6 +242,9 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.
 				}
 				cancel()
 				return
+			}
+			if picked[at[i]] {
+				withheld = append(withheld, record{missing[i].ID, metas, r.Stats})
 			}
 			parts[at[i]] = metas
 			addStats(&st.Sum, r.Stats)
@@ -223,17 +260,20 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.
 		return nil
 	})
 	wg.Wait()
+	s.tellSaved()
 	if first != nil {
-		return first
+		return nil, first
 	}
-	return s.ofGuest(err)
+	return withheld, s.ofGuest(err)
 }
 
-// keep checks a task's outputs, stores them and enters them in the journal.
+// keep checks a task's outputs and stores them.
 func (s *session) keep(turn *plan.Turn, t task.Task, r executor.Result) ([]array.Meta, error) {
 	metas, err := turn.CheckParts(t, r.Data)
 	if err != nil {
-		return nil, s.blame(err)
+		err = s.blame(err)
+		s.saveRefused(&t, shapes(&t, r.Data), err)
+		return nil, err
 	}
 	errs := make([]error, len(metas))
 	var wg sync.WaitGroup
@@ -246,7 +286,7 @@ func (s *session) keep(turn *plan.Turn, t task.Task, r executor.Result) ([]array
 			return nil, err
 		}
 	}
-	return metas, s.journal.Put(t.ID, metas, r.Stats)
+	return metas, nil
 }
 
 func addStats(sum *task.Stats, t task.Stats) {

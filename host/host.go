@@ -73,6 +73,14 @@ type Job struct {
 	NoCache          bool   // use a temporary store and remember nothing
 	Salt             string // part of every task's identity: set it to disown what a store remembers
 
+	// Shadow is the share of the tasks, 0 to 1, that wazero's other engine runs
+	// as well; different bytes fail the run (fault.Differs) and leave a capsule.
+	Shadow float64
+	// SaveFailures is the folder for capsules of tasks that fail, for Replay.
+	// They hold private data. "" is none, but for tasks that differ: those go to
+	// a folder DefaultFailures beside the output.
+	SaveFailures string
+
 	Progress func(Event) // called from one goroutine at a time; may be nil
 }
 
@@ -84,6 +92,9 @@ const (
 
 // DefaultTop is the length of lists when Job.Top is 0.
 const DefaultTop = 20
+
+// DefaultFailures is the name of the folder for capsules where none is named.
+const DefaultFailures = "rechost-failures"
 
 // Event tells how far a run is.
 type Event struct {
@@ -115,7 +126,8 @@ type Summary struct {
 	Seed       int64               `json:"seed"`
 	Top        int                 `json:"top"`
 	Tasks      int                 `json:"tasks"`
-	Reused     int                 `json:"reused"` // tasks that the journal had
+	Reused     int                 `json:"reused"`             // tasks that the journal had
+	Shadowed   int                 `json:"shadowed,omitempty"` // tasks that the other engine ran too, with the same bytes
 	Stages     []StageTime         `json:"stages"`
 	Times      Times               `json:"seconds"`
 	PeakMemory int64               `json:"peak_memory_bytes"` // of this process and the largest worker, each

@@ -222,6 +222,7 @@ func (s *session) lists(o *outcome) (recs.Lists, func(), error) {
 	l.Offsets, l.Items, l.Scores = array.View[uint64](offsets), array.View[uint32](items), array.View[float32](scores)
 	if err := recs.Check(l, s.matrix, s.rules()); err != nil {
 		err = s.blame(s.locate(err, o, l))
+		s.tellSaved()
 		release()
 		return l, nil, err
 	}
@@ -233,7 +234,7 @@ func (s *session) rules() recs.Rules {
 }
 
 // locate adds the stage and the shard that made them to a complaint about
-// recommendations.
+// recommendations, and saves the task where that is asked for.
 func (s *session) locate(err error, o *outcome, l recs.Lists) error {
 	place := ""
 	for _, st := range s.plan.Stages {
@@ -252,8 +253,11 @@ func (s *session) locate(err error, o *outcome, l recs.Lists) error {
 			part.Offsets = append(part.Offsets, x-from)
 		}
 		if recs.Check(part, s.matrix, s.rules()) != nil {
-			place += fmt.Sprintf(", shard %d of %d", i+1, len(cut)-1)
-			break
+			err := fault.New(fault.CodeOf(err), "%s, shard %d of %d: %v", place, i+1, len(cut)-1, err)
+			if len(o.last) == len(cut)-1 {
+				s.saveRefused(&o.last[i], recordOf(o.tasks, &o.last[i]), s.blame(err))
+			}
+			return err
 		}
 	}
 	return fault.New(fault.CodeOf(err), "%s: %v", place, err)
@@ -313,7 +317,7 @@ func (s *session) statement(o *outcome, w recs.Written, started time.Time) *mani
 				BuildType: manifest.BuildType, ExternalParameters: s.external(), ResolvedDependencies: s.dependencies(dir),
 				InternalParameters: manifest.Internal{
 					Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers, Limits: s.job.Limits.WithDefaults(), Walls: s.walls(),
-					Trust: s.trusted, Leak: s.leak(o, w),
+					Trust: s.trusted, Leak: s.leak(o, w), Shadowed: o.shadow.same,
 				},
 			},
 			RunDetails: manifest.RunDetails{
@@ -343,7 +347,7 @@ func (s *session) summary(o *outcome, w recs.Written, st *manifest.Statement) *S
 		Users: m.Users.Len(), Items: m.Items.Len(), Entries: m.ByUser.Entries(),
 		Targets: len(s.targets.Users), Unknown: s.targets.Unknown,
 		Candidates: s.candidatesRead(), Shards: s.shape.Shards, Seed: s.job.Seed, Top: s.job.Top,
-		Tasks: len(o.tasks), Reused: o.reused, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
+		Tasks: len(o.tasks), Reused: o.reused, Shadowed: o.shadow.same, Stages: o.stages, Times: s.times, PeakMemory: peakMemory(),
 		Output: w, Manifest: s.job.Manifest, Executor: s.job.Executor, Engine: s.journal.Engine, Workers: s.job.Workers,
 		Walls: walls, Log: o.log, Leak: st.Predicate.BuildDefinition.InternalParameters.Leak, Root: st.Predicate.RunDetails.Byproducts[0].Digest.SHA256,
 	}

@@ -43,7 +43,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		return nil
 	}
 	v.Checked = append(v.Checked, sources(st))
-	picked := draw(len(st.Tasks()), c.Sample)
+	picked := draw(len(st.Tasks()), c.Sample, true)
 	o := &outcome{env: plan.Env{}}
 	for n, b := range s.env {
 		o.env[n] = b
@@ -80,8 +80,13 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 				drawn, at = append(drawn, t), append(at, i)
 			}
 		}
-		if err := s.repeat(ctx, turn, drawn, at, recorded, v); err != nil {
+		again, err := s.repeat(ctx, s.exec, turn, drawn, at, recorded)
+		v.Rerun += again.rerun
+		if err != nil {
 			return err
+		}
+		if v.Difference = again.difference; v.Difference != nil {
+			return errStop
 		}
 		frames, err := turn.Join(parts, s.store)
 		if err != nil {
@@ -129,47 +134,66 @@ func records(r manifest.Task, t task.Task) bool {
 // errStop ends a walk at a difference.
 var errStop = fault.New(fault.Differs, "a difference")
 
-// repeat runs tasks again and compares what they give with the record.
-func (s *session) repeat(ctx context.Context, turn *plan.Turn, drawn []task.Task, at []int, recorded []manifest.Task, v *Verification) error {
+// repetition is what running some tasks again showed.
+type repetition struct {
+	rerun      int         // tasks that ran to their end
+	difference *Difference // the first, in the order of shards; nil where there is none
+	at         int         // its task, among those recorded
+	outputs    plan.Parts  // what that task gave this time
+}
+
+// repeat runs tasks of a turn again and compares what they give with what is
+// recorded of them: task i of drawn is number at[i] of recorded.
+func (s *session) repeat(ctx context.Context, on executor.Executor, turn *plan.Turn, drawn []task.Task, at []int, recorded []manifest.Task) (again repetition, err error) {
 	if len(drawn) == 0 {
-		return nil
+		return again, nil
 	}
 	var mu sync.Mutex
-	worst := len(recorded)
-	err := s.exec.Run(ctx, drawn, func(i int, r executor.Result) error {
+	again.at = len(recorded)
+	err = on.Run(ctx, drawn, func(i int, r executor.Result) error {
 		defer r.Release()
-		metas, err := turn.CheckParts(drawn[i], r.Data)
+		data := r.Data
+		if forge != nil && on == s.shadow {
+			data = forge(drawn[i], data)
+		}
+		metas, err := turn.CheckParts(drawn[i], data)
 		if err != nil {
 			return s.blame(err)
 		}
+		for k := range metas {
+			metas[k].Digest = digestOf(metas[k], data[k])
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		v.Rerun++
-		for k := range metas {
+		again.rerun++
+		if at[i] > again.at {
+			return nil
+		}
+		for k, m := range metas {
 			was := recorded[at[i]].Outputs[k]
-			m := metas[k]
-			m.Digest = digestOf(m, r.Data[k])
-			if m == was.Meta || at[i] >= worst {
+			if m == was.Meta {
 				continue
 			}
-			worst = at[i] // the first shard that differs, whichever ended first
 			d := &Difference{What: "task", Stage: turn.Stage.Name, Turn: turn.Iteration, Shard: drawn[i].Shard, Array: was.Name, Element: -1}
 			d.Was, d.Is = describe(was), describe(manifest.Output{Name: was.Name, Meta: m})
 			if b, release, err := s.store.Read(was.Meta); err == nil && s.job.QuietGuest {
 				release()
 			} else if err == nil {
-				d.Element, d.Was, d.Is = firstDifference(m.DType, b, r.Data[k])
+				d.Element, d.Was, d.Is = firstDifference(m.DType, b, data[k])
 				release()
 			}
-			v.Difference = d
+			// The first shard that differs, whichever ended first.
+			again.at, again.outputs, again.difference = at[i], metas, d
+			break
 		}
 		return nil
 	})
-	if err == nil && v.Difference != nil {
-		return errStop
-	}
-	return s.ofGuest(err)
+	return again, s.ofGuest(err)
 }
+
+// forge, in tests, stands for an engine that computes wrongly: it changes what
+// a shadow gave.
+var forge func(t task.Task, data [][]byte) [][]byte
 
 // rewriteOutput checks and writes the recommendations again, from the recorded
 // tasks, and compares the file's digest.
@@ -196,10 +220,10 @@ func (s *session) rewriteOutput(ctx context.Context, o *outcome, st *manifest.St
 	return nil
 }
 
-// draw picks each of n tasks with probability p, and one at least. It draws
-// when the check is made, so that nobody who made the run could know which
-// tasks would be looked at.
-func draw(n int, p float64) []bool {
+// draw picks each of n tasks with probability p; some asks for one at least. It
+// draws when the check is made, so that neither who made a run nor a module that
+// knows its seed can know which tasks will be looked at.
+func draw(n int, p float64, some bool) []bool {
 	random := func() float64 {
 		var b [8]byte
 		rand.Read(b[:]) // never fails: the program ends where the system has no randomness
@@ -210,7 +234,7 @@ func draw(n int, p float64) []bool {
 		picked[i] = random() < p
 		any = any || picked[i]
 	}
-	if !any && n > 0 {
+	if !any && some && n > 0 {
 		picked[int(random()*float64(n))] = true
 	}
 	return picked

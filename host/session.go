@@ -39,6 +39,9 @@ type session struct {
 	module Module
 	wasm   []byte
 	exec   executor.Executor
+	shadow executor.Executor // of the other engine; nil where nothing is shadowed
+	saves  saves
+	fallen fallen
 	notes  []string
 
 	trusted *manifest.Trust // by which entry the module was admitted; nil where nobody asked
@@ -120,6 +123,9 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if s.job.Shards < 0 || s.job.Shards > 4096 {
 		return s, fault.Use("%d shards cannot be had: 1 to 4,096", s.job.Shards)
 	}
+	if !(s.job.Shadow >= 0 && s.job.Shadow <= 1) {
+		return s, fault.Use("a share of %g cannot be shadowed: it is from 0 to 1", s.job.Shadow)
+	}
 	if err = checkGrant(s.job); err != nil {
 		return s, err
 	}
@@ -162,30 +168,48 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 			return s, err
 		}
 	}
+	s.exec, err = newExecutor(s.job.Executor, s.options(s.job.Interpreter))
+	if err == nil && s.job.Shadow > 0 {
+		s.shadow, err = newExecutor(s.job.Executor, s.shadowOptions())
+	}
+	return s, err
+}
+
+// options are for an executor of one of wazero's engines.
+func (s *session) options(interpreter bool) executor.Options {
 	o := executor.Options{
 		Module:      s.wasm,
 		Name:        filepath.Base(s.job.Module),
 		Arrays:      s.store,
-		Cache:       filepath.Join(s.store.ModuleCache(s.module.Digest), engineFolder(s.job.Interpreter)),
+		Cache:       filepath.Join(s.store.ModuleCache(s.module.Digest), engineFolder(interpreter)),
 		Worker:      s.job.Worker,
 		Workers:     s.job.Workers,
 		Limits:      s.job.Limits,
-		Interpreter: s.job.Interpreter, RequireIsolation: s.job.RequireIsolation,
+		Interpreter: interpreter, RequireIsolation: s.job.RequireIsolation,
 	}
-	switch s.job.Executor {
+	if s.job.SaveFailures != "" {
+		o.Failed = s.saveFailed
+	}
+	return o
+}
+
+// newExecutor makes the executor of the given name.
+func newExecutor(name string, o executor.Options) (executor.Executor, error) {
+	switch name {
 	case Processes:
-		s.exec, err = executor.NewProcesses(o)
+		return executor.NewProcesses(o)
 	case Goroutines:
-		s.exec, err = executor.NewGoroutines(o)
-	default:
-		err = fault.Use("there is no executor %q: the executors are %s and %s", s.job.Executor, Processes, Goroutines)
+		return executor.NewGoroutines(o)
 	}
-	return s, err
+	return nil, fault.Use("there is no executor %q: the executors are %s and %s", name, Processes, Goroutines)
 }
 
 func (s *session) close() {
 	if s.exec != nil {
 		s.exec.Close()
+	}
+	if s.shadow != nil {
+		s.shadow.Close()
 	}
 	if s.set != nil {
 		s.set.Close()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"rechost/host/digest"
 	"rechost/host/fault"
@@ -233,6 +234,21 @@ func compareTask(a, b manifest.Task) *Difference {
 		return d
 	}
 	return nil
+}
+
+// Place says where the difference is: "task, stage users, shard 3, array f.x, element 7".
+func (d *Difference) Place() string {
+	text := d.What
+	if d.Stage != "" && !strings.Contains(text, d.Stage) {
+		text += ", stage " + d.Stage
+	}
+	if d.Array != "" {
+		text += fmt.Sprintf(", shard %d, array %s", d.Shard+1, d.Array)
+		if d.Element >= 0 {
+			text += fmt.Sprintf(", element %d", d.Element)
+		}
+	}
+	return text
 }
 
 func describe(o manifest.Output) string {

@@ -101,6 +101,7 @@ if [ "$all" = peers ]; then
     ours=$(RECHOST_BENCH_FILE="$dir/synth10m.parquet" benchmark ./host/matrix '^BenchmarkBuild10M$') theirs=""
     [ -z "$python" ] || theirs=$(for _ in 1 2 3; do peer read "$dir/synth10m.parquet"; done | sort -n | awk 'NR == 2 { printf "%.2f", 1000 * $1 }')
     row "read, index, rows and columns: 10 million rows" "$ours" "$theirs"
+    row "feed 512 MB to a guest" "$(benchmark ./host/sandbox '^BenchmarkFeed$')" ""
     for t in 1 2; do
         dense "product, 1024 x 1024 x 1024, threads: $t" gemm $t
         dense "2,000 x 40,000 scores; ours best 20, threads: $t" score $t

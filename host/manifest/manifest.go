@@ -102,6 +102,7 @@ type Internal struct {
 	Walls    []string    `json:"walls"`
 	Trust    *Trust      `json:"trust,omitempty"` // where a trust file was asked
 	Leak     Leak        `json:"leak_bits"`
+	Shadowed int         `json:"shadowed,omitempty"` // tasks that wazero's other engine ran as well, with the same bytes
 }
 
 // Leak bounds what left the sandbox in a run that succeeded, in bits: the run's

@@ -59,3 +59,39 @@ func TestMemoryIsBlankAfterReset(t *testing.T) {
 		t.Error("a guest's write reached the file")
 	}
 }
+
+// BenchmarkFeed is 512 MB of an array into a guest's memory, and a look at the
+// last byte of it.
+func BenchmarkFeed(b *testing.B) {
+	const rows = 512_000_000
+	name := filepath.Join(b.TempDir(), "a.npy")
+	meta := array.Meta{DType: array.U8, Rows: rows}
+	if err := os.WriteFile(name, meta.Header(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Truncate(name, array.HeaderSize+rows); err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := OpenArray(f, meta)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.Close()
+	m := newMemory()
+	defer m.close()
+	for b.Loop() {
+		b.StopTimer()
+		if err := m.reset(1 << 30); err != nil {
+			b.Fatal(err)
+		}
+		memory := m.Reallocate(rows + wasmPage - rows%wasmPage)
+		b.StartTimer()
+		if err := a.read(m, 0, 0, rows); err != nil || memory[rows-1] != 0 {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package capsule
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+
+	"rechost/host/array"
+	"rechost/host/digest"
+	"rechost/host/fault"
+	"rechost/host/task"
+)
+
+// Bounds on a capsule that is opened.
+const (
+	maxRecord = 16 << 20 // bytes of capsule.json
+	maxModule = 64 << 20 // bytes of the module
+	maxArrays = 4096     // inputs, and outputs; a plan's stage has at most 64 frames of 64 arrays each
+	maxText   = 64 << 10 // bytes of a message
+	maxBytes  = 16 << 30 // of all arrays; a file can say any size without taking room
+)
+
+// Opened is a capsule whose arrays are in a store.
+type Opened struct {
+	Capsule
+	Wasm []byte
+	Run  task.Task // to run again
+}
+
+// Store is where the arrays of an opened capsule go.
+type Store interface {
+	Put(m array.Meta, parts ...[]byte) (array.Meta, error)
+}
+
+// Open reads and checks the capsule in the folder dir and puts its arrays into
+// a store. Errors of what it holds are of code fault.BadData and name the file.
+func Open(dir string, to Store) (*Opened, error) {
+	root, err := os.OpenRoot(dir) // no name in it leads out of it
+	if err != nil {
+		return nil, fault.New(fault.Failed, "%s: cannot open the capsule: %v", dir, cause(err)).
+			WithHint("a capsule is a folder that --save-failures or --shadow made")
+	}
+	defer root.Close()
+	bad := func(name string, err error) error { return fault.Data("%s/%s: %v", dir, name, err) }
+	b, err := read(root, recordName, maxRecord)
+	if err != nil {
+		return nil, bad(recordName, err)
+	}
+	c, err := parse(b)
+	if err != nil {
+		return nil, bad(recordName, err)
+	}
+	o := &Opened{Capsule: *c, Run: c.Task.task()}
+	if o.Wasm, err = read(root, moduleName, maxModule); err != nil {
+		return nil, bad(moduleName, err)
+	}
+	if digest.Of(o.Wasm) != c.Module.Digest || int64(len(o.Wasm)) != c.Module.Bytes {
+		return nil, bad(moduleName, fmt.Errorf("it is not the module that the capsule names: it was changed"))
+	}
+	var total int64
+	for _, in := range c.Task.Inputs {
+		name := arrayName(in.Meta)
+		if total += in.Bytes(); total > maxBytes {
+			return nil, bad(name, fmt.Errorf("with it the inputs have more than %d bytes", int64(maxBytes)))
+		}
+		b, err := read(root, name, array.HeaderSize+in.Bytes())
+		if err != nil {
+			return nil, bad(name, err)
+		}
+		m, err := array.ReadHeader(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return nil, bad(name, err)
+		}
+		if m.Digest = digest.Of(b); m != in.Meta {
+			return nil, bad(name, fmt.Errorf("it is not the array that the capsule names: it was changed"))
+		}
+		if _, err := to.Put(m, b[array.HeaderSize:]); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// cause leaves out of an error of the file system what a message says already.
+func cause(err error) error {
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// read reads a regular file of at most most bytes.
+func read(root *os.Root, name string, most int64) ([]byte, error) {
+	fi, err := root.Lstat(name)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("not a regular file")
+	}
+	if fi.Size() > most {
+		return nil, fmt.Errorf("%d bytes, more than %d", fi.Size(), most)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer f.Close()
+	b := make([]byte, fi.Size())
+	_, err = io.ReadFull(f, b)
+	return b, err
+}
+
+var stageForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// parse reads the record, which may be anything. What it returns is in range
+// and fit for a terminal.
+func parse(b []byte) (*Capsule, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var c Capsule
+	if err := d.Decode(&c); err != nil {
+		return nil, fmt.Errorf("not the record of a capsule: %s", fault.Clean(err.Error(), 200))
+	}
+	if d.More() {
+		return nil, fmt.Errorf("there is text after its end")
+	}
+	if c.Version != Version {
+		return nil, fmt.Errorf("a capsule of version %d; this rechost reads version %d", c.Version, Version)
+	}
+	for _, s := range []*string{&c.Module.Name, &c.Executor, &c.Engine, &c.Seen.Error, &c.Seen.Hint} {
+		*s = fault.Clean(*s, maxText)
+	}
+	if len(c.Versions) > 20 {
+		return nil, fmt.Errorf("%d versions", len(c.Versions))
+	}
+	versions := map[string]string{}
+	for n, v := range c.Versions {
+		versions[fault.Clean(n, 100)] = fault.Clean(v, 100)
+	}
+	c.Versions = versions
+	if err := c.Limits.Check(); err != nil {
+		return nil, fmt.Errorf("limits: %v", err)
+	}
+	switch s := &c.Seen; {
+	case s.Why != Failed && s.Why != Refused && s.Why != Differs:
+		return nil, fmt.Errorf("it was saved for the reason %q", fault.Clean(string(s.Why), 40))
+	case s.Code != fault.Failed && s.Code != fault.Module && s.Code != fault.Limit && s.Code != fault.Differs:
+		return nil, fmt.Errorf("what was seen has the code %d", s.Code)
+	case len(s.Outputs) > maxArrays || len(s.Others) > maxArrays:
+		return nil, fmt.Errorf("%d and %d outputs were seen", len(s.Outputs), len(s.Others))
+	}
+	return &c, c.Task.check()
+}
+
+// check makes sure that the task is one that an executor may be given.
+func (t *Task) check() error {
+	switch {
+	case !stageForm.MatchString(t.Stage):
+		return fmt.Errorf("the stage is named %q", fault.Clean(t.Stage, 80))
+	case t.Index < 0 || t.Index > 1<<16 || t.Iteration < 0 || t.Iteration > 1<<30:
+		return fmt.Errorf("stage number %d, iteration %d", t.Index, t.Iteration)
+	case t.Shard < 0 || t.Shard >= t.Shards || t.Shards > 1<<20:
+		return fmt.Errorf("shard %d of %d", t.Shard, t.Shards)
+	case len(t.Inputs) > maxArrays || len(t.Outputs) == 0 || len(t.Outputs) > maxArrays:
+		return fmt.Errorf("%d inputs and %d outputs", len(t.Inputs), len(t.Outputs))
+	}
+	var config bytes.Buffer
+	if err := json.Compact(&config, t.Config); err != nil || config.Len() == 0 || config.Bytes()[0] != '{' {
+		return fmt.Errorf("the configuration is no JSON object")
+	}
+	t.Config = config.Bytes() // as the guest read it; a record is indented
+	names := map[string]bool{}
+	name := func(s string) error {
+		if len(s) > 200 || s == "" || fault.Clean(s, len(s)) != s || names[s] {
+			return fmt.Errorf("an array is named %q", fault.Clean(s, 80))
+		}
+		names[s] = true
+		return nil
+	}
+	for i, in := range t.Inputs {
+		if err := name(in.Name); err != nil {
+			return err
+		}
+		if in.Rows < 0 || in.Width < 0 || in.Rows > array.MaxElements || in.Width > array.MaxElements/max(in.Rows, 1) || in.First < 0 {
+			return fmt.Errorf("input %d has %d rows from %d on, %d wide", i, in.Rows, in.First, in.Width)
+		}
+	}
+	clear(names)
+	for i, o := range t.Outputs {
+		if err := name(o.Name); err != nil {
+			return err
+		}
+		if o.Rows < -1 || o.Rows > array.MaxElements || o.Width < 0 || o.Width > 1<<20 {
+			return fmt.Errorf("output %d has %d rows, %d wide", i, o.Rows, o.Width)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package host_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rechost/host"
+	"rechost/host/capsule"
+	"rechost/host/fault"
+	"rechost/host/manifest"
+	"rechost/host/task"
+)
+
+// capsules are the saved tasks in a folder.
+func capsules(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func replay(t *testing.T, r host.Replay) *host.Replayed {
+	t.Helper()
+	v, err := r.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// A task that fails in a run is saved, and fails again when it is replayed: in
+// the same words, in either executor, without the data.
+func TestSaveFailures(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	store := filepath.Join(dir, "store")
+	for _, c := range []struct {
+		how  string
+		why  capsule.Why
+		code fault.Code
+		says string
+	}{
+		{"trap", capsule.Failed, fault.Module, "memory"},
+		{"loop", capsule.Failed, fault.Limit, "still running after"},
+		{"memory", capsule.Failed, fault.Limit, "memory"},
+		{"nan", capsule.Refused, fault.Module, "NaN"},
+	} {
+		for i, ex := range executors() {
+			t.Run(c.how+" in "+ex, func(t *testing.T) {
+				saved := filepath.Join(t.TempDir(), "failures")
+				deadline := time.Minute
+				if c.how == "loop" {
+					deadline = 4 * time.Second // the code is in the store by then
+				}
+				var notes []string
+				_, err := host.Run(context.Background(), host.Job{
+					Module: hostile(t), Params: map[string]string{"how": c.how}, Paths: []string{data}, Shards: 3, Top: 5,
+					Executor: ex, Workers: 1, Store: store, Out: filepath.Join(t.TempDir(), "out.parquet"), SaveFailures: saved,
+					Limits:   task.Limits{Memory: 256 << 20, Deadline: deadline},
+					Progress: func(e host.Event) { notes = append(notes, e.Note) },
+				})
+				if fault.CodeOf(err) != c.code {
+					t.Fatalf("code %d, want %d: %v", fault.CodeOf(err), c.code, err)
+				}
+				list := capsules(t, saved)
+				if len(list) != 1 || !strings.HasPrefix(filepath.Base(list[0]), "lists-2-of-3-") {
+					t.Fatalf("saved %v", list)
+				}
+				if !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "rechost replay "+list[0]) }) {
+					t.Errorf("the notes %q do not say where", notes)
+				}
+				other := executors()[len(executors())-1-i]
+				v := replay(t, host.Replay{Capsule: list[0], Executor: other, Store: store})
+				if seen := v.Saved.Seen; seen.Why != c.why || seen.Code != c.code || seen.Error != err.Error() {
+					t.Errorf("seen %+v, the run said %v", seen, err)
+				}
+				if !v.Again || v.Code != c.code || fault.CodeOf(v.Err()) != c.code || !strings.Contains(v.Err().Error(), c.says) || len(v.Runs) != 1 {
+					t.Errorf("verdict %q, %v", v.Verdict, v.Err())
+				}
+				if v.Verdict == "it failed again, in other words" {
+					t.Errorf("%s\nis not\n%s", v.Runs[0].Error, v.Saved.Seen.Error)
+				}
+				r := v.Runs[0]
+				if c.how == "trap" && (len(r.Trace) == 0 || r.Stats.Memory == 0) {
+					t.Errorf("of a trap only this is known: %+v", r)
+				}
+				if _, err := json.Marshal(v); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// Without its cause a task does not fail again.
+func TestReplayWithAnotherLimit(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	saved := filepath.Join(dir, "failures")
+	job := host.Job{
+		Module: hostile(t), Params: map[string]string{"spin": "1000000"}, Paths: []string{data}, Shards: 2, Top: 5,
+		Executor: host.Goroutines, Workers: 2, NoCache: true, Out: filepath.Join(dir, "out.parquet"), SaveFailures: saved,
+		Limits: task.Limits{Fuel: 2_000_000},
+	}
+	if _, err := host.Run(context.Background(), job); fault.CodeOf(err) != fault.Limit || !strings.Contains(err.Error(), "fuel") {
+		t.Fatal(err)
+	}
+	list := capsules(t, saved)
+	if len(list) == 0 {
+		t.Fatal("nothing was saved")
+	}
+	r := host.Replay{Capsule: list[0], Executor: host.Goroutines, Store: filepath.Join(dir, "store")}
+	if v := replay(t, r); !v.Again || v.Code != fault.Limit || v.Runs[0].Stats.Fuel < 1_000_000 {
+		t.Errorf("verdict %q, fuel %d", v.Verdict, v.Runs[0].Stats.Fuel)
+	}
+	r.Limits.Fuel = 1 << 40
+	if v := replay(t, r); v.Again || v.Err() != nil || len(v.Runs[0].Outputs) != 1 || v.Verdict != "it did not fail again" {
+		t.Errorf("verdict %q, %v", v.Verdict, v.Err())
+	}
+	// A deadline that is the whole of a day is its maker's wish, not the user's.
+	file := filepath.Join(list[0], "capsule.json")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = bytes.Replace(b, []byte(`"deadline": 600000000000`), []byte(`"deadline": 86400000000000`), 1)
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.Limits = task.Limits{}
+	if v := replay(t, r); v.Saved.Limits.Deadline != 24*time.Hour || v.Limits.Deadline != task.DefaultDeadline || len(v.Notes) == 0 {
+		t.Errorf("limits %+v of %+v, notes %q", v.Limits, v.Saved.Limits, v.Notes)
+	}
+}
+
+// Tasks that were stopped did not fail.
+func TestInterruptedTasksAreNotSaved(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	for _, ex := range executors() {
+		saved := filepath.Join(dir, ex)
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := host.Run(ctx, host.Job{
+			Module: hostile(t), Params: map[string]string{"how": "loop"}, Paths: []string{data}, Shards: 3,
+			Executor: ex, Workers: 2, NoCache: true, Out: filepath.Join(dir, "out.parquet"), SaveFailures: saved,
+			Progress: func(e host.Event) {
+				if e.Stage == "lists" && !e.End {
+					time.AfterFunc(300*time.Millisecond, cancel)
+				}
+			},
+		})
+		cancel()
+		if fault.CodeOf(err) != fault.Interrupted || len(capsules(t, saved)) != 0 {
+			t.Errorf("%v; saved %v", err, capsules(t, saved))
+		}
+	}
+}
+
+func TestShadow(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(80, 40, 900), 500)
+	for _, ex := range executors() {
+		t.Run(ex, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out.parquet")
+			job := host.Job{
+				Module: modules(t, "popular"), Paths: []string{data}, Shards: 3, Executor: ex, Workers: 2,
+				Store: filepath.Join(t.TempDir(), "store"), Out: out, Shadow: 1,
+			}
+			s := run(t, job)
+			if s.Shadowed != s.Tasks || s.Tasks == 0 {
+				t.Errorf("%d of %d tasks shadowed", s.Shadowed, s.Tasks)
+			}
+			st, err := manifest.Read(s.Manifest)
+			if err != nil || st.Predicate.BuildDefinition.InternalParameters.Shadowed != s.Tasks {
+				t.Errorf("the manifest says %+v: %v", st.Predicate.BuildDefinition.InternalParameters, err)
+			}
+			plain := job
+			plain.Shadow, plain.NoCache, plain.Store = 0, true, ""
+			if p := run(t, plain); p.Output.Digest != s.Output.Digest || p.Shadowed != 0 {
+				t.Error("being shadowed changes the output")
+			}
+			// A share that draws none still shadows one; tasks of the journal count.
+			job.Shadow = 1e-12
+			if s := run(t, job); s.Shadowed != 1 || s.Reused != s.Tasks {
+				t.Errorf("%d of %d tasks shadowed, %d reused", s.Shadowed, s.Tasks, s.Reused)
+			}
+		})
+	}
+}
+
+// An engine that computes one number wrongly is found out, named to the element,
+// and leaves no output, no entry in the journal, and a capsule.
+func TestShadowThatDiffers(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(80, 40, 900), 500)
+	wrong := func(x task.Task, data [][]byte) [][]byte {
+		if x.Shard != 1 || x.Shards != 3 {
+			return data
+		}
+		data = slices.Clone(data)
+		for k, o := range x.Outputs {
+			if strings.HasSuffix(o.Name, ".score") && len(data[k]) > 8 {
+				data[k] = slices.Clone(data[k])
+				data[k][4] ^= 1 // the lowest bit of the second score
+			}
+		}
+		return data
+	}
+	for _, ex := range executors() {
+		t.Run(ex, func(t *testing.T) {
+			undo := host.ForgeShadow(wrong)
+			defer undo()
+			folder := t.TempDir()
+			job := host.Job{
+				Module: modules(t, "popular"), Paths: []string{data}, Shards: 3, Executor: ex, Workers: 2,
+				Store: filepath.Join(folder, "store"), Out: filepath.Join(folder, "out.parquet"), Shadow: 1,
+			}
+			_, err := host.Run(context.Background(), job)
+			if fault.CodeOf(err) != fault.Differs || !strings.Contains(err.Error(), "shard 2, array counts.score, element 1: the compiler gave") ||
+				!strings.Contains(err.Error(), "(bits ") {
+				t.Fatalf("%v", err)
+			}
+			if _, err := os.Stat(job.Out); err == nil {
+				t.Error("an output was written")
+			}
+			list := capsules(t, filepath.Join(folder, host.DefaultFailures))
+			if len(list) != 1 {
+				t.Fatalf("saved %v", list)
+			}
+			if fi, err := os.Stat(filepath.Join(list[0], "capsule.json")); err != nil || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v", fi.Mode(), err)
+			}
+			// It is not remembered: the same command finds it again.
+			if _, err := host.Run(context.Background(), job); fault.CodeOf(err) != fault.Differs {
+				t.Errorf("the second time: %v", err)
+			}
+			r := host.Replay{Capsule: list[0], Executor: ex, Store: job.Store}
+			v := replay(t, r)
+			if !v.Again || v.Code != fault.Differs || len(v.Runs) != 2 || !strings.Contains(v.Verdict, "array counts.score, element 1") {
+				t.Errorf("verdict %q", v.Verdict)
+			}
+			r.Engine = "interpreter"
+			if v := replay(t, r); v.Verdict != "it gave what the interpreter gave" || v.Err() != nil {
+				t.Errorf("verdict %q", v.Verdict)
+			}
+			undo()
+			if v := replay(t, r); v.Verdict != "it gave what the compiler gave" || v.Err() != nil {
+				t.Errorf("verdict %q", v.Verdict)
+			}
+			r.Engine = ""
+			if v := replay(t, r); v.Again || v.Err() != nil || v.Verdict != "the engines do not differ again" {
+				t.Errorf("verdict %q", v.Verdict)
+			}
+		})
+	}
+}
