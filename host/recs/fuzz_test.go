@@ -1,12 +1,17 @@
 package recs
 
 import (
+	"context"
 	"encoding/binary"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"rechost/host/fault"
+	"rechost/host/table"
 )
 
 // FuzzCheck: lists that a module made are refused in the module's name, or are
@@ -72,6 +77,59 @@ func FuzzCheck(f *testing.F) {
 				}
 				if e > a && (s > l.Scores[e-1] || s == l.Scores[e-1] && i < l.Items[e-1]) {
 					t.Errorf("not in order: %v", l)
+				}
+			}
+		}
+	})
+}
+
+// FuzzRead: any file is refused by its name, or is lists whose parts fit
+// together.
+func FuzzRead(f *testing.F) {
+	in, m := data(f, false)
+	out := filepath.Join(f.TempDir(), "recs.parquet")
+	if _, err := Write(context.Background(), out, good(), m, []string{in}); err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range []string{in, out} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		name := filepath.Join(t.TempDir(), "recs.parquet")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if x, err := table.Open(name); err == nil {
+			rows := x.Rows()
+			x.Close()
+			if rows > 1<<16 { // believed, and takes its time
+				return
+			}
+		}
+		r, err := Read(context.Background(), name, ReadOptions{})
+		if err != nil {
+			if s := err.Error(); fault.CodeOf(err) != fault.BadData || !strings.HasPrefix(s, name) || fault.Clean(s, len(s)) != s {
+				t.Errorf("code %d: %q", fault.CodeOf(err), s)
+			}
+			return
+		}
+		l := r.Lists
+		n := len(l.Users)
+		if n != r.Users.Len() || len(l.Offsets) != n+1 || l.Offsets[0] != 0 || l.Offsets[n] != uint64(len(l.Items)) || len(l.Scores) != len(l.Items) {
+			t.Fatalf("%d lists of %d users, offsets %v, %d items, %d scores", n, r.Users.Len(), l.Offsets, len(l.Items), len(l.Scores))
+		}
+		for k := range n {
+			a, b := l.Offsets[k], l.Offsets[k+1]
+			if b < a {
+				t.Fatalf("offsets %v", l.Offsets)
+			}
+			for e := a; e < b; e++ {
+				if int(l.Items[e]) >= r.Items.Len() || slices.Contains(l.Items[a:e], l.Items[e]) {
+					t.Errorf("list %d is %v of %d items", k, l.Items[a:b], r.Items.Len())
 				}
 			}
 		}
