@@ -28,7 +28,8 @@ import (
 // A task whose worker somebody kills is tried once more, and costs itself when
 // that happens again; the next one gets another worker.
 func TestKilledWorker(t *testing.T) {
-	e := newExecutor(t, "processes", 2, testLimits, nil)
+	told := 0
+	e := executorWith(t, "processes", Options{Workers: 2, Limits: testLimits, Failed: func(*task.Task, task.Diagnosis, error) { told++ }})
 	p := e.(*processes)
 	if _, err := e.Describe(context.Background()); err != nil {
 		t.Fatal(err)
@@ -62,6 +63,9 @@ func TestKilledWorker(t *testing.T) {
 		t.Errorf("given up after %d workers", killed)
 	}
 	wantFault(t, err, fault.Failed, "guest.wasm: stage users, shard 1 of 1: its worker process was killed by somebody else (SIGKILL)")
+	if told != 1 { // it may be the task's memory
+		t.Errorf("told of it %d times", told)
+	}
 	if err := e.Run(context.Background(), tasksOf(t, stageFresh, 4, nil, 1), drop); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
