@@ -42,6 +42,10 @@
 // The same program compiles for any other system, where package guesttest
 // runs it as plain Go: test there first.
 //
+// Users, items and values come to every module. Times come to one that asks for
+// them, in [Module.Uses] or [Module.Needs], where its user grants them;
+// [Config.HasTimes] tells the plan.
+//
 // Heavy inner loops belong to package num, whose functions run in the host at
 // native speed on arrays that never enter the guest ([Task.Matrix],
 // [Task.Sparse]); Go in a sandbox is four to seven times slower.

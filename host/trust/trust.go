@@ -297,8 +297,16 @@ func Write(name string, f *File) error {
 	return replace(name, append(b, '\n'))
 }
 
-// replace writes b to the named file, whole or not at all.
+// replace writes b to the named file, whole or not at all. A file that is there
+// keeps its mode, and a link to it stays one.
 func replace(name string, b []byte) error {
+	mode := os.FileMode(0o644)
+	if to, err := filepath.EvalSymlinks(name); err == nil {
+		name = to
+		if fi, err := os.Stat(name); err == nil {
+			mode = fi.Mode().Perm()
+		}
+	}
 	t, err := os.CreateTemp(filepath.Dir(name), ".rechost-*")
 	if err != nil {
 		return fault.New(fault.Failed, "cannot write %s: %v", name, err)
@@ -306,7 +314,7 @@ func replace(name string, b []byte) error {
 	defer os.Remove(t.Name())
 	_, err = t.Write(b)
 	if err == nil {
-		err = t.Chmod(0o644)
+		err = t.Chmod(mode)
 	}
 	if e := t.Close(); err == nil {
 		err = e

@@ -248,6 +248,28 @@ func TestAdd(t *testing.T) {
 	}
 }
 
+// Writing a file anew keeps its mode, and a link to it.
+func TestWriteKeeps(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "trust.json"), filepath.Join(dir, "link.json")
+	if err := os.WriteFile(name, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(name, link); err != nil {
+		t.Skipf("skipped: no symbolic links here: %v", err)
+	}
+	if err := Write(link, &File{Format: Format}); err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Stat(name)
+	if err != nil || fi.Size() == 0 || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", fi, err)
+	}
+	if fi, err := os.Lstat(link); err != nil || fi.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", fi, err)
+	}
+}
+
 func TestTexts(t *testing.T) {
 	for text, want := range map[string]Size{"1B": 1, "1023B": 1023, "1KiB": 1 << 10, "1536KiB": 3 << 19, "1024001024B": 1000001 << 10, "500000KiB": 512e6, "999999TiB": 999999 << 40, "4GiB": 4 << 30} {
 		var s Size
