@@ -25,6 +25,7 @@ func replayCommand(e *env) *command {
 		storeFlag(&r.Store, groupHow),
 		isolationFlag(&r.RequireIsolation),
 	}
+	flags = append(flags, trustFlags(&r.ModuleSHA256, &r.Trust)...)
 	flags = append(flags, f.limitFlags()...)
 	return &command{
 		Command: &cli.Command{

@@ -5,30 +5,31 @@ import (
 	"strings"
 
 	"rechost/guest/abi"
+	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/manifest"
 	"rechost/host/trust"
 )
 
-// admit decides, from the digest of the module's file and nothing else of it,
-// whether it may run at all. The entry is nil where no trust file is asked.
-func (s *session) admit() (*trust.Entry, error) {
-	if want := s.job.ModuleSHA256; !want.IsZero() && want != s.module.Digest {
-		return nil, fault.Mod("%s has sha256 %s, and sha256 %s is asked for", s.module.Path, s.module.Digest, want)
+// admit decides, from the digest sum of the module in the file path and nothing
+// else of it, whether it may run at all: want is the digest asked for, or zero,
+// and file a trust file, or "". The entry is nil where no trust file is asked.
+func admit(path string, sum, want digest.Digest, file string) (*trust.Entry, *manifest.Trust, error) {
+	if !want.IsZero() && want != sum {
+		return nil, nil, fault.Mod("%s has sha256 %s, and sha256 %s is asked for", path, sum, want)
 	}
-	if s.job.Trust == "" {
-		return nil, nil
+	if file == "" {
+		return nil, nil, nil
 	}
-	f, err := trust.Read(s.job.Trust)
+	f, err := trust.Read(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e, err := f.Admit(s.module.Path, s.module.Digest)
+	e, err := f.Admit(path, sum)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.trusted = &manifest.Trust{File: f.Digest(), Entry: e.By, Comment: e.Comment}
-	return &e, nil
+	return &e, &manifest.Trust{File: f.Digest(), Entry: e.By, Comment: e.Comment}, nil
 }
 
 // checkGrant refuses grants of what is no column, or is not read.

@@ -342,3 +342,56 @@ func TestCompareModules(t *testing.T) {
 		}
 	}
 }
+
+// A saved task runs again under the same conditions as a run.
+func TestReplayAsksTrust(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	sum, _, err := digest.OfFile(hostile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, a trust.Allow) string {
+		path := filepath.Join(dir, name)
+		if err := trust.Write(path, &trust.File{Format: trust.Format, Modules: []trust.Module{{SHA256: sum, Allow: a}}}); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	listed := file("listed.json", trust.Allow{Executors: trust.Executors, Columns: []string{"value"}})
+	narrow := file("narrow.json", trust.Allow{Executors: trust.Executors, Columns: []string{}, Memory: 1 << 20})
+	other := filepath.Join(dir, "other.json")
+	if err := trust.Write(other, &trust.File{Format: trust.Format}); err != nil {
+		t.Fatal(err)
+	}
+	for _, ex := range executors() {
+		saved := filepath.Join(dir, ex)
+		j := host.Job{Module: hostile(t), Params: map[string]string{"how": "fail"}, Paths: []string{data}, Shards: 3, Executor: ex,
+			Store: filepath.Join(dir, "store"), Out: filepath.Join(dir, "out.parquet"), SaveFailures: saved}
+		if _, err := host.Run(context.Background(), j); fault.CodeOf(err) != fault.Module {
+			t.Fatal(err)
+		}
+		capsules, err := filepath.Glob(filepath.Join(saved, "*"))
+		if err != nil || len(capsules) != 1 {
+			t.Fatal(capsules, err)
+		}
+		r := host.Replay{Capsule: capsules[0], Executor: ex, Store: j.Store, Trust: listed, ModuleSHA256: sum}
+		if v, err := r.Run(context.Background()); err != nil || !v.Again {
+			t.Errorf("%s: %v, %+v", ex, err, v)
+		}
+		for what, c := range map[string]struct {
+			change func(r *host.Replay)
+			says   string
+		}{
+			"another digest": {func(r *host.Replay) { r.ModuleSHA256 = digest.Of(nil) }, "is asked for"},
+			"not listed":     {func(r *host.Replay) { r.Trust = other }, "is not in"},
+			"too much":       {func(r *host.Replay) { r.Trust = narrow }, "column value; memory 2GiB (allowed: 1MiB)"},
+		} {
+			k := r
+			c.change(&k)
+			if _, err := k.Run(context.Background()); fault.CodeOf(err) != fault.Module || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s, %s: %v", ex, what, err)
+			}
+		}
+	}
+}

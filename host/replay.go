@@ -1,20 +1,24 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/capsule"
+	"rechost/host/digest"
 	"rechost/host/executor"
 	"rechost/host/fault"
 	"rechost/host/kernel"
 	"rechost/host/manifest"
 	"rechost/host/store"
 	"rechost/host/task"
+	"rechost/host/trust"
 )
 
 // Replay is a saved task to run again.
@@ -28,6 +32,9 @@ type Replay struct {
 	// word: where those are above the defaults, the defaults count.
 	Limits           task.Limits
 	RequireIsolation bool
+
+	ModuleSHA256 digest.Digest // as Job.ModuleSHA256
+	Trust        string        // as Job.Trust
 }
 
 // Replayed is what a saved task did when it ran again.
@@ -89,6 +96,14 @@ func (r Replay) Run(ctx context.Context) (*Replayed, error) {
 	case r.Engine == "":
 		engines[0] = o.Interpreter
 	}
+	path := filepath.Join(r.Capsule, capsule.ModuleFile)
+	entry, _, err := admit(path, o.Module.Digest, r.ModuleSHA256, r.Trust)
+	if err == nil && entry != nil {
+		err = entry.Check(trust.Ask{Executor: cmp.Or(r.Executor, DefaultExecutor()), Columns: columnsOf(&o.Run), Limits: v.Limits})
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, interpreter := range engines {
 		if err := r.once(ctx, o, st, filepath.Join(cache.ModuleCache(o.Module.Digest), engineFolder(interpreter)), interpreter, v); err != nil {
 			return nil, interrupted(ctx, err)
@@ -100,6 +115,18 @@ func (r Replay) Run(ctx context.Context) (*Replayed, error) {
 		v.judge()
 	}
 	return v, nil
+}
+
+// columnsOf lists the columns of the data beyond user and item that a task reads.
+func columnsOf(t *task.Task) (list []string) {
+	for _, c := range trust.Columns {
+		if slices.ContainsFunc(t.Inputs, func(in task.Input) bool {
+			return in.Name == abi.ByUser+"."+c || in.Name == abi.ByItem+"."+c || in.Name == abi.Targets+"."+c
+		}) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // limits are the capsule's, no higher than the defaults, or what was asked for.

@@ -135,8 +135,8 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if err = s.openModule(); err != nil {
 		return s, err
 	}
-	entry, err := s.admit()
-	if err != nil {
+	entry, trusted, err := admit(s.module.Path, s.module.Digest, s.job.ModuleSHA256, s.job.Trust)
+	if s.trusted = trusted; err != nil {
 		return s, err
 	}
 	if err = chosenFile(s.job.ForUsers, "users", "--for-users"); err != nil {

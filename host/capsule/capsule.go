@@ -29,7 +29,7 @@ const Version = 1
 // Names of the files of a capsule.
 const (
 	recordName = "capsule.json"
-	moduleName = "module.wasm"
+	ModuleFile = "module.wasm"
 )
 
 // Capsule is what capsule.json records.

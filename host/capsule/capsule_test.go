@@ -94,7 +94,7 @@ func TestSaveAndOpen(t *testing.T) {
 		t.Errorf("task\n%+v, was\n%+v", o.Run, *want)
 	}
 	if runtime.GOOS != "windows" {
-		for _, name := range []string{path, filepath.Join(path, moduleName), filepath.Join(path, recordName), filepath.Join(path, arrayName(o.Run.Inputs[1].Array))} {
+		for _, name := range []string{path, filepath.Join(path, ModuleFile), filepath.Join(path, recordName), filepath.Join(path, arrayName(o.Run.Inputs[1].Array))} {
 			if fi, err := os.Stat(name); err != nil || fi.Mode().Perm()&0o077 != 0 {
 				t.Errorf("%s: mode %v, %v", name, fi.Mode(), err)
 			}
@@ -128,8 +128,8 @@ func TestOpenRefuses(t *testing.T) {
 		do             func(path string) error
 		says           string
 	}{
-		"module":           {file: moduleName, old: "asm", new: "ASM", says: "module.wasm: it is not the module"},
-		"longer module":    {file: moduleName, old: "asm", new: "asm ", says: "module.wasm: it is not the module"},
+		"module":           {file: ModuleFile, old: "asm", new: "ASM", says: "module.wasm: it is not the module"},
+		"longer module":    {file: ModuleFile, old: "asm", new: "asm ", says: "module.wasm: it is not the module"},
 		"array":            {file: arr, old: "\x01\x02\x03", new: "\x01\x02\x04", says: "it was changed"},
 		"shorter array":    {file: arr, old: "\x01\x02\x03", new: "\x01\x02", says: ".npy: the array file has"},
 		"longer array":     {file: arr, old: "\x01\x02\x03", new: "\x01\x02\x03\x04", says: ".npy: 4100 bytes, more than 4099"},
@@ -152,7 +152,7 @@ func TestOpenRefuses(t *testing.T) {
 		"output rows":      {file: recordName, old: `"rows": -1`, new: `"rows": -2`, says: "output 0 has -2 rows"},
 		"config":           {file: recordName, old: `"config": {`, new: `"config": [{}], "x": {`, says: "unknown field"},
 		"no record":        {do: func(p string) error { return os.Remove(filepath.Join(p, recordName)) }, says: "capsule.json: no such file"},
-		"no module":        {do: func(p string) error { return os.Remove(filepath.Join(p, moduleName)) }, says: "module.wasm: no such file"},
+		"no module":        {do: func(p string) error { return os.Remove(filepath.Join(p, ModuleFile)) }, says: "module.wasm: no such file"},
 		"a folder instead": {do: func(p string) error { os.Remove(filepath.Join(p, arr)); return os.Mkdir(filepath.Join(p, arr), 0o700) }, says: ".npy: not a regular file"},
 		"a link": {do: func(p string) error {
 			os.Remove(filepath.Join(p, arr))
@@ -210,7 +210,7 @@ func FuzzOpen(f *testing.F) {
 		full := array.Meta{DType: array.F32, Rows: 3, Width: 2}
 		whole := array.BytesOf([]float32{4, 5, 6, 7, 8, 9})
 		full.Digest = digest.OfParts(full.Header(), whole)
-		for name, parts := range map[string][][]byte{recordName: {record}, moduleName: {module}, arrayName(a): {a.Header(), data},
+		for name, parts := range map[string][][]byte{recordName: {record}, ModuleFile: {module}, arrayName(a): {a.Header(), data},
 			arrayName(full): {full.Header(), whole}, arrayName(x.Inputs[1].Array): {x.Inputs[1].Array.Header(), data}} {
 			if err := put(dir, name, parts...); err != nil {
 				t.Fatal(err)

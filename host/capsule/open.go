@@ -54,11 +54,11 @@ func Open(dir string, to Store) (*Opened, error) {
 		return nil, bad(recordName, err)
 	}
 	o := &Opened{Capsule: *c, Run: c.Task.task()}
-	if o.Wasm, err = read(root, moduleName, maxModule); err != nil {
-		return nil, bad(moduleName, err)
+	if o.Wasm, err = read(root, ModuleFile, maxModule); err != nil {
+		return nil, bad(ModuleFile, err)
 	}
 	if digest.Of(o.Wasm) != c.Module.Digest || int64(len(o.Wasm)) != c.Module.Bytes {
-		return nil, bad(moduleName, fmt.Errorf("it is not the module that the capsule names: it was changed"))
+		return nil, bad(ModuleFile, fmt.Errorf("it is not the module that the capsule names: it was changed"))
 	}
 	var total int64
 	for _, in := range c.Task.Inputs {

@@ -54,7 +54,7 @@ func Save(dir string, c Capsule, t *task.Task, wasm []byte, from Arrays) (path s
 	}
 	record, err := json.MarshalIndent(c, "", " ")
 	if err == nil {
-		err = put(tmp, moduleName, wasm)
+		err = put(tmp, ModuleFile, wasm)
 	}
 	if err == nil {
 		err = put(tmp, recordName, append(record, '\n'))
