@@ -148,6 +148,7 @@ func TestHostileModules(t *testing.T) {
 		{"loop", fault.Limit, []string{"stage lists, shard 2 of 3", "still running after"}},
 		{"planloop", fault.Limit, []string{"plan", "still running after"}},
 		{"flood", fault.Limit, []string{"stage lists, shard 2 of 3", "log"}},
+		{"newlines", fault.Limit, []string{"stage lists, shard 2 of 3", "more than 64KiB of log, stdout and stderr"}},
 		{"memory", fault.Limit, []string{"stage lists, shard 2 of 3", "memory"}},
 		{"range", fault.Module, []string{"stage lists, shard 2 of 3"}},
 		{"nan", fault.Module, []string{"stage lists, shard 2 of 3"}},

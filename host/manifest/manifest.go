@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -260,12 +261,20 @@ func Read(name string) (*Statement, error) {
 	if err != nil {
 		return nil, fault.File(name, err)
 	}
-	if fi.Size() > MaxBytes {
-		return nil, fault.Data("%s: %d bytes are too many for a manifest", name, fi.Size())
+	if !fi.Mode().IsRegular() { // a pipe would wait, a device has no end
+		return nil, fault.Data("%s: not a file", name)
 	}
-	b, err := os.ReadFile(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, fault.File(name, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err != nil {
+		return nil, fault.File(name, err)
+	}
+	if len(b) > MaxBytes {
+		return nil, fault.Data("%s: more than %d bytes are too many for a manifest", name, MaxBytes)
 	}
 	s, err := Parse(b)
 	if err != nil {
@@ -284,7 +293,7 @@ func Parse(b []byte) (*Statement, error) {
 		return nil, fault.Data("not a manifest of rechost: %s", fault.Clean(err.Error(), 200))
 	}
 	def := s.Predicate.BuildDefinition
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fault.Data("the manifest has text after its end")
 	}
 	switch {

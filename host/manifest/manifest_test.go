@@ -78,6 +78,41 @@ func TestChangedManifestsAreRefused(t *testing.T) {
 	}
 }
 
+// What is no manifest is refused soon, however long it is, and whatever it claims.
+func TestHostileTexts(t *testing.T) {
+	b, err := json.Marshal(statement())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(b)
+	for name, text := range map[string]string{
+		"empty": "", "nothing": "null", "a number": "1e999", "a list": "[]", "deep": strings.Repeat("[", 1<<20), "deep in parameters": strings.Replace(good, `"parameters":{`, `"parameters":{"x":`+strings.Repeat("[", 1<<20), 1),
+		"two":                     good + good,
+		"text after it":           good + "x",
+		"half":                    good[:len(good)/2],
+		"a brace after it":        good + "}",
+		"a bracket after it":      good + "\n]",
+		"an unknown field":        strings.Replace(good, `"subject":`, `"subjects":[],"subject":`, 1),
+		"a top that is no number": strings.Replace(good, `"top":20`, `"top":"20"`, 1),
+		"a top beyond numbers":    strings.Replace(good, `"top":20`, `"top":1e30`, 1),
+		"a short digest":          strings.Replace(good, digest.Of([]byte("r")).String(), "00", 1),
+		"tasks of null":           strings.Replace(good, `"tasks":[`, `"tasks":[null,`, 1),
+		"no byproducts":           strings.Replace(good, `"byproducts":[`, `"byproducts":[],"x":[`, 1),
+	} {
+		if _, err := Parse([]byte(text)); fault.CodeOf(err) != fault.BadData || len(err.Error()) > 1000 {
+			t.Errorf("%s: %.300v", name, err)
+		}
+	}
+	if _, err := Read(t.TempDir()); err == nil {
+		t.Error("a folder was read")
+	}
+	if _, err := os.Stat("/dev/zero"); err == nil {
+		if _, err := Read("/dev/zero"); fault.CodeOf(err) != fault.BadData {
+			t.Errorf("/dev/zero: %v", err)
+		}
+	}
+}
+
 // The root commits to every task and to their order.
 func TestRoot(t *testing.T) {
 	seen := map[digest.Digest]string{}

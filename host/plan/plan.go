@@ -10,6 +10,7 @@ package plan
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func Parse(text []byte) (*Plan, error) {
 	if err := d.Decode(&p); err != nil {
 		return nil, fault.Mod("the plan is not of the form that plan.schema.json describes: %s", fault.Clean(err.Error(), 200))
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fault.Mod("the plan has text after its end")
 	}
 	c := &Plan{Steps: p.Steps}

@@ -121,6 +121,11 @@ func TestBadPlans(t *testing.T) {
 	if _, err := Parse([]byte(strings.Repeat("[", abi.MaxPlan+1))); err == nil {
 		t.Error("a plan of 1 MiB of brackets was read")
 	}
+	for _, after := range []string{"{}", "}", "]", "x"} {
+		if _, err := Parse([]byte(good + after)); err == nil || !strings.Contains(err.Error(), "text after its end") {
+			t.Errorf("a plan with %s after it: %v", after, err)
+		}
+	}
 }
 
 func TestUnroll(t *testing.T) {

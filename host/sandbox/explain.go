@@ -18,11 +18,6 @@ import (
 // what, and where.
 func (c *call) explain(err error) error {
 	what, frames := c.splitTrace(err.Error())
-	if c.mem.denied > 0 && (c.failure == nil || c.exited) {
-		// Runtimes panic, exit or run into "unreachable" when they get no
-		// memory: the limit is why, whatever they say.
-		return c.module.budget.beyond(int64(c.mem.denied))
-	}
 	if c.failure != nil {
 		var f *fault.Error
 		if errors.As(c.failure, &f) && f.Code == fault.Module && !c.said && !c.exited {

@@ -173,6 +173,7 @@ func TestHostileGuests(t *testing.T) {
 			[]string{"more than 64MiB of memory (asked for 125.1MiB): of its limit of 164MiB, 100MiB set aside for its stack", "--memory 226MiB"}},
 		{"grow in vain and go on", guest{run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.I32Const(0))}, limits, fault.Limit,
 			[]string{"more than 64MiB of memory (asked for 125.1MiB)", "--memory 226MiB"}},
+		{"grow in vain and give up", guest{run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.I32Const(1))}, limits, fault.Limit, []string{"more than 64MiB of memory"}},
 		{"grow in vain while it starts", guest{init: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop))}, limits, fault.Limit, []string{"more than 64MiB of memory"}},
 		{"grow in vain, then fail by itself", guest{imports: func(m *w.Module, t guestTypes) { m.ImportFunc("rechost", "fail", m.Type([]byte{w.I32, w.I32}, nil)) },
 			run: w.Join(w.I32Const(2000), w.MemoryGrow(), w.Op(w.Drop), w.I32Const(0), w.I32Const(0), w.Call(0), w.I32Const(0))}, limits, fault.Module, []string{"failed without a message"}},

@@ -199,13 +199,14 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error)
 	err = c.run(gctx, t.Index)
 	c.guest.finish()
 	r.Log, r.Trace = c.guest.log, c.trace
+	if n := c.mem.denied; n > 0 && (c.failure == nil || c.exited) {
+		// Runtimes panic, exit, give up or run into "unreachable" when they get
+		// no memory: the limit is why, whatever they say. If it went on without,
+		// what it gave depends on the limit, which is in no task's identity.
+		err = m.budget.beyond(int64(n))
+	}
 	if err != nil {
 		return r, err
-	}
-	if n := c.mem.denied; n > 0 {
-		// It went on without the memory that it asked for. What it gave depends
-		// on the limit, which is in no task's identity.
-		return r, m.budget.beyond(int64(n))
 	}
 	r.emitted = c.emitted
 	for i := range c.outputs {

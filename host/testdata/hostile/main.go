@@ -4,6 +4,8 @@ package main
 
 import (
 	"math"
+	"os"
+	"strings"
 
 	"rechost/guest"
 )
@@ -16,7 +18,7 @@ var module = guest.Module{
 	Version: "1.0.0",
 	Summary: "does what it must not",
 	Params: []guest.Param{
-		guest.Choice("how", "what to do wrong", "nothing", "trap", "panic", "fail", "loop", "flood", "memory",
+		guest.Choice("how", "what to do wrong", "nothing", "trap", "panic", "fail", "loop", "flood", "newlines", "memory",
 			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat", "blind"),
 		guest.Int("shard", 1, "which shard does it"),
 		guest.Int("spin", 0, "turns of a loop that every task makes first"),
@@ -86,6 +88,8 @@ func lists(t *guest.Task) {
 		for {
 			t.Log("all work and no play makes a dull log", sink)
 		}
+	case "newlines":
+		os.Stdout.WriteString(strings.Repeat("\n", 60_000))
 	case "memory":
 		var keep [][]byte
 		for {
