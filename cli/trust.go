@@ -28,8 +28,8 @@ func trustCommand(e *env) *command {
 		about: strings.TrimSpace(`
 A trust file lists modules by their digests, and the public keys of those who
 sign modules, each with the executors, columns and limits that it allows. With
---trust FILE, run, explain, verify and inspect refuse any other module and
-whatever goes beyond. It is JSON, made to be reviewed: a name or an entry that is
+--trust FILE, run, explain, verify, inspect and replay refuse any other module
+and whatever goes beyond. It is JSON, made to be reviewed: a name or an entry that is
 unknown, repeated or null is refused. Modules listed under "revoked" are refused
 whoever signed them.`),
 		examples: []string{
