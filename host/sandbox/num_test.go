@@ -254,3 +254,19 @@ func TestNumChecksMemoryAgain(t *testing.T) {
 		t.Error("an index out of range was not seen the second time")
 	}
 }
+
+// No rows, at an address, are not all rows.
+func TestNumScoresNobody(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		c := numCall()
+		c.threads = threads
+		m := put(c, 0x100, int64(mem), 0x200, 8, 2)
+		put(c, 0x6000, uint64(7), 7)
+		if n, err := c.try("score_topk", m, 0, 0x300, m, 0, 0, 5, 0x6000, 0x7000, 0x8000); err != nil || n != 0 {
+			t.Errorf("%d entries, %v", n, err)
+		}
+		if got := c.u64("", 0x6000, 2); got[0] != 0 || got[1] != 7 {
+			t.Errorf("offsets %v: one was to be written", got)
+		}
+	}
+}

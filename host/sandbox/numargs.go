@@ -243,9 +243,13 @@ func (a *args) rising(what string, m naive.Sparse, step uint64) {
 	}
 }
 
-// rows is n row numbers below limit at an address.
+// rows is n row numbers below limit at an address. It is not nil, which means
+// all rows to kernels, even if n is 0.
 func (a *args) rows(ptr uint32, n uint64, limit int) []uint32 {
 	v := a.c.u32(a.label("rows"), ptr, n)
+	if v == nil {
+		v = []uint32{}
+	}
 	a.in = append(a.in, extent{"rows", uint64(ptr), uint64(ptr) + 4*n})
 	for i, r := range v {
 		if int64(r) >= int64(limit) {
