@@ -63,7 +63,7 @@ func complete(ctx context.Context, e *env, words []string) error {
 	at := e.root
 	var waiting cli.Flag // whose value comes next
 	var given []string   // parameters
-	var job host.Job // that asks the module for its parameters: no other than run would take
+	var job host.Job     // that asks the module for its parameters: no other than run would take
 	take := func(f cli.Flag, value string) {
 		switch f.Names()[0] {
 		case "module":

@@ -115,16 +115,16 @@ func addTrust(e *env, file, comment string, a trust.Allow, words []string) error
 		}
 	}
 	var added []string
+	var modules []trust.Module
+	var keys []trust.Key
 	for _, w := range words {
-		var entry any
 		text := comment
 		if hex, ok := strings.CutPrefix(w, keyPrefix); ok {
 			k := trust.Key{Comment: text, Allow: a}
 			if err := k.Ed25519.UnmarshalText([]byte(hex)); err != nil {
 				return fault.Use("%s: %v", w, err)
 			}
-			entry = k
-			added = append(added, w)
+			keys, added = append(keys, k), append(added, w)
 		} else {
 			sum, _, err := digest.OfFile(w)
 			if err != nil {
@@ -133,12 +133,12 @@ func addTrust(e *env, file, comment string, a trust.Allow, words []string) error
 			if text == "" {
 				text = filepath.Base(w)
 			}
-			entry = trust.Module{SHA256: sum, Comment: text, Allow: a}
+			modules = append(modules, trust.Module{SHA256: sum, Comment: text, Allow: a})
 			added = append(added, fmt.Sprintf("%s (sha256 %s)", w, sum))
 		}
-		if err := f.Add(entry); err != nil {
-			return fault.New(fault.CodeOf(err), "%s: %s cannot be added: %v", file, w, err)
-		}
+	}
+	if err := f.Add(modules, keys); err != nil {
+		return fault.New(fault.CodeOf(err), "%s: nothing was added: %v", file, err)
 	}
 	if err := trust.Write(file, f); err != nil {
 		return err

@@ -81,7 +81,7 @@ func signed(t *testing.T, content string) (string, PublicKey, *File) {
 		t.Fatal(err)
 	}
 	f := &File{Format: Format, name: "trust.json"}
-	if err := f.Add(Key{Ed25519: pub, Comment: "Ada", Allow: Allow{Executors: []string{"processes"}, Columns: []string{}}}); err != nil {
+	if err := f.Add(nil, []Key{{Ed25519: pub, Comment: "Ada", Allow: Allow{Executors: []string{"processes"}, Columns: []string{}}}}); err != nil {
 		t.Fatal(err)
 	}
 	return module, pub, f
@@ -103,7 +103,7 @@ func TestAdmitBySignature(t *testing.T) {
 
 	// An entry of the digest comes before the key's.
 	own := *f
-	if err := own.Add(Module{SHA256: one, Allow: Allow{Executors: []string{"goroutines"}, Columns: []string{}}}); err != nil {
+	if err := own.Add([]Module{{SHA256: one, Allow: Allow{Executors: []string{"goroutines"}, Columns: []string{}}}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if e, err := own.Admit(module, one); err != nil || e.Allow.Executors[0] != "goroutines" {

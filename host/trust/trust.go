@@ -272,15 +272,11 @@ func inBrackets(s string) string {
 	return " (" + s + ")"
 }
 
-// Add appends an entry, of a module or of a key.
-func (f *File) Add(entry any) error {
+// Add appends entries, all or none.
+func (f *File) Add(modules []Module, keys []Key) error {
 	g := *f
-	switch e := entry.(type) {
-	case Module:
-		g.Modules = append(slices.Clip(g.Modules), e)
-	case Key:
-		g.Keys = append(slices.Clip(g.Keys), e)
-	}
+	g.Modules = append(slices.Clip(g.Modules), modules...)
+	g.Keys = append(slices.Clip(g.Keys), keys...)
 	if err := g.check(); err != nil {
 		return err
 	}
