@@ -22,6 +22,7 @@ var module = guest.Module{
 		guest.Float("beta", 0.6, "exponent of the penalty on an item's number of users; 0 is P3alpha").Between(0, 10),
 		guest.Int("neighbours", 100, "walks kept from each item, and to each (topK)").Between(1, 100000),
 		guest.Bool("normalize", true, "let the walks kept from an item sum to 1"),
+		guest.Choice("ties", "which of equal walks are kept: those of the smaller item, or with numpy those that NumPy's plain quicksort leaves in front, for repeating published figures", "id", "numpy"),
 	},
 	Plan: plan,
 }
@@ -38,6 +39,7 @@ func plan(c *guest.Config, p *guest.Plan) {
 
 // degrees raises each item's number of users n: n^alpha, by which the step from
 // it to a user is divided, and n^beta, the penalty of a walk that ends there.
+// With ties=numpy they are probabilities, (1/n)^alpha and n^-beta, to multiply by.
 func degrees(t *guest.Task) {
 	n := make([]float32, t.Rows)
 	num.RowSums(n, t.Sparse("by_item", "user", "", t.Users()), 0)
@@ -45,6 +47,9 @@ func degrees(t *guest.Task) {
 	for i, n := range n {
 		if n > 0 {
 			from[i], to[i] = power(n, t.Float("alpha")), power(n, t.Float("beta"))
+			if asNumPy(t) {
+				from[i], to[i] = power(1/n, t.Float("alpha")), power(n, -t.Float("beta"))
+			}
 		}
 	}
 	t.WriteF32("from.power", from)
@@ -77,12 +82,18 @@ func steps(t *guest.Task) {
 	}
 }
 
+func asNumPy(t *guest.Task) bool { return t.Text("ties") == "numpy" }
+
 func power(x float32, y float64) float32 { return float32(guest.Pow(float64(x), y)) }
 
 // walk keeps the best walks from each item i, to a user, to another item j:
 //
 //	w_ij = Σ over users u of both  n_i^-alpha · step_uj / n_j^beta
 func walk(t *guest.Task) {
+	if asNumPy(t) {
+		walkNumPy(t)
+		return
+	}
 	from, k := t.F32("from.power"), t.Int("neighbours")
 	users := t.Sparse("by_item", "user", "", t.Users())
 	p := num.Product{B: t.Sparse("by_user", "item", "", t.Items()), OffDiagonal: true, Norms: t.F32("to.power")}
@@ -113,8 +124,13 @@ func sumToOne(l num.Lists) {
 // cut keeps, of the walks kept from every item, the best to each item.
 func cut(t *guest.Task) {
 	n, k := t.Items(), t.Int("neighbours")
-	turned := neighbours.Turned(t.Sparse("walks", "item", "value", n)).Sparse(n)
-	best := num.ProductTopK(num.Product{A: neighbours.Identity(n), B: turned}, k)
+	turned := neighbours.Turned(t.Sparse("walks", "item", "value", n))
+	var best num.Lists
+	if asNumPy(t) {
+		best = cutNumPy(turned, k)
+	} else {
+		best = num.ProductTopK(num.Product{A: neighbours.Identity(n), B: turned.Sparse(n)}, k)
+	}
 	t.Lists("neighbours", "item", "value").AddAll(neighbours.Turned(best.Sparse(n)))
 }
 
