@@ -9,7 +9,7 @@ import (
 
 // ties=numpy cuts as programs do that sort with NumPy's argsort()[::-1][:K],
 // which is not stable: of equal walks those stay that its introsort leaves in
-// front. It was NumPy's only one for float32 until version 1.25 sorted with AVX-512.
+// front, the one that it uses where it does not sort with AVX2 or AVX-512.
 
 // walkNumPy is walk by whole rows, from probabilities to the powers instead of
 // divisors.
