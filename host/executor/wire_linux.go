@@ -179,6 +179,9 @@ func receiveMessage(fd int) (*message, *os.File, error) {
 	}
 	m := new(message)
 	if err := json.Unmarshal(b, m); err != nil {
+		if file != nil {
+			file.Close()
+		}
 		return nil, nil, errLies
 	}
 	return m, file, nil

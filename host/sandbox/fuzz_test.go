@@ -191,9 +191,9 @@ func seedWords() []byte {
 
 const (
 	fuzzMemory = 512 << 10
-	rawAt      = 0x200   // where the raw bytes go
+	rawAt      = 0x200    // where the raw bytes go
 	fuzzLimit  = 24 << 20 // of the host's memory that a kernel may work in
-	fuzzRows   = 40000   // of the input that is large enough to be mapped
+	fuzzRows   = 40000    // of the input that is large enough to be mapped
 )
 
 var zeros = make([]byte, fuzzMemory)
