@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +48,7 @@ func evalCommand(e *env) *command {
 					Usage: "`COLUMN` of users in the recommendations (default: as --user)"},
 				&cli.StringFlag{Name: "recs-item", Category: groupLists, Destination: &columns.Item,
 					Usage: "`COLUMN` of items in the recommendations (default: as --item)"}),
-				columnFlags(&o, "Test data")...),
+				testFlags(&o)...),
 			Action: func(c *cli.Context) error {
 				args := c.Args().Slice()
 				if len(args) < 2 {
@@ -69,6 +66,19 @@ func evalCommand(e *env) *command {
 		about:    evalAbout(),
 		examples: []string{"rechost eval recommendations.parquet test.parquet", "rechost eval recs.parquet test.parquet --at 5,10,100 --json", "rechost eval recs.parquet test.parquet --min-value 4 --per-user users.parquet"},
 	}
+}
+
+// testFlags are those of columnFlags that bear on test data, whose times and
+// values do not count.
+func testFlags(o *interactions.Options) []cli.Flag {
+	var out []cli.Flag
+	for _, f := range columnFlags(o, "Test data") {
+		switch f.Names()[0] {
+		case "user", "item", "value", "min-value":
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // evalAbout explains the table with the metrics' own definitions.
@@ -94,7 +104,7 @@ func evaluate(ctx context.Context, e *env, r *recs.Table, name string, tests []s
 			return err
 		}
 	}
-	o.NoTime = true
+	o.NoTime, o.NoValue = true, true // the least value is asked for all the same
 	set, err := interactions.Open(tests, o)
 	if err != nil {
 		return err
@@ -110,7 +120,7 @@ func evaluate(ctx context.Context, e *env, r *recs.Table, name string, tests []s
 		return err
 	}
 	if perUser != "" {
-		if err := writeFile(perUser, res.WritePerUser); err != nil {
+		if err := recs.WriteFile(ctx, perUser, append([]string{name}, tests...), res.WritePerUser); err != nil {
 			return err
 		}
 	}
@@ -153,34 +163,6 @@ func printEvaluation(w io.Writer, res *metric.Result) error {
 	}
 	_, err := fmt.Fprintln(w, text)
 	return err
-}
-
-// writeFile writes a file through fill: to a temporary name in its folder and
-// then under its own.
-func writeFile(name string, fill func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return fault.New(fault.Failed, "%s: cannot be created: %v", name, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriter(f)
-	for _, step := range []func() error{
-		func() error { return fill(w) },
-		w.Flush,
-		func() error { return f.Chmod(0o644) }, // temporary files are private; results are not
-		f.Close,
-		func() error { return os.Rename(f.Name(), name) },
-	} {
-		if err := step(); err != nil {
-			return fault.New(fault.Failed, "%s: %v", name, err)
-		}
-	}
-	return nil
 }
 
 // cuts is a list of cut-offs.

@@ -49,6 +49,9 @@ func showCommand(e *env) *command {
 				if err != nil {
 					return err
 				}
+				if c.IsSet("users") && c.IsSet("limit") {
+					return fault.Use("--users and --limit exclude each other")
+				}
 				t, err := recs.Read(c.Context, name, columns)
 				if err != nil {
 					return err

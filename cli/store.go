@@ -91,8 +91,8 @@ func pruneCommand(e *env) *command {
 			},
 		},
 		about: strings.TrimSpace(`
-Without --older-than age alone removes nothing; without --max-size size alone
-does not. A run that goes on at the same time makes again what it misses.`),
+Either flag is enough; with both, what either of them condemns goes. A run that
+goes on at the same time makes again what it misses.`),
 		examples: []string{
 			"rechost store prune --max-size 1GB",
 			"rechost store prune --older-than 30d",

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"rechost/host"
@@ -57,7 +59,7 @@ func verifyCommand(e *env) *command {
 				v, err := host.Verify(c.Context, check)
 				show.close()
 				if err != nil {
-					return err
+					return notTheManifest(err, args[0])
 				}
 				if asJSON {
 					err = writeJSON(e.out, v)
@@ -81,6 +83,20 @@ task in a hundred would have been seen. What has moved is named: data by PATH.`)
 			"rechost verify recommendations.manifest.json --engine interpreter elsewhere/ratings.parquet",
 		},
 	}
+}
+
+// notTheManifest points from the output, where that was named, to the manifest
+// beside it.
+func notTheManifest(err error, name string) error {
+	beside := host.DefaultManifest(name)
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Code != fault.BadData || beside == name || strings.HasSuffix(name, ".json") {
+		return err
+	}
+	if _, err := os.Stat(beside); err != nil {
+		return e
+	}
+	return e.WithHint("the manifest is beside it: rechost verify %s", shellWord(beside))
 }
 
 // printVerification writes what was compared.

@@ -37,7 +37,7 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 		job.Out = DefaultOut
 	}
 	if job.Manifest == "" {
-		job.Manifest = strings.TrimSuffix(job.Out, filepath.Ext(job.Out)) + ".manifest.json"
+		job.Manifest = DefaultManifest(job.Out)
 	}
 	if job.ForUsersColumn == "" {
 		job.ForUsersColumn = job.Data.User
@@ -61,6 +61,12 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 	}
 	sum.Notes = s.notes
 	return sum, nil
+}
+
+// DefaultManifest is the name of the manifest of the output out, where a job
+// gives none.
+func DefaultManifest(out string) string {
+	return strings.TrimSuffix(out, filepath.Ext(out)) + ".manifest.json"
 }
 
 // checkOutputs refuses, before any work, outputs that cannot be or must not be
@@ -144,20 +150,29 @@ func (s *session) write(ctx context.Context, o *outcome, l recs.Lists, started t
 	defer os.Remove(out)
 	defer os.Remove(man)
 	if w, err = recs.Write(ctx, out, l, s.matrix, nil); err != nil {
-		return nil, w, err
+		return nil, w, under(s.job.Out, err)
 	}
 	w.Path = s.job.Out
 	st = s.statement(o, w, started)
 	if err = manifest.Write(man, st); err != nil {
-		return nil, w, err
+		return nil, w, under(s.job.Manifest, err)
 	}
-	if err = os.Rename(man, s.job.Manifest); err == nil {
-		err = os.Rename(out, s.job.Out)
+	if err = os.Rename(man, s.job.Manifest); err != nil {
+		return nil, w, fault.File(s.job.Manifest, err)
 	}
-	if err != nil {
-		return nil, w, fault.New(fault.Failed, "cannot write the output: %v", err)
+	if err = os.Rename(out, s.job.Out); err != nil {
+		return nil, w, fault.File(s.job.Out, err)
 	}
 	return st, w, nil
+}
+
+// under gives a failure to write the hidden file the name that the user knows.
+func under(name string, err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && e.Code == fault.Failed && e.Err != nil {
+		return fault.File(name, e.Err)
+	}
+	return err
 }
 
 // attempts is how often a run starts over when its arrays vanish from the

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -139,6 +140,9 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if s.trusted = trusted; err != nil {
 		return s, err
 	}
+	if !bytes.HasPrefix(s.wasm, []byte("\x00asm")) {
+		return s, fault.Mod("%s: not a WebAssembly module: it does not begin with \\0asm", s.job.Module).WithHint("--module names a .wasm file")
+	}
 	if err = chosenFile(s.job.ForUsers, "users", "--for-users"); err != nil {
 		return s, err
 	}
@@ -246,6 +250,8 @@ func (s *session) openModule() error {
 		return fault.File(name, err)
 	case fi.IsDir():
 		return fault.Use("%s is a folder, not a module", name)
+	case !fi.Mode().IsRegular():
+		return fault.New(fault.Failed, "%s: not a regular file, as a module must be", name).WithHint("save it to a file, and name that")
 	case fi.Size() > maxModule:
 		return fault.Mod("%s has %d bytes; modules of at most %d are loaded", name, fi.Size(), maxModule)
 	}

@@ -42,7 +42,8 @@ func expandOne(p string) ([]string, error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, fault.Data("%s: no file in this folder ends in .parquet (names that begin with _ or . do not count)", p)
+			return nil, fault.Data("%s: no file in this folder ends in .parquet (names that begin with _ or . do not count)", p).
+				WithHint("files of other names are named themselves, or by a pattern such as '%s'", filepath.Join(p, "*.pq"))
 		}
 		return found, nil
 	case err == nil:

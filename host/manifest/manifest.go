@@ -232,7 +232,7 @@ func Write(name string, s *Statement) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".rechost-*")
 	if err != nil {
-		return fault.New(fault.Failed, "cannot write the manifest: %v", err)
+		return fault.File(name, err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(append(b, '\n'))
@@ -249,7 +249,7 @@ func Write(name string, s *Statement) error {
 		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
-		return fault.New(fault.Failed, "cannot write the manifest: %v", err)
+		return fault.File(name, err)
 	}
 	return nil
 }
@@ -261,8 +261,11 @@ func Read(name string) (*Statement, error) {
 	if err != nil {
 		return nil, fault.File(name, err)
 	}
-	if !fi.Mode().IsRegular() { // a pipe would wait, a device has no end
-		return nil, fault.Data("%s: not a file", name)
+	switch {
+	case fi.IsDir():
+		return nil, fault.Use("%s is a folder, not a manifest", name)
+	case !fi.Mode().IsRegular(): // a pipe would wait, a device has no end
+		return nil, fault.New(fault.Failed, "%s: not a regular file, as a manifest must be", name)
 	}
 	f, err := os.Open(name)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,17 +30,32 @@ type Written struct {
 // batchRows is the rows handed to the table writer at a time.
 const batchRows = table.GroupRows
 
-// Write writes checked lists to the named file: to a temporary file in the
-// same folder, which then takes the name. A file that is one of inputs, under
-// this name or another, is never overwritten. After a failure, or when ctx
-// ends, nothing is left behind.
-func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs []string) (w Written, err error) {
+// Write writes checked lists to the named file as WriteFile does.
+func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs []string) (Written, error) {
+	var w Written
+	h := &hashing{h: sha256.New()}
+	err := WriteFile(ctx, name, inputs, func(f io.Writer) error {
+		h.w = f
+		return writeRows(ctx, h, l, m, &w)
+	})
+	if err != nil {
+		return Written{}, err
+	}
+	w.Path, w.Bytes, w.Digest = name, h.n, digest.Digest(h.h.Sum(nil))
+	return w, nil
+}
+
+// WriteFile writes a file through fill: to a temporary file in the same
+// folder, which then takes the name. A file that is one of inputs, under this
+// name or another, is never overwritten. After a failure, or when ctx ends,
+// nothing is left behind.
+func WriteFile(ctx context.Context, name string, inputs []string, fill func(io.Writer) error) error {
 	if err := Refuse(name, inputs); err != nil {
-		return w, err
+		return err
 	}
 	f, err := temporary(name)
 	if err != nil {
-		return w, fault.File(name, err)
+		return fault.File(name, err)
 	}
 	done := false
 	defer func() {
@@ -48,33 +64,27 @@ func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs [
 			os.Remove(f.Name())
 		}
 	}()
-	h := &hashing{w: bufio.NewWriterSize(f, 1<<20), h: sha256.New()}
-	if err := writeRows(ctx, h, l, m, &w); err != nil {
-		return Written{}, named(name, err)
-	}
-	err = h.w.Flush()
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		if err := Refuse(name, inputs); err != nil { // somebody may have put a link there meanwhile
-			return Written{}, err
+	w := bufio.NewWriterSize(f, 1<<20)
+	for _, step := range []func() error{
+		func() error { return fill(w) },
+		w.Flush,
+		f.Sync,
+		f.Close,
+		ctx.Err,
+	} {
+		if err := step(); err != nil {
+			return named(name, err)
 		}
-		err = os.Rename(f.Name(), name)
 	}
-	if err != nil {
-		return Written{}, named(name, err)
+	if err := Refuse(name, inputs); err != nil { // somebody may have put a link there meanwhile
+		return err
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return named(name, err)
 	}
 	done = true
 	syncFolder(filepath.Dir(name))
-	w.Path, w.Bytes, w.Digest = name, h.n, digest.Digest(h.h.Sum(nil))
-	return w, nil
+	return nil
 }
 
 // temporary makes a new file beside name, with the permissions that the user's
@@ -107,7 +117,7 @@ func syncFolder(dir string) {
 
 // hashing counts and hashes what goes through it.
 type hashing struct {
-	w *bufio.Writer
+	w io.Writer
 	h interface {
 		Write([]byte) (int, error)
 		Sum([]byte) []byte
@@ -205,8 +215,9 @@ func device(path string) bool {
 }
 
 // Refuse returns an error where writing to name would overwrite one of
-// inputs, or cannot work because name is a folder or its folder does not
-// exist. Write calls it; a command calls it before it starts the work.
+// inputs, or cannot work: because name is a folder, its folder does not exist,
+// or no file can be made there, which it tries. WriteFile calls it; a command
+// calls it before it starts the work.
 func Refuse(name string, inputs []string) error {
 	dir, err := os.Stat(filepath.Dir(name))
 	switch {
@@ -217,6 +228,12 @@ func Refuse(name string, inputs []string) error {
 	case !dir.IsDir():
 		return fault.New(fault.Failed, "%s: %s is not a folder", name, filepath.Dir(name))
 	}
+	f, err := temporary(name)
+	if err != nil {
+		return fault.File(name, err)
+	}
+	f.Close()
+	os.Remove(f.Name())
 	for _, in := range inputs {
 		if within(name, in) {
 			return fault.Use("%s lies in the input folder %s: the next run would read it as data", name, in).

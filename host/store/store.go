@@ -324,8 +324,11 @@ func (s *Store) name(tmp, path string) error {
 }
 
 func (s *Store) failed(err error) error {
-	return fault.New(fault.Failed, "cannot write to the store: %v", err).
-		WithHint("make room: rechost store prune --max-size 1GB, or choose another place with --store FOLDER")
+	e := fault.New(fault.Failed, "cannot use the store %s: %v", s.dir, fault.Cause(err))
+	if s.temporary {
+		return e.WithHint("set TMPDIR to a folder with room")
+	}
+	return e.WithHint("make room: rechost store prune --max-size 1GB, or choose another place with --store FOLDER")
 }
 
 // touch marks a file as used now, for Prune.

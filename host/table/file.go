@@ -25,6 +25,7 @@
 package table
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -98,7 +99,11 @@ func Open(name string) (f *File, err error) {
 		case errors.As(err, &pe):
 			return nil, fault.File(name, err)
 		}
-		return nil, fault.Data("%s: not a readable Parquet file: %v", name, err)
+		e := fault.Data("%s: not a readable Parquet file: %v", name, err)
+		if f.startsAsText() {
+			return nil, e.WithHint("text becomes Parquet by rechost datasets import --format csv IN OUT.parquet")
+		}
+		return nil, e
 	}
 	return f, nil
 }
@@ -160,6 +165,16 @@ func (f *File) readFooter() error {
 		f.fields[i] = f.leaves[i].Field
 	}
 	return f.checkGroups()
+}
+
+// startsAsText reports whether the file begins with something that people
+// write.
+func (f *File) startsAsText() bool {
+	head := make([]byte, 64)
+	n, _ := f.file.ReadAt(head, 0)
+	return n > 0 && !bytes.HasPrefix(head, []byte("PAR")) && !bytes.ContainsFunc(head[:n], func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\r' && r != '\n'
+	})
 }
 
 func (f *File) encrypted() error {
