@@ -158,7 +158,7 @@ func (r Replay) once(ctx context.Context, o *capsule.Opened, st *store.Store, co
 	}
 	exec, err := newExecutor(run.Executor, executor.Options{
 		Module: o.Wasm, Name: o.Module.Name, Arrays: st, Cache: code, Worker: r.Worker, Workers: 1, Limits: limits,
-		Interpreter: interpreter, RequireIsolation: r.RequireIsolation,
+		Interpreter: interpreter, Places: true, RequireIsolation: r.RequireIsolation,
 		Failed: func(_ *task.Task, d task.Diagnosis, _ error) { run.Diagnosis, failed = d, true },
 	})
 	if err != nil {

@@ -61,6 +61,7 @@ type Options struct {
 	Workers     int    // tasks run at a time
 	Limits      task.Limits
 	Interpreter bool // wazero's interpreter instead of its compiler
+	Places      bool // traps name the instruction, which makes the compiled code of a large module larger
 
 	// RequireIsolation refuses to run a guest where one of the walls of a
 	// worker process cannot be had.

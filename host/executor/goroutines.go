@@ -46,7 +46,7 @@ func (g *Goroutines) load(ctx context.Context) (*sandbox.Module, error) {
 		// was first to need it. The shape checks bound what compiling takes.
 		load := func() (*sandbox.Module, error) {
 			return sandbox.Load(context.WithoutCancel(ctx), o.Module, sandbox.Options{
-				Name: o.Name, Limits: sandbox.Limits(o.Limits), CacheDir: o.Cache, Interpreter: o.Interpreter,
+				Name: o.Name, Limits: sandbox.Limits(o.Limits), CacheDir: o.Cache, Interpreter: o.Interpreter, Places: o.Places,
 				Cooperative: true, Compilers: runtime.GOMAXPROCS(0),
 			})
 		}

@@ -136,7 +136,7 @@ func (p *processes) marker() string {
 	if fi, err := os.Stat(p.path); err == nil {
 		id = fmt.Sprint(fi.Size(), fi.ModTime().UnixNano())
 	}
-	key := digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, runtime.GOARCH, p.options.digest()})
+	key := digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, p.options.Places, runtime.GOARCH, p.options.digest()})
 	return filepath.Join(p.options.Cache, "compiled-"+key.Short())
 }
 
@@ -241,7 +241,7 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 	err = p.watch(ctx, w, func() error {
 		hello := &message{
 			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
-			MayCompile: mayCompile, Interpreter: p.options.Interpreter, CPU: p.cpu(), Drill: p.drill,
+			MayCompile: mayCompile, Interpreter: p.options.Interpreter, Places: p.options.Places, CPU: p.cpu(), Drill: p.drill,
 		}
 		if err := send(int(w.host.Fd()), hello, p.module); err != nil {
 			return w.died(err)

@@ -38,6 +38,7 @@ type message struct {
 	CacheDir    string      `json:"cache_dir,omitempty"`
 	MayCompile  bool        `json:"may_compile,omitempty"` // and put the code into CacheDir
 	Interpreter bool        `json:"interpreter,omitempty"`
+	Places      bool        `json:"places,omitempty"`
 	CPU         uint64      `json:"cpu,omitempty"`   // hard limit, seconds
 	Drill       bool        `json:"drill,omitempty"` // the worker is for Drill
 

@@ -50,6 +50,18 @@ func (c *call) splitTrace(s string) (what string, frames []string) {
 			break // a Go trace of the host follows
 		}
 		if strings.HasPrefix(line, "\t\t") {
+			if at, ok := c.module.instruction(line); ok {
+				if n := len(c.trace); n > 0 {
+					head, _, _ := strings.Cut(c.trace[n-1], " at 0x") // of the function
+					c.trace[n-1] = fmt.Sprintf("%s at %#x", head, at)
+				}
+				if len(frames) == 1 && !strings.HasSuffix(frames[0], ")") {
+					frames[0] += fmt.Sprintf(" (at %#x)", at)
+				}
+			}
+			if c.module.offsets != nil {
+				continue
+			}
 			// A source position, from DWARF: "0x1f: /home/me/als.c:88:3 (inlined)".
 			c.trace = append(c.trace, "  "+fault.Clean(strings.TrimSpace(line), maxFrame))
 			if n := len(frames); n > 0 && !strings.Contains(frames[n-1], " (") {

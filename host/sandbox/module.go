@@ -33,6 +33,7 @@ type Module struct {
 	provided    []provided
 	bodies      []int // where in the file each of its own functions begins
 	budget      budget
+	offsets     *rewrite.Offsets // of the code that is run to the module's; nil where traps do not name instructions
 
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
@@ -68,7 +69,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if m.budget, err = newBudget(info, o.Limits.Memory); err != nil {
 		return nil, err
 	}
-	wasm = mergeData(ready.Wasm)
+	wasm = m.place(ready, mergeData(ready.Wasm), o.Places)
 	config := wazero.NewRuntimeConfigCompiler()
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()

@@ -47,6 +47,7 @@ type Options struct {
 	Interpreter bool   // wazero's interpreter instead of its compiler
 	Cooperative bool   // count loop turns and calls, and let the scheduler in
 	Compilers   int    // goroutines that compile; 0 is one
+	Places      bool   // traps name the instruction, also where that makes the compiled code large
 }
 
 // Input is an array that a call may open, or a range of its rows.
