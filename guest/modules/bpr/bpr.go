@@ -20,9 +20,10 @@ var module = guest.Module{
 	Params: []guest.Param{
 		guest.Int("factors", 64, "length of a user's and an item's vector, without the item's bias").Between(1, 4096),
 		guest.Int("iterations", 100, "epochs: each draws as many samples as there are interactions").Between(1, 10000),
-		guest.Float("learning_rate", 0.05, "step of the gradient ascent").AtLeast(0),
+		guest.Float("learning_rate", 0.1, "step of the gradient ascent, at first").AtLeast(0),
+		guest.Float("learning_rate_decay", 1, "share of the learning rate that it loses to the end, evenly: 0 keeps it, as the paper does").Between(0, 1),
 		guest.Float("regularization", 0.01, "λ, the weight of the squared lengths, biases too").AtLeast(0),
-		guest.Choice("draw", "a sample's first item is of an interaction drawn from all, as in the paper, or of a user drawn first", "interactions", "users"),
+		guest.Choice("draw", "a sample's first item is of a user drawn first, or of an interaction drawn from all, as in the paper", "users", "interactions"),
 		guest.Bool("verify_negative_samples", true, "pass over a sample whose negative item the user has too"),
 		guest.Int("blocks", 2, "blocks of users and of items: so many tasks can run at a time; part of the result").Between(1, 1024),
 		guest.Int("passes", 4, "epochs' worth of samples a block gets at a visit; more need less moving of data, and mix less").Between(1, 10000),
@@ -58,6 +59,14 @@ func turns(c *guest.Config) int {
 func epochs(c *guest.Config, t int) int {
 	passes := min(c.Int("passes"), c.Int("iterations"))
 	return min(passes, c.Int("iterations")-t/blocks(c)*passes)
+}
+
+// rate is the learning rate in turn t: it falls on a line that would meet its
+// end after the last round, and is the same in all turns of a round.
+func rate(c *guest.Config, t int) float32 {
+	n := blocks(c)
+	gone := float64(t/n) / float64(turns(c)/n)
+	return float32(c.Float("learning_rate") * (1 - float64(c.Float("learning_rate_decay")*gone)))
 }
 
 // Streams of random numbers. A turn's samples have streams of their own from
@@ -171,7 +180,7 @@ func ascend(t *guest.Task) {
 		seed, stream := uint64(t.Seed()), samples+uint64(turn)*uint64(n)+uint64(b)
 		num.BPR(x, v, bias, num.Pairwise{
 			Rows: part, Items: ids, Passes: epochs(t.Config, turn),
-			Rate: t.Float32("learning_rate"), Decay: t.Float32("regularization"),
+			Rate: rate(t.Config, turn), Decay: t.Float32("regularization"),
 			PerUser: t.Text("draw") == "users", Verify: t.Bool("verify_negative_samples"), Seed: seed, Stream: stream,
 		})
 		users.Add(nil, x)
