@@ -39,8 +39,12 @@ func FuzzBuild(f *testing.F) {
 				return
 			}
 		}
-		m, err := buildFile(name, ways[int(way)%len(ways)])
+		how := ways[int(way)%len(ways)]
+		m, err := buildFile(name, how)
 		if err != nil {
+			if fault.CodeOf(err) == fault.Usage && (how == First || how == Last) {
+				return // there is no time to go by
+			}
 			if s := err.Error(); !strings.HasPrefix(s, name) || fault.CodeOf(err) != fault.BadData || fault.Clean(s, len(s)) != s {
 				t.Errorf("code %d: %v", fault.CodeOf(err), err)
 			}
@@ -51,7 +55,7 @@ func FuzzBuild(f *testing.F) {
 		if m.ByUser.Entries() != m.ByItem.Entries() {
 			t.Errorf("%d entries by user, %d by item", m.ByUser.Entries(), m.ByItem.Entries())
 		}
-		if again, err := buildFile(name, ways[int(way)%len(ways)]); err != nil || again.Digest() != m.Digest() {
+		if again, err := buildFile(name, how); err != nil || again.Digest() != m.Digest() {
 			t.Errorf("another matrix the second time: %v", err)
 		}
 	})
