@@ -132,15 +132,16 @@ func FuzzReplies(f *testing.F) {
 		f.Skip(err)
 	}
 	outputs := []task.Output{{Name: "out.y", DType: array.F32, Rows: 4}, {Name: "out.n", DType: array.U64, Width: 2, Rows: -1}}
-	var good, wrong, told, emitted letters
+	var good, wrong, told, emitted, ready letters
 	good.write(f, withFile, 16, &reply{Kind: msgOutput, Output: 0, Size: 16})
 	good.write(f, withFile, 32, &reply{Kind: msgOutput, Output: 1, Size: 32})
 	good.write(f, enclosedForm, 0, &reply{Kind: msgDone, Log: []string{"info: \x1b[2J"}, Stats: task.Stats{Memory: 1}})
 	wrong.write(f, withFile|unsealedFile, 16, &reply{Kind: msgOutput, Size: 16})
 	told.write(f, 0, 0, &reply{Kind: msgFailed, Code: fault.Limit, Error: "x\x07", Hint: "y"})
 	emitted.write(f, 0, 0, &reply{Kind: msgDone, Emitted: []byte(`{"name":"x"}`)})
-	for ask := range byte(3) {
-		for _, l := range []letters{good, wrong, told, emitted} {
+	ready.write(f, 0, 0, &reply{Kind: msgReady, Walls: []string{wallProcess, "\x1b[1mrlimits"}})
+	for ask := range byte(4) {
+		for _, l := range []letters{good, wrong, told, emitted, ready} {
 			f.Add(ask, []byte(l))
 		}
 	}
@@ -165,7 +166,7 @@ func FuzzReplies(f *testing.F) {
 
 		begin := time.Now()
 		var err error
-		switch ask % 3 {
+		switch ask % 4 {
 		case 0:
 			err = p.Run(context.Background(), []task.Task{{Stage: "users", Shards: 1, Outputs: outputs}}, func(_ int, r Result) error {
 				defer r.Release()
@@ -183,6 +184,15 @@ func FuzzReplies(f *testing.F) {
 			var b []byte
 			if b, err = p.Plan(context.Background(), nil); len(b) > abi.MaxPlan {
 				t.Errorf("a plan of %d bytes", len(b))
+			}
+		case 3:
+			if p.module, err = newMemfd("module"); err != nil {
+				t.Fatal(err)
+			}
+			_, err = p.greet(context.Background(), liar, true)
+			p.module.Close()
+			for _, w := range p.walls {
+				clean(t, w)
 			}
 		}
 		if d := time.Since(begin); d > 10*time.Second {

@@ -237,6 +237,15 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 	if w, err = spawn(p.path); err != nil {
 		return nil, false, err
 	}
+	if stale, err = p.greet(ctx, w, mayCompile); err != nil {
+		w.close()
+		return nil, stale, err
+	}
+	return w, false, nil
+}
+
+// greet hands a new worker the module and waits until it is ready.
+func (p *processes) greet(ctx context.Context, w *workerProcess, mayCompile bool) (stale bool, err error) {
 	var m *reply
 	err = p.watch(ctx, w, func() error {
 		hello := &message{
@@ -249,20 +258,15 @@ func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProces
 		m, err = p.answer(w, replyPage)
 		return err
 	})
-	if err == nil {
-		switch m.Kind {
-		case msgReady:
-			if err = p.noteWalls(m.Walls); err == nil {
-				return w, false, nil
-			}
-		case msgFailed:
-			stale, err = m.Stale, m.failed()
-		default:
-			err = fault.Mod("its worker process broke the protocol: %s before ready", fault.Clean(m.Kind, 20))
-		}
+	switch {
+	case err != nil:
+		return false, err
+	case m.Kind == msgReady:
+		return false, p.noteWalls(m.Walls)
+	case m.Kind == msgFailed:
+		return m.Stale, m.failed()
 	}
-	w.close()
-	return nil, stale, err
+	return false, fault.Mod("its worker process broke the protocol: %s before ready", fault.Clean(m.Kind, 20))
 }
 
 // retireAfter is how long a worker may live in busy time of all its threads;
