@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"rechost/host"
 	"rechost/host/doctor"
@@ -16,7 +16,7 @@ import (
 
 func doctorCommand(e *env) *command {
 	var only, which, store string
-	var deadline time.Duration
+	var deadline span
 	var asJSON, quiet bool
 	return &command{
 		Command: &cli.Command{
@@ -25,30 +25,26 @@ func doctorCommand(e *env) *command {
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "only", Category: groupHow, Destination: &only,
 					Usage: "attacks whose kind or name matches `PATTERN`, a regular expression"},
-				&cli.StringFlag{Name: "executor", Category: groupHow, Destination: &which, Value: "both",
-					Usage: "examine `NAME`: processes, goroutines or both"},
+				&cli.GenericFlag{Name: "executor", Category: groupHow, Value: choice{&which, []string{"both", doctor.Processes, doctor.Goroutines}},
+					Usage: "examine `NAME`: processes, goroutines or both (default)"},
 				&cli.StringFlag{Name: "store", Category: groupHow, Destination: &store,
 					Usage: "look at the modes of the store in `FOLDER`"},
-				&cli.DurationFlag{Name: "deadline", Category: groupLimits, Destination: &deadline, Value: doctor.DefaultDeadline,
-					Usage: "let guests that never end run for `TIME`"},
+				&cli.GenericFlag{Name: "deadline", Category: groupLimits, Value: &deadline,
+					Usage: "let guests that never end run for `TIME` (default " + shortTime(doctor.DefaultDeadline) + ")"},
 				jsonFlag(&asJSON), quietFlag(&quiet),
 			},
 			Action: func(c *cli.Context) error {
 				if c.Args().Present() {
 					return fault.Use("rechost doctor takes no arguments").WithHint("rechost doctor --only loops")
 				}
-				o := doctor.Options{Deadline: deadline, Store: store}
-				switch which {
-				case "both":
-				case doctor.Processes, doctor.Goroutines:
+				o := doctor.Options{Deadline: cmp.Or(asDuration(deadline), doctor.DefaultDeadline), Store: store}
+				if which != "" && which != "both" {
 					o.Executors = []string{which}
-				default:
-					return fault.Use("there is no executor %q to examine: processes, goroutines or both", which)
 				}
 				if only != "" {
 					var err error
 					if o.Only, err = regexp.Compile("(?i)" + only); err != nil {
-						return fault.Use("--only %s: %v", only, err)
+						return fault.Use("--only %s: not a regular expression", only).WithHint("--only loops, or --only 'escape drill'")
 					}
 				}
 				if store == "" {

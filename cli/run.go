@@ -32,7 +32,7 @@ func runCommand(e *env) *command {
 	flags = append(flags,
 		&cli.GenericFlag{Name: "shadow", Category: groupHow, Value: share{&f.job.Shadow, true},
 			Usage: "run this `SHARE` of the tasks, such as 0.02 or 2%, on the other engine too; different bytes end the run with exit code 6 and leave a capsule for rechost replay"},
-		&cli.StringFlag{Name: "save-failures", Category: groupHow, Destination: &f.job.SaveFailures,
+		&cli.GenericFlag{Name: "save-failures", Category: groupHow, Value: output{&f.job.SaveFailures},
 			Usage: "save each task that fails, with the private data that it was given, in `FOLDER` for rechost replay"})
 	flags = append(flags, f.limitFlags()...)
 	return &command{

@@ -128,7 +128,7 @@ func addTrust(e *env, file, comment string, a trust.Allow, words []string) error
 		} else {
 			sum, _, err := digest.OfFile(w)
 			if err != nil {
-				return fault.New(fault.Failed, "cannot read the module: %v", err)
+				return fault.File(w, err)
 			}
 			if text == "" {
 				text = filepath.Base(w)
@@ -160,6 +160,9 @@ func trustKeygenCommand(e *env) *command {
 					return fault.Use("rechost trust keygen needs one file for the private key").WithHint("rechost trust keygen key.pem")
 				}
 				name := c.Args().First()
+				if name == "" || name == "-" {
+					return fault.Use("%q: %v", name, errNoFile)
+				}
 				pub, err := trust.NewKey(name)
 				if err != nil {
 					return err
@@ -218,7 +221,7 @@ func signModules(e *env, keyFile string, force bool, modules []string) error {
 		}
 		sum, _, err := digest.OfFile(m)
 		if err != nil {
-			return fault.New(fault.Failed, "cannot read the module: %v", err)
+			return fault.File(m, err)
 		}
 		if err := trust.WriteSignature(out, trust.Sign(key, sum)); err != nil {
 			return err
