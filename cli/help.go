@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -58,6 +59,7 @@ func helpCommand(e *env) *command {
 // and, at the end, examples.
 func printHelp(w io.Writer, c *command) error {
 	var b strings.Builder
+	wide := cmp.Or(min(screen(w), helpWidth), helpWidth)
 	fmt.Fprintf(&b, "%s: %s\n\nUsage: %s", c.path(), c.Usage, c.path())
 	if len(c.Flags) > 0 {
 		b.WriteString(" [flags]")
@@ -76,7 +78,7 @@ func printHelp(w io.Writer, c *command) error {
 			s := c.sub(n)
 			rows = append(rows, [2]string{s.Name, s.Usage})
 		}
-		writePairs(&b, rows)
+		writePairs(&b, rows, wide)
 	}
 	var groups []string
 	rows := map[string][][2]string{}
@@ -89,7 +91,7 @@ func printHelp(w io.Writer, c *command) error {
 	}
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n%s:\n", g)
-		writePairs(&b, rows[g])
+		writePairs(&b, rows[g], wide)
 	}
 	if c.Action != nil || c.parent == nil {
 		b.WriteString("\nExit codes:\n")
@@ -142,18 +144,22 @@ func flagLine(f cli.Flag) [2]string {
 	return [2]string{names, usage}
 }
 
-// writePairs writes two columns, the second wrapped to a line of 100.
-func writePairs(b *strings.Builder, rows [][2]string) {
+// helpWidth is the columns of help where the terminal does not have fewer.
+const helpWidth = 100
+
+// writePairs writes two columns, the second wrapped to a line of wide columns.
+func writePairs(b *strings.Builder, rows [][2]string, wide int) {
 	width := 0
 	for _, r := range rows {
 		width = max(width, len(r[0]))
 	}
-	width = min(width, 30)
+	width = min(width, 30, wide*3/10)
 	for _, r := range rows {
-		text := wrap(r[1], 96-width)
-		fmt.Fprintf(b, "  %-*s  ", width, r[0])
+		text := wrap(r[1], wide-4-width)
 		if len(r[0]) > width {
-			fmt.Fprintf(b, "\n  %-*s  ", width, "")
+			fmt.Fprintf(b, "  %s\n  %-*s  ", r[0], width, "")
+		} else {
+			fmt.Fprintf(b, "  %-*s  ", width, r[0])
 		}
 		b.WriteString(strings.Join(text, fmt.Sprintf("\n  %-*s  ", width, "")) + "\n")
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -39,6 +40,27 @@ user  title       what             score
 	b.Reset()
 	if err := table.write(&b); err != nil || strings.Contains(b.String(), "…") {
 		t.Errorf("cut without a terminal: %v\n%s", err, b.String())
+	}
+}
+
+// Help is wrapped to the terminal, names too long for their column alone on
+// their line, and to its own width where there is none.
+func TestHelpFits(t *testing.T) {
+	for columns, most := range map[string]int{"50": 50, "400": helpWidth, "": helpWidth} {
+		t.Setenv("COLUMNS", columns)
+		var b strings.Builder
+		pairs := [][2]string{{"    --module-sha256 DIGEST", strings.Repeat("word ", 40)}, {"-q, --quiet", "x"}}
+		writePairs(&b, pairs, cmp.Or(min(screen(&b), helpWidth), helpWidth))
+		longest := 0
+		for _, l := range strings.Split(b.String(), "\n") {
+			longest = max(longest, len(l))
+			if l != strings.TrimRight(l, " ") {
+				t.Errorf("COLUMNS=%s: blanks at the end of %q", columns, l)
+			}
+		}
+		if longest > most || longest < most-10 {
+			t.Errorf("COLUMNS=%s: lines of up to %d columns, not %d:\n%s", columns, longest, most, b.String())
+		}
 	}
 }
 

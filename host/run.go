@@ -100,8 +100,7 @@ func sameFile(a, b string) bool {
 // stop broke.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && context.Cause(ctx) == context.Canceled {
-		return fault.New(fault.Interrupted, "interrupted").
-			WithHint("finished tasks are kept: the same command goes on from there")
+		return fault.New(fault.Interrupted, "interrupted")
 	}
 	return err
 }
