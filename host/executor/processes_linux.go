@@ -492,6 +492,9 @@ func (p *processes) task(w *workerProcess, t *task.Task, d *task.Diagnosis) (r R
 			*d = task.Diagnosis{Trace: trace(m.Trace), Log: log, Stats: m.Stats}
 			return r, &toldError{m.failed()}
 		case m.Kind == msgDone && f == nil && len(r.Data) == len(t.Outputs):
+			if s := m.Stats; min(s.Guest, s.Kernel, s.Host) < 0 || min(s.Memory, s.LogBytes, s.Calls, s.Fuel) < 0 {
+				return r, fault.Mod("its worker process broke the protocol: figures below nothing")
+			}
 			r.Stats = m.Stats
 			r.Stats.Host += handing
 			r.Log, err = p.log(m.Log)

@@ -359,6 +359,7 @@ func TestLyingWorker(t *testing.T) {
 		{"unknown form", []func(int){raw([]byte("x{}"))}},
 		{"another NaN", []func(int){say(out(0, 40), odd)}},
 		{"more messages than the limit", []func(int){say(out(0, 40), good(40)), done(int(testLimits.Log/logMost) + 1)}},
+		{"a negative time", []func(int){say(out(0, 40), good(40)), say(&reply{Kind: msgDone, Stats: task.Stats{Guest: -1}}, nil)}},
 		{"a long log", []func(int){say(out(0, 40), good(40)), say(&reply{Kind: msgDone, Log: []string{strings.Repeat("x", int(replyMost(testLimits.Log)))}}, nil)}},
 		{"a field of the host's", []func(int){say(out(0, 40), good(40)), raw([]byte(`j{"kind":"done","index":1}`))}},
 		{"enclosed in a file", []func(int){raw([]byte("m"), int(passwd.Fd()))}},
