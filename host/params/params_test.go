@@ -95,6 +95,10 @@ func TestDescriptionsRefused(t *testing.T) {
 		"null default":      {`"default":true`, `"default":null`},
 		"choices of int":    {`"max":1000`, `"choices":["1"]`},
 		"control choice":    {`"bm25"]`, `"bm\u001b25"]`},
+		"column used":       {`"version":"1"`, `"uses":["time","\u001b[2J"]`},
+		"column needed":     {`"version":"1"`, `"needs":[""]`},
+		"columns":           {`"version":"1"`, `"uses":["time"` + strings.Repeat(`,"x"`, 64) + `]`},
+		"no column":         {`"version":"1"`, `"uses":"time"`},
 	} {
 		text := strings.Replace(declared, c[0], c[1], 1)
 		if text == declared {
