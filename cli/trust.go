@@ -45,7 +45,7 @@ whoever signed them.`),
 func trustAddCommand(e *env) *command {
 	var file, comment string
 	var executors, columns []string
-	var noValue bool
+	var noValue, isolation bool
 	var f jobFlags // for its limits
 	flags := []cli.Flag{
 		trustFileFlag(&file),
@@ -55,6 +55,8 @@ func trustAddCommand(e *env) *command {
 			Usage: "allow guests to run `WHERE`, once for each: processes (default), goroutines"},
 		&cli.GenericFlag{Name: "grant", Category: groupAllow, Value: choices{&columns, []string{abi.Time}},
 			Usage: "allow this `COLUMN` beyond users, items and values: time"},
+		&cli.BoolFlag{Name: "require-isolation", Category: groupAllow, Destination: &isolation,
+			Usage: "allow runs with --require-isolation only"},
 		&cli.BoolFlag{Name: "no-value", Category: groupAllow, Destination: &noValue, Usage: "do not allow values either"},
 	}
 	flags = append(flags, f.limitFlags()...)
@@ -74,7 +76,7 @@ func trustAddCommand(e *env) *command {
 						WithHint("rechost trust add --trust trust.json bin/modules/cf.wasm")
 				}
 				l := job.Limits
-				a := trust.Allow{Executors: executors, Columns: []string{}, Memory: trust.Size(l.Memory), Deadline: trust.Span(l.Deadline),
+				a := trust.Allow{Executors: executors, Columns: []string{}, Isolation: isolation, Memory: trust.Size(l.Memory), Deadline: trust.Span(l.Deadline),
 					Log: trust.Size(l.Log), Output: trust.Size(l.Output), Fuel: trust.Fuel(l.Fuel)}
 				if len(executors) == 0 {
 					a.Executors = trust.Executors[:1]

@@ -121,6 +121,7 @@ func limitsText(a trust.Allow) string {
 			list = append(list, fmt.Sprintf("%s %v", name, value))
 		}
 	}
+	add(a.Isolation, "isolation", "required")
 	add(a.Memory > 0, "memory", a.Memory)
 	add(a.Deadline > 0, "deadline", a.Deadline)
 	add(a.Log > 0, "log", a.Log)

@@ -31,6 +31,7 @@ func verifyCommand(e *env) *command {
 			Usage: "the `FILE` of the users that the run was for (default: where the manifest says)"},
 		jsonFlag(&asJSON), quietFlag(&quiet),
 		executorFlag(&check.Executor), workersFlag(&check.Workers), engineFlag(&engine), storeFlag(&check.Store, groupHow),
+		isolationFlag(&check.RequireIsolation),
 	}
 	flags = append(flags, trustFlags(&check.ModuleSHA256, &check.Trust)...)
 	flags = append(flags, quietGuestFlag(&check.QuietGuest))

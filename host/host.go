@@ -244,15 +244,18 @@ type Check struct {
 
 	ModuleSHA256 digest.Digest // that the module must have, whatever the manifest says; zero: any
 	Trust        string        // as Job.Trust
-	QuietGuest   bool          // as Job.QuietGuest; nor is the element shown that differs
-	Sample       float64       // share of the tasks to run again, 0 < Sample < 1; 0 runs the whole job again
-	Interpreter  bool
-	Executor     string
-	Worker       string
-	Workers      int
-	Limits       task.Limits
-	Store        string // that of the run, for Sample and to show values that differ
-	Progress     func(Event)
+
+	RequireIsolation bool // as Job.RequireIsolation
+	QuietGuest       bool // as Job.QuietGuest; nor is the element shown that differs
+
+	Sample      float64 // share of the tasks to run again, 0 < Sample < 1; 0 runs the whole job again
+	Interpreter bool
+	Executor    string
+	Worker      string
+	Workers     int
+	Limits      task.Limits
+	Store       string // that of the run, for Sample and to show values that differ
+	Progress    func(Event)
 }
 
 // Verification is what a Check found.

@@ -99,7 +99,7 @@ func (r Replay) Run(ctx context.Context) (*Replayed, error) {
 	path := filepath.Join(r.Capsule, capsule.ModuleFile)
 	entry, _, err := admit(path, o.Module.Digest, r.ModuleSHA256, r.Trust)
 	if err == nil && entry != nil {
-		err = entry.Check(trust.Ask{Executor: cmp.Or(r.Executor, DefaultExecutor()), Columns: columnsOf(&o.Run), Limits: v.Limits})
+		err = entry.Check(trust.Ask{Executor: cmp.Or(r.Executor, DefaultExecutor()), Columns: columnsOf(&o.Run), Limits: v.Limits, Isolation: r.RequireIsolation})
 	}
 	if err != nil {
 		return nil, err

@@ -164,7 +164,7 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 		s.tell("this rechost was built with cgo, so its workers have neither Landlock nor seccomp: build it with ./build.sh build, or with CGO_ENABLED=0")
 	}
 	if entry != nil {
-		ask := trust.Ask{Executor: s.job.Executor, Limits: s.job.Limits}
+		ask := trust.Ask{Executor: s.job.Executor, Limits: s.job.Limits, Isolation: s.job.RequireIsolation}
 		if len(s.job.Paths) > 0 { // else it is looked at only
 			ask.Columns = s.job.granted()
 		}

@@ -54,7 +54,7 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 	e := st.Predicate.BuildDefinition.ExternalParameters
 	j := Job{
 		Params:       params.Texts(e.Parameters),
-		ModuleSHA256: c.ModuleSHA256, Trust: c.Trust, Grant: e.Granted, QuietGuest: c.QuietGuest,
+		ModuleSHA256: c.ModuleSHA256, Trust: c.Trust, Grant: e.Granted, QuietGuest: c.QuietGuest, RequireIsolation: c.RequireIsolation,
 		Data: interactions.Options{
 			User: e.User, Item: e.Item, Value: e.Value, Time: e.Time,
 			NoValue: e.NoValue, NoTime: e.NoTime, MinValue: e.MinValue, TimeUnit: e.TimeUnit,

@@ -24,6 +24,7 @@ var (
 type Allow struct {
 	Executors []string `json:"executors"`
 	Columns   []string `json:"columns"`
+	Isolation bool     `json:"isolation,omitempty"` // every wall of the worker processes must stand
 	Memory    Size     `json:"memory,omitempty"`
 	Deadline  Span     `json:"deadline,omitempty"`
 	Log       Size     `json:"log,omitempty"`
@@ -169,6 +170,8 @@ type Ask struct {
 	Executor string
 	Columns  []string // beyond user and item: of Columns
 	Limits   task.Limits
+	// Isolation says that the run refuses to go on where a wall is missing.
+	Isolation bool
 }
 
 // Check refuses what is asked for beyond what the entry allows. Its error, of
@@ -181,6 +184,9 @@ func (e Entry) Check(ask Ask) error {
 	}
 	if !slices.Contains(e.Allow.Executors, ask.Executor) {
 		say("--executor "+e.Allow.Executors[0], "executor %s (allowed: %s)", fault.Clean(ask.Executor, 40), strings.Join(e.Allow.Executors, ", "))
+	}
+	if e.Allow.Isolation && !ask.Isolation {
+		say("--require-isolation", "walls that may be missing")
 	}
 	for _, c := range ask.Columns {
 		if !slices.Contains(e.Allow.Columns, c) {
@@ -217,7 +223,7 @@ func (e Entry) Check(ask Ask) error {
 		return nil
 	}
 	return fault.Mod("%s: %s does not allow what is asked for: %s", e.module, e.file, strings.Join(over, "; ")).
-		WithHint("ask for less: %s", strings.Join(hint, " "))
+		WithHint("ask for what it allows: %s", strings.Join(hint, " "))
 }
 
 func sizeText(n int64) string { return Size(n).String() }

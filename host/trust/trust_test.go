@@ -20,6 +20,7 @@ import (
 
 var (
 	one, two = digest.Of([]byte("one")), digest.Of([]byte("two"))
+	three    = digest.Of([]byte("three"))
 	plain    = `"allow":{"executors":["processes"],"columns":["value"]}`
 )
 
@@ -136,6 +137,7 @@ func TestRefused(t *testing.T) {
 		"a negative deadline":    {allow(`,"deadline":"-1s"`), "10m", true},
 		"an empty deadline":      {allow(`,"deadline":""`), "10m", true},
 		"a deadline out of form": {allow(`,"deadline":"5s1h"`), "10m", true},
+		"isolation by a word":    {allow(`,"isolation":"yes"`), "", true},
 		"fuel of 0":              {allow(`,"fuel":0`), "at least 1", true},
 		"negative fuel":          {allow(`,"fuel":-1`), "at least 1", true},
 		"fuel of 1e3":            {allow(`,"fuel":1e3`), "whole number", false}, // an integer to JSON Schema
@@ -185,7 +187,7 @@ func TestFilesOfOthers(t *testing.T) {
 // An entry bounds each thing that a run asks for, and the refusal names all.
 func TestCheck(t *testing.T) {
 	f, err := Parse([]byte(`{` + format + `,"modules":[` + module(one, plain) + `,` + module(two, `"allow":
-		{"executors":["processes","goroutines"],"columns":["time"],"memory":"1GiB","deadline":"90s","log":"1KiB","output":"1MiB","fuel":1000}`) + `]}`))
+		{"executors":["processes","goroutines"],"columns":["time"],"memory":"1GiB","deadline":"90s","log":"1KiB","output":"1MiB","fuel":1000}`) + `,` + module(three, `"allow":{"executors":["processes"],"columns":[],"isolation":true}`) + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,16 +199,18 @@ func TestCheck(t *testing.T) {
 		ask    Ask
 		says   []string // nil: allowed
 	}{
-		{one, Ask{"processes", []string{"value"}, usual}, nil},
-		{one, Ask{"processes", nil, task.Limits{}}, nil},
-		{one, Ask{"processes", nil, with(usual, func(l *task.Limits) { l.Fuel = 5 })}, nil},
-		{one, Ask{"goroutines", []string{"value", "time"}, with(usual, func(l *task.Limits) { l.Memory++ })},
+		{one, Ask{"processes", []string{"value"}, usual, false}, nil},
+		{one, Ask{"processes", nil, task.Limits{}, false}, nil},
+		{one, Ask{"processes", nil, with(usual, func(l *task.Limits) { l.Fuel = 5 }), false}, nil},
+		{one, Ask{"goroutines", []string{"value", "time"}, with(usual, func(l *task.Limits) { l.Memory++ }), false},
 			[]string{"executor goroutines", "column time", "memory 2147483649B (allowed: 2GiB)"}},
-		{two, Ask{"goroutines", []string{"time"}, small}, nil},
-		{two, Ask{"goroutines", []string{"value"}, small}, []string{"column value"}},
-		{two, Ask{"processes", nil, usual}, []string{"memory 2GiB (allowed: 1GiB)", "deadline 10m (allowed: 1m30s)", "log 1MiB (allowed: 1KiB)", "output 4GiB (allowed: 1MiB)", "fuel without end (allowed: 1000)"}},
-		{two, Ask{"processes", nil, with(small, func(l *task.Limits) { l.Fuel = 1001 })}, []string{"fuel 1001 (allowed: 1000)"}},
-		{two, Ask{"processes", nil, with(small, func(l *task.Limits) { l.Deadline++ })}, []string{"deadline 1m30.000000001s"}},
+		{two, Ask{"goroutines", []string{"time"}, small, false}, nil},
+		{two, Ask{"goroutines", []string{"value"}, small, false}, []string{"column value"}},
+		{two, Ask{"processes", nil, usual, false}, []string{"memory 2GiB (allowed: 1GiB)", "deadline 10m (allowed: 1m30s)", "log 1MiB (allowed: 1KiB)", "output 4GiB (allowed: 1MiB)", "fuel without end (allowed: 1000)"}},
+		{two, Ask{"processes", nil, with(small, func(l *task.Limits) { l.Fuel = 1001 }), false}, []string{"fuel 1001 (allowed: 1000)"}},
+		{two, Ask{"processes", nil, with(small, func(l *task.Limits) { l.Deadline++ }), false}, []string{"deadline 1m30.000000001s"}},
+		{three, Ask{"processes", nil, usual, true}, nil},
+		{three, Ask{"processes", nil, usual, false}, []string{"walls that may be missing"}},
 	} {
 		e, err := f.Admit("m.wasm", c.module)
 		if err != nil {
