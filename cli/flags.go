@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"rechost/guest/abi"
 	"rechost/host"
 	"rechost/host/digest"
@@ -28,6 +30,7 @@ const (
 type jobFlags struct {
 	job         host.Job
 	params      cli.StringSlice
+	emit        cli.StringSlice
 	duplicates  string
 	engine      string
 	memory      size
@@ -44,6 +47,9 @@ func (f *jobFlags) fill(c *cli.Context) (host.Job, error) {
 		return job, err
 	}
 	job.Params = p
+	if job.Emit, err = emissions(f.emit.Value()); err != nil {
+		return job, err
+	}
 	job.Duplicates = matrix.Duplicates(f.duplicates)
 	job.Interpreter = f.engine == "interpreter"
 	job.Limits.Memory = int64(f.memory)
@@ -62,6 +68,19 @@ func (f *jobFlags) fill(c *cli.Context) (host.Job, error) {
 		return job, fault.Use("--time and --no-time exclude each other")
 	}
 	return job, nil
+}
+
+// emissions reads the values of --emit.
+func emissions(values []string) (list []host.Emission, err error) {
+	for _, v := range values {
+		name, file, ok := strings.Cut(v, "=")
+		if !ok || name == "" || file == "" {
+			return nil, fault.Use("--emit %s is not of the form NAME=FILE", v).
+				WithHint("--emit neighbours=neighbours.parquet; rechost inspect lists what a module emits")
+		}
+		list = append(list, host.Emission{Name: name, File: file})
+	}
+	return list, nil
 }
 
 // needModule and needPaths report what is missing, with a line to type.

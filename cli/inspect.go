@@ -70,7 +70,8 @@ Of data: columns and which were chosen, rows, users, items, density, ranges of
 values and times, repeated pairs, rows left out and why, and how many
 interactions users and items have.
 Of a module: name, version, digest, size, ABI, imports, and its parameters with
-defaults and help. Only the module's description of itself runs, in the sandbox.
+defaults and help, and what else it makes that rechost run --emit writes. Only its
+description of itself and its planning run, in the sandbox.
 Of two modules: what the second one has that the first has not, and the reverse.
 What lets a module do more comes first: columns, imports, memory.`),
 		examples: []string{
@@ -120,6 +121,18 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 	if err := g.write(w); err != nil {
 		return err
 	}
+	if err := printParameters(w, m); err != nil || len(m.Emits) == 0 {
+		return err
+	}
+	fmt.Fprintln(w, "\nemits, as rechost run --emit NAME=FILE")
+	e := grid{uncut: true}
+	for _, x := range m.Emits {
+		e.add("  "+x.Name, emitText(x), oneLine(x.Help))
+	}
+	return e.write(w)
+}
+
+func printParameters(w io.Writer, m *host.ModuleInfo) error {
 	if len(m.Description.Parameters) == 0 {
 		_, err := fmt.Fprintln(w, "\nno parameters")
 		return err

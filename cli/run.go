@@ -25,6 +25,8 @@ func runCommand(e *env) *command {
 	flags = append(flags,
 		&cli.GenericFlag{Name: "out", Aliases: []string{"o"}, Category: groupOutput, Value: output{&f.job.Out},
 			Usage: "write the recommendations to `FILE` (default recommendations.parquet)"},
+		&cli.StringSliceFlag{Name: "emit", Category: groupOutput, Destination: &f.emit,
+			Usage: "write something else that the module makes, such as neighbours or factors, `NAME=FILE`: .parquet, or .npy for matrices; once for each; rechost inspect lists them"},
 		&cli.GenericFlag{Name: "manifest", Category: groupOutput, Value: output{&f.job.Manifest},
 			Usage: "write the record of the run to `FILE` (default: beside the recommendations, .manifest.json)"},
 		jsonFlag(&asJSON), quietFlag(&quiet))
@@ -61,6 +63,7 @@ command goes on where it was.`),
 		examples: []string{
 			"rechost run --module bin/modules/cf.wasm ratings.parquet",
 			"rechost run -m bin/modules/als.wasm -p factors=32 -p iterations=10 -k 10 -o als.parquet plays/",
+			"rechost run -m bin/modules/als.wasm --emit item_factors=items.npy ratings.parquet",
 			"rechost run -m bin/modules/cf.wasm --user uid --item sku --no-value 'orders/2026-*.parquet' --json",
 		},
 	}
@@ -163,6 +166,9 @@ func printSummary(w io.Writer, s *host.Summary) error {
 	}
 	row("output", "%s: %s for %s, %s", s.Output.Path, plural(s.Output.Rows, "row"), plural(s.Output.Users, "user"), bytesText(s.Output.Bytes))
 	row("digest", "sha256:%s", s.Output.Digest)
+	for _, x := range s.Emitted {
+		row("emitted", "%s to %s: %s, %s", x.Name, x.Path, plural(x.Rows, "row"), bytesText(x.Bytes))
+	}
 	row("manifest", "%s", s.Manifest)
 	row("leak", "%s", leakText(s.Leak))
 	fmt.Fprintln(w, "rechost: done")
@@ -177,8 +183,12 @@ func printSummary(w io.Writer, s *host.Summary) error {
 
 // leakText says how much left the sandbox, and by which ways.
 func leakText(l manifest.Leak) string {
-	return fmt.Sprintf("at most %s: items %s, scores %s, log %s, errors %s, record %s, figures %s", plural(l.Total, "bit"),
-		count(l.Items), count(l.Scores), count(l.Log), count(l.Errors), count(l.Record), count(l.Figures))
+	emitted := ""
+	if l.Emitted > 0 {
+		emitted = ", emitted " + count(l.Emitted)
+	}
+	return fmt.Sprintf("at most %s: items %s, scores %s%s, log %s, errors %s, record %s, figures %s", plural(l.Total, "bit"),
+		count(l.Items), count(l.Scores), emitted, count(l.Log), count(l.Errors), count(l.Record), count(l.Figures))
 }
 
 // paramText lists parameters by name.

@@ -59,8 +59,29 @@ func encodePlan(p abi.Plan) []byte {
 	var w jsonWriter
 	w.open('{')
 	w.steps(p.Steps)
+	if len(p.Emits) > 0 {
+		w.emits(p.Emits)
+	}
 	w.close('}')
 	return w.b
+}
+
+func (w *jsonWriter) emits(emits []abi.Emit) {
+	w.key("emits")
+	w.open('[')
+	for _, e := range emits {
+		w.open('{')
+		w.field("name", e.Name)
+		w.field("frame", e.Frame)
+		w.field("rows", e.Rows)
+		w.field("ids", e.IDs)
+		w.field("of", e.Of)
+		w.field("values", e.Values)
+		w.key("help")
+		w.value(e.Help)
+		w.close('}')
+	}
+	w.close(']')
 }
 
 func (w *jsonWriter) steps(steps []abi.Step) {

@@ -50,7 +50,7 @@ func (m *Module) PlanJSON(config []byte) (b []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return encodePlan(abi.Plan{Steps: m.build(&Config{c}).steps}), nil
+	return encodePlan(m.build(&Config{c}).encoded()), nil
 }
 
 // RunJSON runs the task of a configuration, whose stage must have the given

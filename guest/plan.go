@@ -14,10 +14,15 @@ const (
 type Plan struct {
 	steps  []abi.Step
 	stages *[]*Stage // all stages of the plan, depth first: the place is the stage's index
+	emits  *[]abi.Emit
 	config *Config
 }
 
-func newPlan(c *Config) *Plan { return &Plan{stages: new([]*Stage), config: c} }
+func newPlan(c *Config) *Plan {
+	return &Plan{stages: new([]*Stage), emits: new([]abi.Emit), config: c}
+}
+
+func (p *Plan) encoded() abi.Plan { return abi.Plan{Steps: p.steps, Emits: *p.emits} }
 
 // Stage adds a stage: run is called once for each shard of what the stage is
 // [Stage.Over]. Stages follow each other; all tasks of one end before the next
@@ -36,9 +41,26 @@ func (p *Plan) Repeat(times int, body func(p *Plan)) { p.RepeatUntil(times, "", 
 // RepeatUntil is Repeat that ends early, after the turn in which the frame
 // until, one array of one element, is not zero.
 func (p *Plan) RepeatUntil(times int, until string, body func(p *Plan)) {
-	inner := &Plan{stages: p.stages, config: p.config}
+	inner := &Plan{stages: p.stages, emits: p.emits, config: p.config}
 	body(inner)
 	p.steps = append(p.steps, abi.Step{Repeat: &abi.Repeat{Times: times, Until: until, Steps: inner.steps}})
+}
+
+// EmitsLists declares that users can have the lists of a frame written to a
+// file beside the recommendations, by the given name. The frame, in its last
+// form, has a row for each of rows, [Users] or [Items]; ids is its array of
+// entries "user" or "item", whose name says what the lists are of, and values
+// that of their scores.
+func (p *Plan) EmitsLists(name, frame, rows, ids, values, help string) {
+	of := map[string]string{"user": Users, "item": Items}[ids]
+	*p.emits = append(*p.emits, abi.Emit{Name: name, Frame: frame, Rows: rows, IDs: ids, Of: of, Values: values, Help: help})
+}
+
+// EmitsMatrix is EmitsLists for an array of numbers, one or a row of them for
+// each of rows. of says what its columns are, the same as rows, or is "" where
+// they are nobody's, such as factors.
+func (p *Plan) EmitsMatrix(name, frame, rows, of, values, help string) {
+	*p.emits = append(*p.emits, abi.Emit{Name: name, Frame: frame, Rows: rows, Of: of, Values: values, Help: help})
 }
 
 // Stage is one function of the module and the data it is run on.

@@ -9,6 +9,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
+	"rechost/host/emit"
 	"rechost/host/executor"
 	"rechost/host/manifest"
 	"rechost/host/plan"
@@ -27,6 +28,8 @@ type outcome struct {
 	logged int64 // bytes of log, of the guests' own
 	free   int   // arrays of the tasks' outputs that have as many entries as the guest likes
 	asked  int   // times that a stop test was read
+
+	emissions []*emit.Emission // for Job.Emit, in its order
 }
 
 // maxLog bounds the guests' messages that a summary shows.

@@ -30,7 +30,7 @@ func (s *session) explain() (*Explanation, error) {
 	x := &Explanation{
 		Module: s.module, Parameters: s.values, Input: m.Read,
 		Users: m.Users.Len(), Items: m.Items.Len(), Entries: m.ByUser.Entries(), Targets: len(s.targets.Users),
-		Shards: s.shape.Shards, Columns: s.columns(), Plan: abi.Plan{Steps: s.plan.Steps},
+		Shards: s.shape.Shards, Columns: s.columns(), Plan: abi.Plan{Steps: s.plan.Steps, Emits: s.plan.Emits},
 		Stages: make([]ExplainedStage, len(s.plan.Stages)),
 	}
 	env := plan.Env{}

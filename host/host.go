@@ -58,8 +58,9 @@ type Job struct {
 
 	ForUsersColumn string // of users in ForUsers; "" is Data.User, or is found by its name
 
-	Out      string // "" is recommendations.parquet
-	Manifest string // "" is Out with .manifest.json in place of its ending
+	Out      string     // "" is recommendations.parquet
+	Emit     []Emission // what else the module makes to write to files
+	Manifest string     // "" is Out with .manifest.json in place of its ending
 
 	Executor string // Processes or Goroutines; "" is the safest that the system has
 	Worker   string // binary that runs as a worker; "" is this program's own
@@ -82,6 +83,12 @@ type Job struct {
 	SaveFailures string
 
 	Progress func(Event) // called from one goroutine at a time; may be nil
+}
+
+// Emission asks for one of the frames that a module's plan offers by name, to
+// be written to a file that ends in .parquet or .npy; see package emit.
+type Emission struct {
+	Name, File string
 }
 
 // Names of the executors.
@@ -132,6 +139,7 @@ type Summary struct {
 	Times      Times               `json:"seconds"`
 	PeakMemory int64               `json:"peak_memory_bytes"` // of this process and the largest worker, each
 	Output     recs.Written        `json:"output"`
+	Emitted    []Emitted           `json:"emitted,omitempty"`
 	Manifest   string              `json:"manifest"`
 	Executor   string              `json:"executor"`
 	Engine     string              `json:"engine"`
@@ -141,6 +149,12 @@ type Summary struct {
 	Log        []string            `json:"log,omitempty"` // the guests' messages, the first of them
 	Leak       manifest.Leak       `json:"leak_bits"`     // the most that left the sandbox
 	Root       digest.Digest       `json:"tasks_root"`
+}
+
+// Emitted is one file that a run wrote for Job.Emit.
+type Emitted struct {
+	Name string `json:"name"` // that was asked for
+	recs.Written
 }
 
 // CandidatesRead is what a run used of Job.Candidates.
@@ -200,7 +214,7 @@ type Explanation struct {
 	Targets    int                 `json:"targets"`
 	Shards     int                 `json:"shards"`
 	Columns    []string            `json:"columns"` // that the module gets beyond users and items
-	Plan       abi.Plan            `json:"plan"`
+	Plan       abi.Plan            `json:"plan"`    // with what it emits
 	Stages     []ExplainedStage    `json:"stages"`
 	Tasks      int                 `json:"tasks"`   // all turns
 	Known      int                 `json:"journal"` // of them, in the journal already
@@ -223,7 +237,8 @@ type ModuleInfo struct {
 	Module
 	ABI         int             `json:"abi"`
 	Description abi.Description `json:"description"`
-	Imports     []string        `json:"imports"` // "rechost.log(i32, i32, i32)"
+	Emits       []abi.Emit      `json:"emits,omitempty"` // with defaults for parameters that Job.Params has not
+	Imports     []string        `json:"imports"`         // "rechost.log(i32, i32, i32)"
 	Exports     []string        `json:"exports"`
 	Functions   int             `json:"functions"`
 	Code        int64           `json:"code_bytes"`

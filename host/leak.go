@@ -23,6 +23,7 @@ const (
 //
 //	items   = T·⌈log2(K+1)⌉ + R·⌈log2 N⌉
 //	scores  = R·32
+//	emitted = emit.Emission.Bits of each
 //	log     = 8 for each byte that the summary shows, and for the end of each message
 //	record  = A·256 + F·64 + Q
 //	figures = (8·S + 11)·64
@@ -34,10 +35,13 @@ func (s *session) leak(o *outcome, w recs.Written) manifest.Leak {
 		Record:  int64(o.free)*64 + int64(o.asked),
 		Figures: int64(figuresOfStage*len(o.stages)+figuresOfRun) * 64,
 	}
+	for _, e := range o.emissions {
+		l.Emitted += e.Bits()
+	}
 	for _, t := range o.tasks {
 		l.Record += int64(len(t.Outputs)) * 256
 	}
-	l.Total = l.Items + l.Scores + l.Log + l.Errors + l.Record + l.Figures
+	l.Total = l.Items + l.Scores + l.Emitted + l.Log + l.Errors + l.Record + l.Figures
 	return l
 }
 

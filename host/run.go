@@ -1,7 +1,9 @@
 package host
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,10 +17,12 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/digest"
+	"rechost/host/emit"
 	"rechost/host/fault"
 	"rechost/host/kernel"
 	"rechost/host/manifest"
 	"rechost/host/matrix"
+	"rechost/host/plan"
 	"rechost/host/recs"
 	"rechost/host/store"
 )
@@ -42,7 +46,7 @@ func Run(ctx context.Context, job Job) (*Summary, error) {
 	if job.ForUsersColumn == "" {
 		job.ForUsersColumn = job.Data.User
 	}
-	if err := checkOutputs(job); err != nil {
+	if err := cmp.Or(checkForms(job), checkOutputs(job)); err != nil {
 		return nil, err
 	}
 	s, err := open(ctx, job)
@@ -79,15 +83,34 @@ func checkOutputs(job Job) error {
 	if job.Candidates != "" {
 		inputs = append(inputs, job.Candidates)
 	}
-	if sameFile(job.Out, job.Manifest) {
-		return fault.Use("output and manifest have the same name, %s", job.Out).WithHint("name another: --manifest FILE")
-	}
-	for _, out := range []string{job.Out, job.Manifest} {
+	outputs := job.outputs()
+	for i, out := range outputs {
+		for j, other := range outputs[:i] {
+			switch {
+			case !sameFile(out, other):
+			case i == 1:
+				return fault.Use("output and manifest have the same name, %s", job.Out).WithHint("name another: --manifest FILE")
+			case j < 2:
+				return fault.Use("%s is the name of the output or its manifest, and of something to emit", out).WithHint("name another: --emit NAME=FILE")
+			default:
+				return fault.Use("two things would be written to %s", out).WithHint("name another: --emit NAME=FILE; the ids of a .npy file go to .ids.parquet beside it")
+			}
+		}
 		if err := recs.Refuse(out, inputs); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outputs are the files that a run writes: recommendations, manifest, what is
+// emitted.
+func (job Job) outputs() []string {
+	list := []string{job.Out, job.Manifest}
+	for _, e := range job.Emit {
+		list = append(list, emit.Files(e.File)...)
+	}
+	return list
 }
 
 func sameFile(a, b string) bool {
@@ -115,7 +138,7 @@ func (s *session) run(ctx context.Context) (*Summary, error) {
 	for _, f := range s.matrix.Read.Files {
 		inputs = append(inputs, f.Path)
 	}
-	for _, out := range []string{s.job.Out, s.job.Manifest} {
+	for _, out := range s.job.outputs() {
 		if err := recs.Refuse(out, inputs); err != nil { // again: folders and globs are files now
 			return nil, err
 		}
@@ -130,39 +153,45 @@ func (s *session) run(ctx context.Context) (*Summary, error) {
 	}
 	t := time.Now()
 	s.progress(Event{Phase: "write"})
-	st, written, err := s.write(ctx, o, lists, started)
+	st, written, emitted, err := s.write(ctx, o, lists, started)
 	if err != nil {
 		return nil, err
 	}
 	s.times.Write = seconds(time.Since(t))
 	s.progress(Event{Phase: "write", End: true})
-	return s.summary(o, written, st), nil
+	sum := s.summary(o, written, st)
+	sum.Emitted = emitted
+	return sum, nil
 }
 
-// write writes output and manifest under other names first and gives them
-// theirs together, so that a failure leaves both as they were.
-func (s *session) write(ctx context.Context, o *outcome, l recs.Lists, started time.Time) (st *manifest.Statement, w recs.Written, err error) {
+// write writes all outputs under other names first and gives them theirs
+// together, so that a failure leaves them as they were.
+func (s *session) write(ctx context.Context, o *outcome, l recs.Lists, started time.Time) (st *manifest.Statement, w recs.Written, emitted []Emitted, err error) {
 	hidden := func(name string) string {
 		return filepath.Join(filepath.Dir(name), fmt.Sprintf("._%s.%d", filepath.Base(name), os.Getpid()))
 	}
-	out, man := hidden(s.job.Out), hidden(s.job.Manifest)
-	defer os.Remove(out)
-	defer os.Remove(man)
-	if w, err = recs.Write(ctx, out, l, s.matrix, nil); err != nil {
-		return nil, w, under(s.job.Out, err)
+	for _, name := range s.job.outputs() {
+		defer os.Remove(hidden(name))
+	}
+	if w, err = recs.Write(ctx, hidden(s.job.Out), l, s.matrix, nil); err != nil {
+		return nil, w, nil, under(s.job.Out, err)
 	}
 	w.Path = s.job.Out
-	st = s.statement(o, w, started)
-	if err = manifest.Write(man, st); err != nil {
-		return nil, w, under(s.job.Manifest, err)
+	if emitted, err = s.writeEmissions(ctx, o, hidden); err != nil {
+		return nil, w, nil, err
 	}
-	if err = os.Rename(man, s.job.Manifest); err != nil {
-		return nil, w, fault.File(s.job.Manifest, err)
+	st = s.statement(o, w, emitted, started)
+	if err = manifest.Write(hidden(s.job.Manifest), st); err != nil {
+		return nil, w, nil, under(s.job.Manifest, err)
 	}
-	if err = os.Rename(out, s.job.Out); err != nil {
-		return nil, w, fault.File(s.job.Out, err)
+	all := s.job.outputs()
+	for i := range all { // the recommendations last: where they are new, all is
+		name := all[len(all)-1-i]
+		if err = os.Rename(hidden(name), name); err != nil {
+			return nil, w, nil, fault.File(name, err)
+		}
 	}
-	return st, w, nil
+	return st, w, emitted, nil
 }
 
 // under gives a failure to write the hidden file the name that the user knows.
@@ -194,7 +223,7 @@ func (s *session) recommend(ctx context.Context) (o *outcome, l recs.Lists, rele
 		}
 		if o, err = s.execute(ctx); err == nil {
 			t := time.Now()
-			l, release, err = s.lists(o)
+			l, release, err = s.results(o)
 			s.times.Reduce += seconds(time.Since(t))
 		}
 		if !errors.Is(err, store.ErrGone) && !errors.Is(err, fs.ErrNotExist) {
@@ -203,6 +232,20 @@ func (s *session) recommend(ctx context.Context) (o *outcome, l recs.Lists, rele
 	}
 	return o, l, release, fault.New(fault.Failed, "the store is being emptied faster than the run fills it: %v", err).
 		WithHint("run the same command again, or with --no-cache")
+}
+
+// results reads and checks all that the run writes.
+func (s *session) results(o *outcome) (recs.Lists, func(), error) {
+	l, release, err := s.lists(o)
+	if err != nil {
+		return l, nil, err
+	}
+	also, err := s.emissions(o)
+	if err != nil {
+		release()
+		return l, nil, err
+	}
+	return l, func() { release(); also() }, nil
 }
 
 // lists reads the recommendations that the plan made and checks them: from
@@ -285,7 +328,7 @@ func (s *session) external() manifest.External {
 		Granted: s.job.granted(), Shards: s.shape.Shards, Duplicates: string(s.job.Duplicates),
 		User: r.User.Name, Item: r.Item.Name, NoValue: s.job.Data.NoValue, NoTime: s.job.Data.NoTime,
 		MinValue: s.job.Data.MinValue, TimeUnit: s.job.Data.TimeUnit, ForUsers: s.job.ForUsers != "", UsersName: s.job.ForUsersColumn,
-		Candidates: s.candidates != nil, Salt: s.job.Salt,
+		Candidates: s.candidates != nil, Emit: s.emitted(), Salt: s.job.Salt,
 	}
 	if r.Value != nil {
 		ext.Value = r.Value.Name
@@ -320,11 +363,18 @@ func (s *session) dependencies(dir string) []manifest.Resource {
 }
 
 // statement is the run's manifest.
-func (s *session) statement(o *outcome, w recs.Written, started time.Time) *manifest.Statement {
+func (s *session) statement(o *outcome, w recs.Written, emitted []Emitted, started time.Time) *manifest.Statement {
 	dir := filepath.Dir(s.job.Manifest)
+	subject := func(path string, d digest.Digest) manifest.Resource {
+		return manifest.Resource{Name: filepath.Base(path), URI: manifest.URI(dir, path), Digest: manifest.Sum{SHA256: d}}
+	}
+	subjects := []manifest.Resource{subject(s.job.Out, w.Digest)}
+	for _, e := range emitted {
+		subjects = append(subjects, subject(e.Path, e.Digest))
+	}
 	return &manifest.Statement{
 		Type:          manifest.StatementType,
-		Subject:       []manifest.Resource{{Name: filepath.Base(s.job.Out), URI: manifest.URI(dir, s.job.Out), Digest: manifest.Sum{SHA256: w.Digest}}},
+		Subject:       subjects,
 		PredicateType: manifest.PredicateType,
 		Predicate: manifest.Predicate{
 			BuildDefinition: manifest.BuildDefinition{
@@ -418,7 +468,32 @@ func InspectModule(ctx context.Context, job Job) (*ModuleInfo, error) {
 	if err := s.describe(ctx); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	return s.moduleInfo()
+	info, err := s.moduleInfo()
+	if err == nil {
+		info.Emits, err = s.emits(ctx)
+	}
+	return info, interrupted(ctx, err)
+}
+
+// emits asks the module for a plan without data, to tell what it would emit.
+func (s *session) emits(ctx context.Context) ([]abi.Emit, error) {
+	const some = 1000
+	config, err := json.Marshal(abi.Config{
+		ABI: abi.Version, Parameters: s.values, Top: s.job.Top,
+		Data: abi.Data{Users: some, Items: some, Interactions: 10 * some, Targets: some, Values: true, Times: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	text, err := s.remembered("plan", config, func() ([]byte, error) { return s.exec.Plan(ctx, config) })
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Parse(text)
+	if err != nil {
+		return nil, s.blame(err)
+	}
+	return p.Emits, nil
 }
 
 // Profile reads and indexes data without a module, for a look at it.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"rechost/host/array"
@@ -198,7 +199,7 @@ var forge func(t task.Task, data [][]byte) [][]byte
 // rewriteOutput checks and writes the recommendations again, from the recorded
 // tasks, and compares the file's digest.
 func (s *session) rewriteOutput(ctx context.Context, o *outcome, st *manifest.Statement, v *Verification) error {
-	lists, release, err := s.lists(o)
+	lists, release, err := s.results(o)
 	if err != nil {
 		return err
 	}
@@ -212,9 +213,17 @@ func (s *session) rewriteOutput(ctx context.Context, o *outcome, st *manifest.St
 	if err != nil {
 		return err
 	}
-	if want := st.Subject[0].Digest.SHA256; w.Digest != want {
-		v.Difference = &Difference{What: "output", Element: -1, Was: "sha256 " + want.String(), Is: "sha256 " + w.Digest.String()}
-		return nil
+	for i := range s.job.Emit {
+		s.job.Emit[i].File = filepath.Join(tmp, strconv.Itoa(i)+s.job.Emit[i].File)
+	}
+	also, err := s.writeEmissions(ctx, o, func(name string) string { return name })
+	if err != nil {
+		return err
+	}
+	for i, x := range append([]Emitted{{Written: w}}, also...) {
+		if v.Difference = compareSubject(st, i, x.Digest); v.Difference != nil {
+			return nil
+		}
 	}
 	v.Checked = append(v.Checked, "the output was joined, checked and written again from all recorded tasks: the same bytes")
 	return nil

@@ -641,6 +641,9 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err := s.plan.Check(s.env, s.shape); err != nil {
 		return s.withheldHint(s.blame(err))
 	}
+	if err := s.checkEmits(); err != nil {
+		return err
+	}
 	s.times.Plan += seconds(time.Since(t))
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"rechost/host/digest"
@@ -124,19 +125,29 @@ func (c Check) job(st *manifest.Statement, v *Verification) (Job, error) {
 			return j, err
 		}
 	}
-	// The output may have been moved; where it stands beside its manifest it is
-	// compared too.
-	out := manifest.Path(dir, st.Subject[0].URI)
-	v.Output = out
-	if _, err := os.Stat(out); err == nil && v.Difference == nil {
-		if err := same("output", out, "", st.Subject[0].Digest.SHA256); err != nil {
-			return j, err
+	for _, x := range e.Emit {
+		j.Emit = append(j.Emit, Emission{Name: x.Name, File: "." + x.Form})
+	}
+	// Outputs may have been moved; where they stand beside their manifest they
+	// are compared too.
+	v.Output = manifest.Path(dir, st.Subject[0].URI)
+	for i, x := range st.Subject {
+		what, path := "output", manifest.Path(dir, x.URI)
+		if i > 0 {
+			what = "emitted file"
 		}
-		if v.Difference == nil {
-			v.Checked = append(v.Checked, "the output file is that of the run")
+		if _, err := os.Stat(path); err == nil && v.Difference == nil {
+			if err := same(what, path, "", x.Digest.SHA256); err != nil {
+				return j, err
+			}
+			if v.Difference == nil && i == 0 {
+				v.Checked = append(v.Checked, "the output file is that of the run")
+			} else if v.Difference == nil {
+				v.Checked = append(v.Checked, path+" is that of the run")
+			}
+		} else if err != nil {
+			v.Notes = append(v.Notes, path+" is not there: the file itself was not compared, what it should hold was")
 		}
-	} else if err != nil {
-		v.Notes = append(v.Notes, out+" is not there: the file itself was not compared, what it should hold was")
 	}
 	return j, nil
 }
@@ -150,6 +161,9 @@ func whole(ctx context.Context, c Check, st *manifest.Statement, job Job, v *Ver
 	defer os.RemoveAll(dir)
 	job.NoCache = true
 	job.Out, job.Manifest = filepath.Join(dir, "out.parquet"), filepath.Join(dir, "out.manifest.json")
+	for i := range job.Emit {
+		job.Emit[i].File = filepath.Join(dir, strconv.Itoa(i)+job.Emit[i].File)
+	}
 	s, err := open(ctx, job)
 	if err != nil {
 		return err
@@ -213,10 +227,29 @@ func compare(was, is *manifest.Statement) *Difference {
 	if len(a) != len(b) {
 		return &Difference{What: "number of tasks", Element: -1, Was: fmt.Sprint(len(a)), Is: fmt.Sprint(len(b))}
 	}
-	if x, y := was.Subject[0].Digest.SHA256, is.Subject[0].Digest.SHA256; x != y {
-		return &Difference{What: "output", Element: -1, Was: "sha256 " + x.String(), Is: "sha256 " + y.String()}
+	for i, x := range is.Subject {
+		if d := compareSubject(was, i, x.Digest.SHA256); d != nil {
+			return d
+		}
 	}
 	return nil
+}
+
+// compareSubject compares the file that a run wrote as number i with the digest
+// of the one that was made again.
+func compareSubject(was *manifest.Statement, i int, is digest.Digest) *Difference {
+	if i >= len(was.Subject) {
+		return &Difference{What: "number of outputs", Element: -1, Was: fmt.Sprint(len(was.Subject)), Is: "more"}
+	}
+	x := was.Subject[i]
+	if x.Digest.SHA256 == is {
+		return nil
+	}
+	what := "output"
+	if i > 0 {
+		what = "emitted file " + fault.Clean(x.Name, 200)
+	}
+	return &Difference{What: what, Element: -1, Was: "sha256 " + x.Digest.SHA256.String(), Is: "sha256 " + is.String()}
 }
 
 func compareTask(a, b manifest.Task) *Difference {

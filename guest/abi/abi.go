@@ -157,6 +157,25 @@ type Task struct {
 // Plan is the stages in order, through "plan".
 type Plan struct {
 	Steps []Step `json:"steps"`
+	Emits []Emit `json:"emits,omitempty"`
+}
+
+// Emit names a frame of the plan, in its last form, that is of use by itself:
+// neighbours, factors, weights. The host can write it to a file, with raw ids,
+// beside the recommendations. It has a row for each of Rows, and
+//
+//   - lists: IDs names an array of u32 per entry, ids of Of, and Values one of
+//     f32 or f64 per entry, their scores, in any order;
+//   - or a matrix: IDs is empty, and Values names an array of f32 or f64 per
+//     row. Where Of is set, to the same as Rows, column j is the j-th of them.
+type Emit struct {
+	Name   string `json:"name"`
+	Frame  string `json:"frame"`
+	Rows   string `json:"rows"` // OverUsers or OverItems
+	IDs    string `json:"ids,omitempty"`
+	Of     string `json:"of,omitempty"` // OverUsers or OverItems
+	Values string `json:"values"`
+	Help   string `json:"help"`
 }
 
 // Step is a stage, or steps repeated: one of the two is set.

@@ -98,3 +98,54 @@ func (v *driver) candidates(row int) []uint32 {
 	o := f.Arrays[abi.Offsets].Data.([]uint64)
 	return f.Arrays["item"].Data.([]uint32)[o[row]:o[row+1]]
 }
+
+// emits holds what a plan offers beside the recommendations to what the host
+// asks of it.
+func (v *driver) emits(e abi.Emit) error {
+	counts := map[string]int{abi.OverUsers: v.config.Data.Users, abi.OverItems: v.config.Data.Items}
+	f, ok := v.frames[e.Frame]
+	values, has := f.Arrays[e.Values]
+	switch {
+	case !nameForm.MatchString(e.Name) || e.Help == "":
+		return fmt.Errorf("the name is not of the form %v, or there is no help", nameForm)
+	case !ok || !has:
+		return fmt.Errorf("there is no array %s.%s", e.Frame, e.Values)
+	case f.Rows != counts[e.Rows]:
+		return fmt.Errorf("%d rows for %d %s", f.Rows, counts[e.Rows], e.Rows)
+	case values.PerEntry != (e.IDs != ""):
+		return fmt.Errorf("%s.%s is per entry: %v", e.Frame, e.Values, values.PerEntry)
+	case e.IDs == "" && e.Of != "" && (e.Of != e.Rows || values.Width != f.Rows):
+		return fmt.Errorf("%d columns of %s for rows of %s", values.Width, e.Of, e.Rows)
+	}
+	var numbers []float64
+	switch d := values.Data.(type) {
+	case []float32:
+		for _, x := range d {
+			numbers = append(numbers, float64(x))
+		}
+	case []float64:
+		numbers = d
+	default:
+		return fmt.Errorf("%s.%s is %s, not f32 or f64", e.Frame, e.Values, values.DType())
+	}
+	for i, x := range numbers {
+		if math.IsNaN(x) || math.Abs(x) > math.MaxFloat32 {
+			return fmt.Errorf("number %d is %v", i, x)
+		}
+	}
+	if e.IDs == "" {
+		return nil
+	}
+	ids, ok := f.Arrays[e.IDs].Data.([]uint32)
+	if !ok {
+		return fmt.Errorf("%s.%s is not u32", e.Frame, e.IDs)
+	}
+	offsets := f.Arrays[abi.Offsets].Data.([]uint64)
+	for r := range f.Rows {
+		row := slices.Sorted(slices.Values(ids[offsets[r]:offsets[r+1]]))
+		if n := len(row); n > 0 && int(row[n-1]) >= counts[e.Of] || len(slices.Compact(row)) != n {
+			return fmt.Errorf("list %d has an id twice, or one that is none of %d", r, counts[e.Of])
+		}
+	}
+	return nil
+}

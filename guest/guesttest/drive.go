@@ -111,6 +111,11 @@ func Drive(run Runner, x *Matrix, o Options) (*Result, error) {
 	if err := v.steps(plan.Steps, 0, 0); err != nil {
 		return nil, err
 	}
+	for _, e := range plan.Emits {
+		if err := v.emits(e); err != nil {
+			return nil, fmt.Errorf("emits %s: %w", e.Name, err)
+		}
+	}
 	r := &Result{Frames: map[string]Frame{}, Log: v.log}
 	for n := range v.made {
 		r.Frames[n] = v.frames[n]

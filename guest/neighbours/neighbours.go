@@ -71,15 +71,24 @@ func Plan(c *guest.Config, p *guest.Plan, of Side) {
 	m := p.Stage("measure", of.measure).Over(over).Aligned(byOwn, of.other, "value").
 		Writes("rows", guest.F32("alpha"), guest.F32("beta")).Writes("columns", guest.F32("norm"))
 	n := p.Stage("neighbours", of.nearest).Over(over).Aligned(byOwn, of.other, "value").Whole(byOther, of.own, "value").
-		Aligned("rows").Whole("columns").Writes("neighbours", guest.U32(of.own).Entries(), guest.F32("value").Entries())
+		Aligned("rows").Whole("columns").Writes(kept(c), guest.U32(of.own).Entries(), guest.F32("value").Entries())
+	p.EmitsLists("neighbours", kept(c), over, of.own, "value", "the neighbours that are kept for each "+of.own)
 	if weighted(c) {
 		m.Aligned(ownWeights)
 		n.Aligned(ownWeights).Whole(otherWeights)
 	}
 	if c.Text("cut") == "column" {
-		p.Stage("turn", of.turn).Over(guest.Once).Whole("neighbours").
+		p.Stage("turn", of.turn).Over(guest.Once).Whole(kept(c)).
 			WritesRows("neighbours", count, guest.U32(of.own).Entries(), guest.F32("value").Entries())
 	}
+}
+
+// kept is the frame of each row's own nearest.
+func kept(c *guest.Config) string {
+	if c.Text("cut") == "column" {
+		return "nearest"
+	}
+	return "neighbours"
 }
 
 func (of Side) count(c *guest.Config) int {
@@ -214,7 +223,7 @@ func (of Side) nearest(t *guest.Task) {
 	if t.Bool("normalize") {
 		p.Norms = t.F32("columns.norm")
 	}
-	lists, k := t.Lists("neighbours", of.own, "value"), t.Int("neighbours")
+	lists, k := t.Lists(kept(t.Config), of.own, "value"), t.Int("neighbours")
 	t.Blocks(Block(k), func(first, rows int) {
 		p.A, p.Diagonal = own.Slice(first, rows), t.First+first
 		p.Alpha, p.Beta = alpha[first:first+rows], beta[first:first+rows]
@@ -226,5 +235,5 @@ func (of Side) nearest(t *guest.Task) {
 // near to.
 func (of Side) turn(t *guest.Task) {
 	n := of.count(t.Config)
-	t.Lists("neighbours", of.own, "value").AddAll(Turned(t.Sparse("neighbours", of.own, "value", n)))
+	t.Lists("neighbours", of.own, "value").AddAll(Turned(t.Sparse(kept(t.Config), of.own, "value", n)))
 }

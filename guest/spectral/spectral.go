@@ -54,6 +54,8 @@ func Decompose(c *guest.Config, p *guest.Plan, rank int) {
 	if rank = width(c, rank); rank > 0 {
 		inputs(p.Stage("decompose", func(t *guest.Task) { decompose(t, rank) }).Over(guest.Once)).
 			WritesRows("band", c.Items(), guest.F32("vector").Wide(rank))
+		p.EmitsMatrix("singular_vectors", "band", guest.Items, "", "vector",
+			"the first right singular vectors as columns, largest singular value first, each row times the root of the item's sum of values")
 	}
 }
 

@@ -91,7 +91,23 @@ type External struct {
 	ForUsers   bool           `json:"for_users"`                  // a file among the dependencies, role for-users, limits the targets
 	UsersName  string         `json:"for_users_column,omitempty"` // its column, where one was named
 	Candidates bool           `json:"candidates,omitempty"`       // a file among the dependencies, role candidates, limits the items
+	Emit       []Emit         `json:"emit,omitempty"`             // other files, subjects after the first
 	Salt       string         `json:"salt,omitempty"`
+}
+
+// Emit is something else that the module makes and that was written: what the
+// plan calls it, and the form of the file.
+type Emit struct {
+	Name string `json:"name"`
+	Form string `json:"form"` // parquet; or npy, whose subject is followed by one of its ids
+}
+
+// Subjects is how many files it was written to.
+func (e Emit) Subjects() int {
+	if e.Form == "npy" {
+		return 2
+	}
+	return 1
 }
 
 // Internal is what cannot change a byte.
@@ -112,6 +128,7 @@ type Internal struct {
 type Leak struct {
 	Items   int64 `json:"items"`   // which items each list has, and how many
 	Scores  int64 `json:"scores"`  // 32 each
+	Emitted int64 `json:"emitted"` // in other files
 	Log     int64 `json:"log"`     // messages that were shown
 	Errors  int64 `json:"errors"`  // none: a run that fails has no record
 	Record  int64 `json:"record"`  // in the manifest: digests of the tasks' outputs, entries in them, turns taken
@@ -302,8 +319,8 @@ func Parse(b []byte) (*Statement, error) {
 	switch {
 	case s.Type != StatementType || s.PredicateType != PredicateType || def.BuildType != BuildType:
 		return nil, fault.Data("not a manifest of rechost: its types are %s, %s, %s", fault.Clean(s.Type, 80), fault.Clean(s.PredicateType, 80), fault.Clean(def.BuildType, 80))
-	case len(s.Subject) != 1:
-		return nil, fault.Data("the manifest has %d subjects, not one", len(s.Subject))
+	case len(s.Subject) != subjects(def.ExternalParameters.Emit):
+		return nil, fault.Data("the manifest has %d subjects, not %d", len(s.Subject), subjects(def.ExternalParameters.Emit))
 	case len(s.Predicate.RunDetails.Byproducts) != 1:
 		return nil, fault.Data("the manifest has %d byproducts, not one", len(s.Predicate.RunDetails.Byproducts))
 	}
@@ -323,6 +340,15 @@ func Parse(b []byte) (*Statement, error) {
 		return nil, fault.Data("the manifest was changed: its list of tasks does not have the root that it states")
 	}
 	return &s, nil
+}
+
+// subjects counts the recommendations and what was emitted beside them.
+func subjects(emitted []Emit) int {
+	n := 1
+	for _, e := range emitted {
+		n += e.Subjects()
+	}
+	return n
 }
 
 // Dependencies returns the resolved dependencies of a name.

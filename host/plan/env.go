@@ -112,6 +112,11 @@ func (p *Plan) Check(start Env, shape Shape) error {
 		return fault.Mod("the plan's frame %s must be made over targets with arrays item (u32 per entry) and score (f32 per entry); it is over %s with %s",
 			abi.Recommendations, r.Extent, listNames(r.Frame))
 	}
+	for _, x := range p.Emits {
+		if err := CheckEmit(x, e, start[abi.ByUser].Rows, start[abi.ByItem].Rows); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -33,6 +33,7 @@ const (
 type Plan struct {
 	Steps  []abi.Step
 	Stages []*abi.Stage // depth first; a stage's place is its index
+	Emits  []abi.Emit
 }
 
 var (
@@ -55,7 +56,7 @@ func Parse(text []byte) (*Plan, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, fault.Mod("the plan has text after its end")
 	}
-	c := &Plan{Steps: p.Steps}
+	c := &Plan{Steps: p.Steps, Emits: p.Emits}
 	turns, err := c.checkSteps(p.Steps, 0)
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func Parse(text []byte) (*Plan, error) {
 	if turns > MaxTurns {
 		return nil, fault.Mod("the plan runs %.0f stages; at most %.0f are run", turns, float64(MaxTurns))
 	}
-	return c, nil
+	return c, c.parseEmits()
 }
 
 func (p *Plan) checkSteps(steps []abi.Step, depth int) (turns float64, err error) {

@@ -436,3 +436,42 @@ func TestThirdTurn(t *testing.T) {
 		}
 	}
 }
+
+// What a plan offers is checked against its frames.
+func TestEmits(t *testing.T) {
+	e, s, _ := matrix()
+	for emits, want := range map[string]string{
+		`{"name":"norms","frame":"norms","rows":"items","values":"norm","help":"h"}`:                                                     "",
+		`{"name":"near","frame":"y","rows":"items","values":"v","help":"h"}`:                                                             "",
+		`{"name":"mine","frame":"by_user","rows":"users","ids":"item","of":"items","values":"value","help":"h"}`:                         "",
+		`{"name":"Near","frame":"y","rows":"items","values":"v","help":"h"}`:                                                             `the plan emits "Near": names are`,
+		`{"name":"a","frame":"y","rows":"items","values":"v","help":"h"},{"name":"a","frame":"y","rows":"items","values":"v","help":""}`: "as a: the name is there twice",
+		`{"name":"a","frame":"y","rows":"targets","values":"v","help":"h"}`:                                                              `its rows are "targets", neither`,
+		`{"name":"a","frame":"y","rows":"items","ids":"i","values":"v","help":"h"}`:                                                      `its lists are of "", neither`,
+		`{"name":"a","frame":"y","rows":"items","of":"users","values":"v","help":"h"}`:                                                   "the columns of a matrix are nobody's",
+		`{"name":"a","frame":"z","rows":"items","values":"v","help":"h"}`:                                                                `there is no frame "z"`,
+		`{"name":"a","frame":"y","rows":"users","values":"v","help":"h"}`:                                                                "frame y has 3 rows, and there are 5 users",
+		`{"name":"a","frame":"y","rows":"items","values":"w","help":"h"}`:                                                                "its values must be y.w, f32 or f64",
+		`{"name":"a","frame":"stop","rows":"items","values":"v","help":"h"}`:                                                             "frame stop has 1 rows",
+		`{"name":"a","frame":"y","rows":"items","of":"items","values":"v","help":"h"}`:                                                   "y.v has 2 columns, and there are 3 items",
+		`{"name":"a","frame":"y","rows":"items","ids":"v","of":"items","values":"v","help":"h"}`:                                         "its values must be y.v",
+		`{"name":"a","frame":"by_item","rows":"items","ids":"value","of":"users","values":"value","help":"h"}`:                           "its ids must be by_item.value, u32 per entry",
+		`{"name":"a","frame":"y","rows":"items","values":"v","help":"h","more":1}`:                                                       "unknown field",
+	} {
+		p, err := Parse([]byte(good[:len(good)-1] + `,"emits":[` + emits + `]}`))
+		if err == nil {
+			err = p.Check(e, s)
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || fault.CodeOf(err) != fault.Module) {
+			t.Errorf("%s: %v, want %q", emits, err, want)
+		}
+	}
+	many := strings.Repeat(`,{"name":"a","frame":"y","rows":"items","values":"v","help":"h"}`, MaxEmits+1)
+	if _, err := Parse([]byte(good[:len(good)-1] + `,"emits":[` + many[1:] + `]}`)); err == nil || !strings.Contains(err.Error(), "at most 64") {
+		t.Error(err)
+	}
+	p, err := Parse([]byte(good[:len(good)-1] + `,"emits":[{"name":"a","frame":"y","rows":"items","values":"v","help":"\u001b[2J` + strings.Repeat("x", 400) + `"}]}`))
+	if err != nil || strings.ContainsRune(p.Emits[0].Help, 27) || len(p.Emits[0].Help) > 310 {
+		t.Errorf("%v, %+v", err, p)
+	}
+}

@@ -24,25 +24,33 @@ type Written struct {
 	Digest digest.Digest `json:"sha256"`
 	Bytes  int64         `json:"bytes"`
 	Rows   int64         `json:"rows"`
-	Users  int           `json:"users"` // with a list that is not empty
+	Users  int           `json:"users,omitempty"` // with a list that is not empty
 }
 
 // batchRows is the rows handed to the table writer at a time.
 const batchRows = table.GroupRows
 
-// Write writes checked lists to the named file as WriteFile does.
-func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs []string) (Written, error) {
-	var w Written
+// Write writes checked lists to the named file, as WriteFile does.
+func Write(ctx context.Context, name string, l Lists, m *matrix.Matrix, inputs []string) (w Written, err error) {
+	s, err := Save(ctx, name, inputs, func(f io.Writer) error { return writeRows(ctx, f, l, m, &w) })
+	if err != nil {
+		return Written{}, err
+	}
+	w.Path, w.Bytes, w.Digest = s.Path, s.Bytes, s.Digest
+	return w, nil
+}
+
+// Save is WriteFile that tells what was written: all but Rows and Users.
+func Save(ctx context.Context, name string, inputs []string, fill func(io.Writer) error) (Written, error) {
 	h := &hashing{h: sha256.New()}
 	err := WriteFile(ctx, name, inputs, func(f io.Writer) error {
 		h.w = f
-		return writeRows(ctx, h, l, m, &w)
+		return fill(h)
 	})
 	if err != nil {
 		return Written{}, err
 	}
-	w.Path, w.Bytes, w.Digest = name, h.n, digest.Digest(h.h.Sum(nil))
-	return w, nil
+	return Written{Path: name, Bytes: h.n, Digest: digest.Digest(h.h.Sum(nil))}, nil
 }
 
 // WriteFile writes a file through fill: to a temporary file in the same
@@ -137,7 +145,7 @@ var (
 	Rank  = table.Column{Name: "rank", Type: table.TypeInt32}
 )
 
-func writeRows(ctx context.Context, h *hashing, l Lists, m *matrix.Matrix, w *Written) error {
+func writeRows(ctx context.Context, h io.Writer, l Lists, m *matrix.Matrix, w *Written) error {
 	u := table.Column{Name: m.Users.Name, Type: m.Users.Type}
 	i := table.Column{Name: m.Items.Name, Type: m.Items.Type}
 	tw, err := table.NewWriter(h, []table.Column{u, i, Score, Rank}, 0)

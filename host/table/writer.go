@@ -30,7 +30,13 @@ type Column struct {
 	Name     string
 	Type     Type
 	Optional bool // may hold nulls
+	// Width makes it a column of lists: every row is a list of so many values,
+	// side by side in a batch. 0 is a column of values. Lists hold no nulls.
+	Width int
 }
+
+// each is the values of a row.
+func (c *Column) each() int { return max(c.Width, 1) }
 
 // Writer writes a Parquet file, always in the same way, so that the same
 // batches give the same bytes. Columns are encoded concurrently; the bytes do
@@ -60,11 +66,11 @@ func NewWriter(w io.Writer, columns []Column, workers int) (*Writer, error) {
 	root.NumChildren.Set(int32(len(columns)))
 	x.meta.Schema = append(x.meta.Schema, root)
 	for _, c := range columns {
-		e, err := c.element()
+		e, err := c.elements()
 		if err != nil {
 			return nil, fault.New(fault.Failed, "%v", err)
 		}
-		x.meta.Schema = append(x.meta.Schema, e)
+		x.meta.Schema = append(x.meta.Schema, e...)
 		x.meta.ColumnOrders = append(x.meta.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
 	}
 	x.put([]byte("PAR1"))
@@ -79,7 +85,7 @@ func (w *Writer) put(b []byte) {
 }
 
 // Write appends the rows of a batch: one vector a column, all of the same
-// length, each holding what its column's Type does. Integers are converted,
+// number of rows, each holding what its column's Type does. Integers are converted,
 // where they fit, to the integer, float or decimal type of the column. Each
 // call makes row groups of its own of at most GroupRows rows. When it returns
 // the batch may be changed.
@@ -93,10 +99,10 @@ func (w *Writer) Write(batch []Vector) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	n := batch[0].Len()
+	n := batch[0].Len() / w.columns[0].each()
 	for i := range batch {
-		if batch[i].Len() != n {
-			return w.fail("column %q has %d rows and the first one %d", w.columns[i].Name, batch[i].Len(), n)
+		if batch[i].Len() != n*w.columns[i].each() {
+			return w.fail("column %q has %d values for %d rows", w.columns[i].Name, batch[i].Len(), n)
 		}
 	}
 	groups := (n + GroupRows - 1) / GroupRows
@@ -134,7 +140,8 @@ func (w *Writer) writeGroups(batch []Vector, n, first, end int) error {
 					return
 				}
 				g, c := first+j/len(batch), j%len(batch)
-				v := batch[c].slice(g*GroupRows, min((g+1)*GroupRows, n))
+				each := w.columns[c].each()
+				v := batch[c].slice(g*GroupRows*each, min((g+1)*GroupRows, n)*each)
 				chunks[j], errs[j] = encodeChunk(w.columns[c], v)
 			}
 		})
@@ -247,6 +254,9 @@ func encodeChunk(col Column, v Vector) (*chunk, error) {
 	e, err := col.element()
 	if err != nil {
 		return nil, err
+	}
+	if col.Width > 0 {
+		return encodeLists(col, v)
 	}
 	c := &chunk{meta: format.ColumnMetaData{
 		Type: e.Type.V, PathInSchema: []string{col.Name}, Codec: format.Snappy, NumValues: int64(rows),

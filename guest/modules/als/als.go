@@ -45,6 +45,8 @@ var module = guest.Module{
 			p.Stage("solve_items", solveItems).Over(guest.Items).Aligned("by_item", "user", "value").
 				Aligned("item_factors").Whole("user_factors").Whole("gram").Writes("item_factors", vectors)
 		})
+		p.EmitsMatrix("user_factors", "user_factors", guest.Users, "", "vector", "the vector of each user")
+		p.EmitsMatrix("item_factors", "item_factors", guest.Items, "", "vector", "the vector of each item")
 		p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("user_factors").Whole("item_factors").Recommends()
 	},
 }

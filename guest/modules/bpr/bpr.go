@@ -41,6 +41,8 @@ var module = guest.Module{
 		})
 		p.Stage("user_vectors", userVectors).Over(guest.Users).Whole("user_blocks", "x").Writes("user_factors", vectors)
 		p.Stage("item_vectors", itemVectors).Over(guest.Items).Whole("item_blocks", "x").Writes("item_factors", vectors)
+		p.EmitsMatrix("user_factors", "user_factors", guest.Users, "", "vector", "the vector of each user, and a 1 for the item's bias")
+		p.EmitsMatrix("item_factors", "item_factors", guest.Items, "", "vector", "the vector of each item, its bias last")
 		p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("user_factors").Whole("item_factors").Recommends()
 	},
 }

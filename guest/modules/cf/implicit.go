@@ -22,6 +22,7 @@ func planImplicit(c *guest.Config, p *guest.Plan) {
 	p.Stage("measure", lengths).Over(guest.Items).Aligned("by_item", "user", "value").Writes("lengths", guest.F64("value"))
 	p.Stage("neighbours", nearest).Over(guest.Items).Aligned("by_item", "user", "value").Whole("by_user", "item", "value").Whole("lengths").
 		Writes("neighbours", guest.U32("item").Entries(), guest.F64("value").Entries())
+	p.EmitsLists("neighbours", "neighbours", guest.Items, "item", "value", "the neighbours that are kept for each item, itself among them")
 	p.Stage("score", recommend).Over(guest.Targets).Aligned("targets", "item", "value").Whole("neighbours").Recommends()
 }
 

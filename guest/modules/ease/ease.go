@@ -27,6 +27,7 @@ var module = guest.Module{
 		}
 		p.Stage("weights", weights).Over(guest.Once).Whole("by_user", "item", "value").
 			WritesRows("weights", c.Items(), guest.F32("weight").Wide(c.Items()))
+		p.EmitsMatrix("weights", "weights", guest.Items, guest.Items, "weight", "the weight of each item of a profile (row) for each item")
 		p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("weights").Recommends()
 	},
 }

@@ -20,6 +20,7 @@ var module = guest.Module{
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {
 		p.Stage("count", count).Over(guest.Items).Aligned("by_item").Writes("counts", guest.F32("score"))
+		p.EmitsMatrix("counts", "counts", guest.Items, "", "score", "the score of each item")
 		p.Stage("recommend", recommend).Over(guest.Targets).Aligned("targets", "item").Whole("counts").Recommends()
 	},
 }

@@ -34,6 +34,7 @@ func plan(c *guest.Config, p *guest.Plan) {
 		Writes("walks", guest.U32("item").Entries(), guest.F32("value").Entries())
 	p.Stage("cut", cut).Over(guest.Once).Whole("walks").
 		WritesRows("neighbours", c.Items(), guest.U32("item").Entries(), guest.F32("value").Entries())
+	p.EmitsLists("walks", "neighbours", guest.Items, "item", "value", "the walks that are kept from each item")
 	p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("neighbours").Recommends()
 }
 

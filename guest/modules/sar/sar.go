@@ -38,6 +38,7 @@ func plan(c *guest.Config, p *guest.Plan) {
 		p.Stage("affinity", affinity).Over(guest.Users).Aligned("by_user", "value", "time").Whole("latest").
 			Writes("affinity", guest.F32("value").Entries())
 	}
+	p.EmitsLists("similarity", "similarity", guest.Items, "item", "value", "the items similar to each item, itself among them")
 	s := p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("similarity").Recommends()
 	if fades(c) {
 		s.Whole("by_user", "item").Whole("affinity")

@@ -42,6 +42,7 @@ func plan(c *guest.Config, p *guest.Plan) {
 		Writes("weights", guest.U32("item").Entries(), guest.F32("value").Entries())
 	p.Stage("turn", turn).Over(guest.Once).Whole("weights").
 		WritesRows("neighbours", c.Items(), guest.U32("item").Entries(), guest.F32("value").Entries())
+	p.EmitsLists("weights", "weights", guest.Items, "item", "value", "the items whose weights for each item are the greatest")
 	p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("neighbours").Recommends()
 }
 

@@ -20,6 +20,7 @@ var module = guest.Module{
 	Params: []guest.Param{
 		guest.Choice("how", "what to do wrong", "nothing", "trap", "panic", "fail", "loop", "flood", "newlines", "memory",
 			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat", "blind"),
+		guest.Choice("emits", "what to do wrong in what it emits", "nothing", "range", "twice", "nan", "rows", "array"),
 		guest.Int("shard", 1, "which shard does it"),
 		guest.Int("spin", 0, "turns of a loop that every task makes first"),
 	},
@@ -41,6 +42,15 @@ var module = guest.Module{
 		}
 		p.Stage("first", first).Over(guest.Users).Aligned("by_user").Writes("sizes", guest.U32("size"))
 		p.Stage("lists", lists).Over(guest.Targets).Aligned("targets").Whole("sizes").Recommends()
+		p.Stage("gift", gift).Over(guest.Items).Writes("gift", guest.U32("item").Entries(), guest.F32("value").Entries())
+		rows, values := guest.Items, "value"
+		switch c.Text("emits") {
+		case "rows":
+			rows = guest.Users
+		case "array":
+			values = "item"
+		}
+		p.EmitsLists("gift", "gift", rows, "item", values, "not to be trusted")
 	},
 }
 
@@ -59,6 +69,25 @@ func first(t *guest.Task) {
 		size[i] = uint32(m.Len(i))
 	}
 	t.WriteU32("sizes.size", size)
+}
+
+// gift gives each item the first three, and goes wrong in one shard.
+func gift(t *guest.Task) {
+	l := t.Lists("gift", "item", "value")
+	for r := range t.Rows {
+		items, values := []uint32{0, 1, 2}, []float32{1, 2, 3}
+		if t.Shard == t.Int("shard") && r == 0 {
+			switch t.Text("emits") {
+			case "range":
+				items[2] = uint32(t.Items())
+			case "twice":
+				items[2] = 0
+			case "nan":
+				values[1] = float32(math.NaN())
+			}
+		}
+		l.Add(items, values)
+	}
 }
 
 // lists gives everybody the first items that they have not, and goes wrong in
