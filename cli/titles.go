@@ -97,6 +97,9 @@ func parquetTitles(name string, take func(id, title string)) error {
 }
 
 func csvTitles(name string, take func(id, title string)) error {
+	if fi, err := os.Stat(name); err == nil && fi.IsDir() {
+		return fault.Use("%s is a folder, not a file of titles", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return fault.File(name, err)
@@ -107,8 +110,14 @@ func csvTitles(name string, take func(id, title string)) error {
 	r.LazyQuotes = true // titles hold quotes that nobody escaped
 	r.FieldsPerRecord = -1
 	head, err := r.Read()
-	if err != nil {
+	var pe *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+		return fault.Data("%s: the file is empty", name)
+	case errors.As(err, &pe):
 		return fault.Data("%s: not a CSV file with a header: %v", name, err)
+	case err != nil:
+		return fault.File(name, err)
 	}
 	names := append([]string(nil), head...)
 	names[0] = strings.TrimPrefix(names[0], "\ufeff")

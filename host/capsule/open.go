@@ -3,8 +3,10 @@ package capsule
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 
@@ -35,17 +37,22 @@ type Store interface {
 	Put(m array.Meta, parts ...[]byte) (array.Meta, error)
 }
 
+// whatItIs tells who names something else what to name.
+const whatItIs = "a capsule is a folder that --save-failures or --shadow made"
+
 // Open reads and checks the capsule in the folder dir and puts its arrays into
 // a store. Errors of what it holds are of code fault.BadData and name the file.
 func Open(dir string, to Store) (*Opened, error) {
 	root, err := os.OpenRoot(dir) // no name in it leads out of it
 	if err != nil {
-		return nil, fault.New(fault.Failed, "%s: cannot open the capsule: %v", dir, cause(err)).
-			WithHint("a capsule is a folder that --save-failures or --shadow made")
+		return nil, fault.File(dir, err).WithHint(whatItIs)
 	}
 	defer root.Close()
 	bad := func(name string, err error) error { return fault.Data("%s/%s: %v", dir, name, err) }
 	b, err := read(root, recordName, maxRecord)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Data("%s: not a capsule: there is no %s in it", dir, recordName).WithHint(whatItIs)
+	}
 	if err != nil {
 		return nil, bad(recordName, err)
 	}
@@ -84,19 +91,11 @@ func Open(dir string, to Store) (*Opened, error) {
 	return o, nil
 }
 
-// cause leaves out of an error of the file system what a message says already.
-func cause(err error) error {
-	if pe, ok := err.(*os.PathError); ok {
-		return pe.Err
-	}
-	return err
-}
-
 // read reads a regular file of at most most bytes.
 func read(root *os.Root, name string, most int64) ([]byte, error) {
 	fi, err := root.Lstat(name)
 	if err != nil {
-		return nil, cause(err)
+		return nil, fault.Cause(err)
 	}
 	if !fi.Mode().IsRegular() {
 		return nil, fmt.Errorf("not a regular file")
@@ -106,7 +105,7 @@ func read(root *os.Root, name string, most int64) ([]byte, error) {
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, cause(err)
+		return nil, fault.Cause(err)
 	}
 	defer f.Close()
 	b := make([]byte, fi.Size())

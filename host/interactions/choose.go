@@ -96,10 +96,10 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 		return -1, fault.Data("%s: no column for %s: there are no columns that are not nested", file, plurals[role])
 	case explicit != "":
 		return -1, fault.Data("%s: no column %s for %s: the columns are %s", file, explicit, plurals[role], list(flat)).
-			WithHint("say which: --%s %s", role, quoted(fields[guess(fields, flat)].Name))
+			WithHint("say which: --%s %s", role, quoted(fields[guess(fields, flat, role)].Name))
 	}
 	return -1, fault.Data("%s: no column for %s: the columns are %s", file, plurals[role], list(flat)).
-		WithHint("name it: --%s %s", role, quoted(fields[guess(fields, flat)].Name))
+		WithHint("name it: --%s %s", role, quoted(fields[guess(fields, flat, role)].Name))
 }
 
 // fits reports whether a column of this name can be meant for a role: by the
@@ -111,8 +111,14 @@ func fits(name string, role Role, explicit string) bool {
 	return slices.Contains(names[role], plain(name))
 }
 
-// guess is the first column that no role's names claim.
-func guess(fields []table.Field, flat []int) int {
+// guess is the first column that the role's names claim, or else that no
+// role's do.
+func guess(fields []table.Field, flat []int, role Role) int {
+	for _, i := range flat {
+		if fits(fields[i].Name, role, "") {
+			return i
+		}
+	}
 	for _, i := range flat {
 		taken := false
 		for role := range names {

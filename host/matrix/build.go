@@ -3,10 +3,12 @@ package matrix
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"math/bits"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -100,9 +102,19 @@ func empty(r interactions.Report) error {
 	if r.Rows == 0 {
 		return fault.Data("%s: no rows", name)
 	}
-	l := r.LeftOut
-	return fault.Data("%s: none of %d rows is left: %d without a user, %d without an item, %d without a value, %d below the smallest value, %d without a time",
-		name, r.Rows, l.User, l.Item, l.Value, l.MinValue, l.Time)
+	var why []string
+	for _, x := range []struct {
+		n    int64
+		text string
+	}{
+		{r.LeftOut.User, "without a user"}, {r.LeftOut.Item, "without an item"}, {r.LeftOut.Value, "without a value"},
+		{r.LeftOut.MinValue, "below the smallest value"}, {r.LeftOut.Time, "without a time"},
+	} {
+		if x.n > 0 {
+			why = append(why, fmt.Sprintf("%d %s", x.n, x.text))
+		}
+	}
+	return fault.Data("%s: no row is left of %d: %s", name, r.Rows, strings.Join(why, ", "))
 }
 
 // index turns provisional codes into the two dictionaries.

@@ -194,6 +194,9 @@ func within(p abi.Parameter, v any) string {
 				return ""
 			}
 		}
+		if near := fault.Nearest(v, p.Choices); near != "" {
+			return "the choices are " + strings.Join(p.Choices, ", ") + "; did you mean " + near + "?"
+		}
 		return "the choices are " + strings.Join(p.Choices, ", ")
 	default:
 		return ""
