@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 
 	"rechost/host"
@@ -39,19 +38,11 @@ func TestSameBytesOnARM64(t *testing.T) {
 		t.Fatalf("building for arm64: %v\n%s", err, b)
 	}
 	data := write(t, filepath.Join(dir, "d.parquet"), ratings(120, 60, 2500), 400)
-	for _, c := range []struct {
-		module string
-		params []string
-	}{
-		{"cf", []string{"similarity=tfidf", "neighbours=15"}},
-		{"als", []string{"factors=12", "iterations=2"}},
-	} {
-		j := host.Job{Module: modules(t, c.module), Params: map[string]string{}, Paths: []string{data}, Shards: 3, NoCache: true, Out: filepath.Join(dir, "native.parquet")}
+	for _, c := range smallCases {
+		j := host.Job{Module: modules(t, c.module), Params: c.params, Paths: []string{data}, Shards: 3, NoCache: true, Out: filepath.Join(dir, "native.parquet")}
 		args := []string{bin, "run", "--module", j.Module, "--shards", "3", "--executor", "goroutines", "--no-cache", "--quiet", "--json", "--out", filepath.Join(dir, "arm64.parquet")}
-		for _, p := range c.params {
-			name, value, _ := strings.Cut(p, "=")
-			j.Params[name] = value
-			args = append(args, "--param", p)
+		for name, value := range c.params {
+			args = append(args, "--param", name+"="+value)
 		}
 		want := run(t, j)
 		out, err := exec.Command(qemu, append(args, data)...).Output()

@@ -22,14 +22,7 @@ func TestSameBytesFromEveryForm(t *testing.T) {
 		t.Skip("skipped: only a new process chooses its kernels, and this system has no workers")
 	}
 	data := write(t, filepath.Join(t.TempDir(), "d.parquet"), ratings(150, 70, 3000), 1000)
-	for _, c := range []struct {
-		module string
-		params map[string]string
-	}{
-		{"cf", map[string]string{"similarity": "jaccard", "neighbours": "30"}},
-		{"als", map[string]string{"factors": "21", "iterations": "2"}},
-		{"als", map[string]string{"factors": "40", "iterations": "2", "solver": "cholesky"}},
-	} {
+	for _, c := range smallCases {
 		store := filepath.Join(t.TempDir(), "store")
 		var want digest.Digest
 		for i, form := range append(kernel.Forms(), "interpreter") {

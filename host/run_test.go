@@ -35,18 +35,8 @@ func TestSameBytes(t *testing.T) {
 	other := write(t, filepath.Join(dir, "other.parquet"), shuffled(rows, 1), 257)
 	many := split(t, filepath.Join(dir, "many"), shuffled(rows, 2), 5)
 
-	for _, m := range []struct {
-		name   string
-		params map[string]string
-	}{
-		{"popular", nil},
-		{"cf", map[string]string{"neighbours": "20"}},
-		{"cf", map[string]string{"similarity": "bm25", "cut": "row"}},
-		{"als", map[string]string{"factors": "8", "iterations": "3"}},
-		{"als", map[string]string{"factors": "8", "iterations": "2", "solver": "cholesky"}},
-		{"bpr", map[string]string{"factors": "8", "iterations": "3", "blocks": "3", "passes": "2"}},
-	} {
-		t.Run(fmt.Sprint(m.name, m.params), func(t *testing.T) {
+	for _, m := range smallCases {
+		t.Run(fmt.Sprint(m.module, m.params), func(t *testing.T) {
 			var want digest.Digest
 			store := filepath.Join(t.TempDir(), "store")
 			for i, c := range []struct {
@@ -61,7 +51,7 @@ func TestSameBytes(t *testing.T) {
 					continue
 				}
 				s := run(t, host.Job{
-					Module: modules(t, m.name), Params: m.params, Paths: []string{c.path}, Shards: 5, Top: 10,
+					Module: modules(t, m.module), Params: m.params, Paths: []string{c.path}, Shards: 5, Top: 10,
 					Executor: c.executor, Workers: c.workers, Out: filepath.Join(t.TempDir(), "out.parquet"),
 					Store: store, Salt: fmt.Sprint("cold ", i), // share the compiled code, but no task
 				})

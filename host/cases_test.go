@@ -1,0 +1,47 @@
+package host_test
+
+import (
+	"os"
+	"testing"
+)
+
+// smallCase is a module with parameters for a small matrix.
+type smallCase struct {
+	module string
+	params map[string]string
+}
+
+// smallCases are what the tests of the same bytes run: every module that comes
+// with rechost, by every way through it that has code of its own in the host.
+var smallCases = []smallCase{
+	{"popular", nil},
+	{"cf", map[string]string{"neighbours": "20"}},
+	{"cf", map[string]string{"similarity": "bm25", "cut": "row"}},
+	{"userknn", map[string]string{"neighbours": "20"}},
+	{"rp3beta", map[string]string{"neighbours": "20"}},
+	{"sar", nil},
+	{"ease", map[string]string{"regularization": "20"}},
+	{"slim", map[string]string{"l1": "1"}},
+	{"als", map[string]string{"factors": "21", "iterations": "2"}},
+	{"als", map[string]string{"factors": "8", "iterations": "2", "solver": "cholesky"}},
+	{"bpr", map[string]string{"factors": "8", "iterations": "3", "blocks": "3", "passes": "2"}},
+	{"gfcf", map[string]string{"rank": "8"}},
+	{"bspm", map[string]string{"factors": "8"}},
+}
+
+// A new module has to be among the cases.
+func TestSmallCasesAreAllModules(t *testing.T) {
+	dirs, err := os.ReadDir("../guest/modules")
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("no modules", err)
+	}
+	has := map[string]bool{}
+	for _, c := range smallCases {
+		has[c.module] = true
+	}
+	for _, d := range dirs {
+		if d.IsDir() && !has[d.Name()] {
+			t.Errorf("no test compares the bytes of %s: add it to smallCases", d.Name())
+		}
+	}
+}
