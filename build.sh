@@ -73,7 +73,7 @@ test_all() {
     build
     find_qemu
     say "Tests"
-    go test -v -timeout 10m ./... 2>&1 | results
+    go test -v -timeout 30m ./... 2>&1 | results
     cross
 }
 

@@ -21,7 +21,7 @@ var smallCases = []smallCase{
 	{"rp3beta", map[string]string{"neighbours": "20"}},
 	{"sar", nil},
 	{"ease", map[string]string{"regularization": "20"}},
-	{"slim", map[string]string{"l1": "1"}},
+	{"slim", map[string]string{"neighbours": "20", "iterations": "30"}},
 	{"als", map[string]string{"factors": "21", "iterations": "2"}},
 	{"als", map[string]string{"factors": "8", "iterations": "2", "solver": "cholesky"}},
 	{"bpr", map[string]string{"factors": "8", "iterations": "3", "blocks": "3", "passes": "2"}},
