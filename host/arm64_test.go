@@ -40,7 +40,7 @@ func TestSameBytesOnARM64(t *testing.T) {
 	data := write(t, filepath.Join(dir, "d.parquet"), ratings(120, 60, 2500), 400)
 	for _, c := range smallCases {
 		j := host.Job{Module: modules(t, c.module), Params: c.params, Paths: []string{data}, Shards: 3, NoCache: true, Out: filepath.Join(dir, "native.parquet")}
-		args := []string{bin, "run", "--module", j.Module, "--shards", "3", "--executor", "goroutines", "--no-cache", "--quiet", "--json", "--out", filepath.Join(dir, "arm64.parquet")}
+		args := []string{bin, "run", "--module", j.Module, "--shards", "3", "--executor", "goroutines", "--store", filepath.Join(dir, "store"), "--quiet", "--json", "--out", filepath.Join(dir, "arm64.parquet")}
 		for name, value := range c.params {
 			args = append(args, "--param", name+"="+value)
 		}
