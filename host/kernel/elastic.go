@@ -14,6 +14,9 @@ const (
 	// packed is how many weights above 0 have the part of the Gram matrix that
 	// is theirs packed: 9 MiB.
 	packed = 1536
+	// visit is what it costs to look at a weight, with its division, in
+	// multiplications of a loop over many.
+	visit = 512
 )
 
 // DescendScratch is the bytes that each thread of Descend needs beside its
@@ -69,7 +72,7 @@ func (s *set) descend(w, slope []float32, p naive.ElasticNet, first int, meter *
 					o.moved, o.top = max(o.moved, d, -d), max(o.top, x)
 				}
 			}
-			meter.spend(64 * len(open))
+			meter.spend(visit * len(open))
 		}
 		still := open[:0]
 		for _, o := range open {
@@ -130,7 +133,7 @@ func (f *activeSet) descend(s *set, o *descent, p naive.ElasticNet, meter *meter
 			}
 			f.w[k] = x
 			moved, top = max(moved, d, -d), max(top, x)
-			meter.spend(64)
+			meter.spend(visit)
 		}
 		last = !(moved > float32(p.Tolerance*top))
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"rechost/guest/num/naive"
 )
@@ -72,4 +73,71 @@ func TestDescendWide(t *testing.T) {
 	if above <= packed {
 		t.Errorf("%d weights are above 0, not more than %d", above, packed)
 	}
+}
+
+// However many turns are asked for, pauses come often, and one of them can end
+// the call.
+func TestDescendPauses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures time")
+	}
+	const n = 400
+	m := naive.Matrix{Rows: 500, Cols: n, Data: make([]float32, 500*n)}
+	naive.Uniform(m.Data, 1, 2, 3)
+	p := naive.ElasticNet{Gram: naive.Matrix{Rows: n, Cols: n, Data: make([]float32, n*n)}, Tolerance: -1, Turns: 1 << 30}
+	Gram(p.Gram.Data, m, nil)
+	var gaps []time.Duration
+	last := time.Now()
+	enough := func() {
+		now := time.Now()
+		gaps = append(gaps, now.Sub(last))
+		if last = now; len(gaps) == 200 {
+			panic("enough")
+		}
+	}
+	func() {
+		defer func() {
+			if r := recover(); r != "enough" {
+				t.Fatal(r)
+			}
+		}()
+		Descend(make([]float32, n*n), slices.Clone(p.Gram.Data), p, 1, enough)
+		t.Fatal("it came to an end")
+	}()
+	slices.Sort(gaps)
+	if gaps[len(gaps)/2] > 20*time.Millisecond {
+		t.Errorf("between pauses: %v", gaps)
+	}
+	t.Logf("median %v, longest %v", gaps[len(gaps)/2], gaps[len(gaps)-1])
+}
+
+func FuzzDescend(f *testing.F) {
+	f.Add([]byte("abcdefghijklmnopqrstuvwxyz\x00\x10\x20\x30\x40\x50"), uint8(5), uint8(9), uint64(1))
+	f.Fuzz(func(t *testing.T, b []byte, items, turns uint8, seed uint64) {
+		n := int(items%40) + 1
+		r := rand.New(rand.NewPCG(seed, 0))
+		v := floats(b)
+		fill := func(n int) []float32 {
+			x := make([]float32, n)
+			for i := range x {
+				if x[i] = r.Float32(); len(v) > 0 && r.IntN(4) == 0 {
+					x[i] = v[r.IntN(len(v))]
+				}
+			}
+			return x
+		}
+		rows := r.IntN(n + 1)
+		p := naive.ElasticNet{Gram: naive.Matrix{Rows: n, Cols: n, Data: fill(n * n)}, First: r.IntN(n - rows + 1), Turns: int(turns % 20)}
+		x := fill(3)
+		p.L1, p.L2, p.Tolerance = x[0], x[1], x[2]
+		w, slope := fill(rows*n), fill(rows*n)
+		wantW, wantSlope := slices.Clone(w), slices.Clone(slope)
+		p.Descend(wantW, wantSlope)
+		for _, s := range available() {
+			gotW, gotSlope := slices.Clone(w), slices.Clone(slope)
+			s.Descend(gotW, gotSlope, p, 2, nil)
+			same(t, s.name+" weights", gotW, wantW)
+			same(t, s.name+" slopes", gotSlope, wantSlope)
+		}
+	})
 }
