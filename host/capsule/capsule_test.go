@@ -151,7 +151,7 @@ func TestOpenRefuses(t *testing.T) {
 		"control":          {file: recordName, old: `"f.y"`, new: `"\u001b[2J"`, says: "an array is named"},
 		"output rows":      {file: recordName, old: `"rows": -1`, new: `"rows": -2`, says: "output 0 has -2 rows"},
 		"config":           {file: recordName, old: `"config": {`, new: `"config": [{}], "x": {`, says: "unknown field"},
-		"no record":        {do: func(p string) error { return os.Remove(filepath.Join(p, recordName)) }, says: "not a capsule: there is no capsule.json in it"},
+		"no record":        {do: func(p string) error { return os.Remove(filepath.Join(p, recordName)) }, says: "capsule.json: no such file"},
 		"no module":        {do: func(p string) error { return os.Remove(filepath.Join(p, ModuleFile)) }, says: "module.wasm: no such file"},
 		"a folder instead": {do: func(p string) error { os.Remove(filepath.Join(p, arr)); return os.Mkdir(filepath.Join(p, arr), 0o700) }, says: ".npy: not a regular file"},
 		"a link": {do: func(p string) error {

@@ -3,10 +3,8 @@ package capsule
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"regexp"
 
@@ -48,13 +46,10 @@ func Open(dir string, to Store) (*Opened, error) {
 		return nil, fault.File(dir, err).WithHint(whatItIs)
 	}
 	defer root.Close()
-	bad := func(name string, err error) error { return fault.Data("%s/%s: %v", dir, name, err) }
+	bad := func(name string, err error) *fault.Error { return fault.Data("%s/%s: %v", dir, name, err) }
 	b, err := read(root, recordName, maxRecord)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Data("%s: not a capsule: there is no %s in it", dir, recordName).WithHint(whatItIs)
-	}
 	if err != nil {
-		return nil, bad(recordName, err)
+		return nil, bad(recordName, err).WithHint(whatItIs)
 	}
 	c, err := parse(b)
 	if err != nil {
