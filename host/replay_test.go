@@ -264,3 +264,28 @@ func TestShadowThatDiffers(t *testing.T) {
 		})
 	}
 }
+
+// That one engine gives something that is refused, and the other does not, is a
+// difference too.
+func TestShadowThatIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(80, 40, 900), 500)
+	defer host.ForgeShadow(func(_ task.Task, data [][]byte) [][]byte {
+		data = slices.Clone(data)
+		data[0] = data[0][:len(data[0])-4]
+		return data
+	})()
+	for _, quiet := range []bool{false, true} {
+		job := host.Job{
+			Module: modules(t, "popular"), Paths: []string{data}, Shards: 2, Executor: host.Goroutines, Workers: 2, Store: filepath.Join(dir, "store"),
+			Out: filepath.Join(dir, "out.parquet"), Shadow: 1, SaveFailures: filepath.Join(dir, "kept"), QuietGuest: quiet,
+		}
+		_, err := host.Run(context.Background(), job)
+		if fault.CodeOf(err) != fault.Differs || strings.Contains(err.Error(), "rows were written") == quiet || strings.Contains(err.Error(), "count") == quiet {
+			t.Errorf("quiet %v: %v", quiet, err)
+		}
+		if list := capsules(t, job.SaveFailures); len(list) != 1 {
+			t.Errorf("saved %v", list)
+		}
+	}
+}

@@ -159,6 +159,9 @@ func (s *session) repeat(ctx context.Context, on executor.Executor, turn *plan.T
 		}
 		metas, err := turn.CheckParts(drawn[i], data)
 		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			again.at = min(again.at, at[i])
 			return s.blame(err)
 		}
 		for k := range metas {
