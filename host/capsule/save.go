@@ -25,7 +25,7 @@ type Arrays interface {
 func Save(dir string, c Capsule, t *task.Task, wasm []byte, from Arrays) (path string, err error) {
 	failed := func(err error) (string, error) {
 		return "", fault.New(fault.Failed, "cannot save the task: %v", err).
-			WithHint("name a folder that you may write to: --save-failures DIR")
+			WithHint("name a folder that you may write to: --save-failures FOLDER")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return failed(err)

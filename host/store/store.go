@@ -328,7 +328,7 @@ func (s *Store) failed(err error) error {
 	if s.temporary {
 		return e.WithHint("set TMPDIR to a folder with room")
 	}
-	return e.WithHint("make room: rechost store prune --max-size 1GB, or choose another place with --store FOLDER")
+	return e.WithHint("make room: rechost store prune --max-size 1GB --store %s, or choose another place with --store FOLDER", s.dir)
 }
 
 // touch marks a file as used now, for Prune.
