@@ -28,7 +28,7 @@ type shadowed struct {
 }
 
 // shadowPatience is how much longer than the deadline a shadow may take: the
-// interpreter is 10 to 50 times slower than what the compiler makes.
+// interpreter is 8 to 50 times slower than what the compiler makes.
 const shadowPatience = 100
 
 // shadowOptions are for the executor of the other engine.
