@@ -84,7 +84,8 @@ func TestInterruptAndResume(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != int(fault.Interrupted) {
 		t.Fatalf("%v, want exit code %d: %s", err, fault.Interrupted, errs.String())
 	}
-	if took > time.Second {
+	t.Logf("it took %v to stop", took)
+	if took > 10*time.Second { // a second where the machine is not busy
 		t.Errorf("it took %v to stop", took)
 	}
 	for _, want := range []string{"interrupted: ", "finished tasks kept in " + filepath.Join(work, "a"), "hint: the same command goes on from there"} {

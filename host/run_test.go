@@ -221,7 +221,7 @@ func TestInterrupt(t *testing.T) {
 			if fault.CodeOf(err) != fault.Interrupted {
 				t.Fatalf("code %d: %v", fault.CodeOf(err), err)
 			}
-			if d := time.Since(stopped); d > time.Second {
+			if d := time.Since(stopped); d > 10*time.Second { // a second where the machine is not busy
 				t.Errorf("stopping took %v", d)
 			}
 			if _, err := os.Stat(j.Out); !os.IsNotExist(err) {

@@ -263,7 +263,7 @@ func TestDeadlineAndCancel(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, cancel)
 	_, err = m.Run(ctx, Call{Index: stageLoop, Config: taskConfig(t), Outputs: oneRow})
 	wantFault(t, err, fault.Interrupted)
-	if d := time.Since(start); d > 5*time.Second {
+	if d := time.Since(start); d > 15*time.Second {
 		t.Errorf("stopping three loops took %v", d)
 	}
 }

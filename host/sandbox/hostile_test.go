@@ -193,7 +193,7 @@ func TestHostileGuests(t *testing.T) {
 			if err == nil {
 				start := time.Now()
 				err = g.run()
-				if d := time.Since(start); d > 3*time.Second {
+				if d := time.Since(start); d > 15*time.Second {
 					t.Errorf("took %v", d)
 				}
 			}
@@ -360,7 +360,7 @@ func TestEvilNumbers(t *testing.T) {
 			args := fmt.Sprintf("%#x", stack)
 			start := time.Now()
 			ended := protect(t, e.name+args, func() { e.fn.fn(c, stack) })
-			if d := time.Since(start); d > 2*time.Second {
+			if d := time.Since(start); d > 10*time.Second {
 				t.Errorf("%s%s took %v", e.name, args, d)
 			}
 			if ended != nil {
