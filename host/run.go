@@ -294,10 +294,11 @@ func (s *session) rules() recs.Rules {
 // recommendations, and saves the task where that is asked for.
 func (s *session) locate(err error, o *outcome, l recs.Lists) error {
 	place := ""
-	for _, st := range s.plan.Stages {
+	for i, st := range s.plan.Stages {
 		for _, out := range st.Outputs {
 			if out.Frame == abi.Recommendations {
 				place = "stage " + st.Name
+				s.at.Store(int64(i))
 			}
 		}
 	}
