@@ -121,8 +121,15 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 	if err := g.write(w); err != nil {
 		return err
 	}
-	if err := printParameters(w, m); err != nil || len(m.Emits) == 0 {
+	if err := printParameters(w, m); err != nil {
 		return err
+	}
+	switch {
+	case m.EmitsUnknown != "":
+		_, err := fmt.Fprintf(w, "\nwhat it emits cannot be told: %s\n", oneLine(m.EmitsUnknown))
+		return err
+	case len(m.Emits) == 0:
+		return nil
 	}
 	fmt.Fprintln(w, "\nemits, as rechost run --emit NAME=FILE")
 	e := grid{uncut: true}

@@ -246,6 +246,12 @@ func TestEmitsRefused(t *testing.T) {
 		t.Error(err)
 	}
 
+	// Without a plan the rest of a module is still told.
+	blind := host.Job{Module: hostile(t), Params: map[string]string{"how": "planpanic"}, Executor: host.Goroutines, Store: at("store")}
+	if info, err := host.InspectModule(context.Background(), blind); err != nil || len(info.Imports) == 0 || !strings.Contains(info.EmitsUnknown, "no plan today") {
+		t.Errorf("no plan at all: %+v, %v", info, err)
+	}
+
 	for how, want := range map[string]string{
 		"range": "what the plan emits as gift: item 16: its list has number 39 of 39 items",
 		"twice": "what the plan emits as gift: item 16: its list has 10 twice",

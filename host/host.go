@@ -238,14 +238,16 @@ type ModuleInfo struct {
 	ABI         int             `json:"abi"`
 	Description abi.Description `json:"description"`
 	Emits       []abi.Emit      `json:"emits,omitempty"` // with defaults for parameters that Job.Params has not
-	Imports     []string        `json:"imports"`         // "rechost.log(i32, i32, i32)"
-	Exports     []string        `json:"exports"`
-	Functions   int             `json:"functions"`
-	Code        int64           `json:"code_bytes"`
-	MinMemory   int64           `json:"min_memory_bytes"`
-	MaxMemory   int64           `json:"max_memory_bytes,omitempty"` // that it declares; --memory bounds it too
-	Tables      []string        `json:"tables,omitempty"`           // "12 elements, at most 20"
-	Build       []string        `json:"build,omitempty"`            // producers, build information
+	// EmitsUnknown is why Emits cannot be told: the module makes no plan.
+	EmitsUnknown string   `json:"emits_unknown,omitempty"`
+	Imports      []string `json:"imports"` // "rechost.log(i32, i32, i32)"
+	Exports      []string `json:"exports"`
+	Functions    int      `json:"functions"`
+	Code         int64    `json:"code_bytes"`
+	MinMemory    int64    `json:"min_memory_bytes"`
+	MaxMemory    int64    `json:"max_memory_bytes,omitempty"` // that it declares; --memory bounds it too
+	Tables       []string `json:"tables,omitempty"`           // "12 elements, at most 20"
+	Build        []string `json:"build,omitempty"`            // producers, build information
 }
 
 // Check is a run to verify.

@@ -470,10 +470,16 @@ func InspectModule(ctx context.Context, job Job) (*ModuleInfo, error) {
 		return nil, interrupted(ctx, err)
 	}
 	info, err := s.moduleInfo()
-	if err == nil {
-		info.Emits, err = s.emits(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return info, interrupted(ctx, err)
+	if info.Emits, err = s.emits(ctx); err != nil { // what is known without a plan is worth showing
+		if ctx.Err() != nil {
+			return nil, interrupted(ctx, err)
+		}
+		info.EmitsUnknown = fault.Clean(err.Error(), 300)
+	}
+	return info, nil
 }
 
 // emits asks the module for a plan without data, to tell what it would emit.
