@@ -194,7 +194,11 @@ fuzz_one() {
     fi
     awk -v target="$dir $name" -v verdict="$verdict" '
         match($0, /execs: [0-9]+/) { execs = substr($0, RSTART + 7, RLENGTH - 7) }
-        END { printf "%-50s %12d  %s\n", substr(target, 3), execs, verdict }' "$log" >"${log%.log}.row"
+        match($0, /coverage: [0-9]+\/[0-9]+/) { seeds = substr($0, RSTART + 10, RLENGTH - 10) }
+        END {
+            if (execs == "") verdict = verdict ", but had time for its seeds only: " seeds
+            printf "%-50s %12d  %s\n", substr(target, 3), execs, verdict
+        }' "$log" >"${log%.log}.row"
     [ "$verdict" = ok ]
 }
 
