@@ -45,7 +45,7 @@ func Params(of Side) []guest.Param {
 		guest.Bool("normalize", true, "divide by the "+of.own+"s' lengths; false is the plain product of cosine, tfidf and bm25"),
 		guest.Float("shrink", 0, "added to the denominator: pulls down similarities that few "+of.other+"s support").AtLeast(0),
 		guest.Float("k1", 1.2, "bm25: how fast an interaction's value saturates").AtLeast(0),
-		guest.Float("b", 0.75, "bm25: how much the length of a "+of.own+"'s row counts against it").Between(0, 1),
+		guest.Float("b", 0.75, "bm25: how much the length of one "+of.own+"'s row counts against it").Between(0, 1),
 		guest.Float("alpha", 0.5, "asymmetric: exponent of the "+mine+" length; 0.5 is cosine").Between(0, 1),
 	}
 }
