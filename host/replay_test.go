@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -278,7 +279,7 @@ func TestShadowThatIsRefused(t *testing.T) {
 	for _, quiet := range []bool{false, true} {
 		job := host.Job{
 			Module: modules(t, "popular"), Paths: []string{data}, Shards: 2, Executor: host.Goroutines, Workers: 2, Store: filepath.Join(dir, "store"),
-			Out: filepath.Join(dir, "out.parquet"), Shadow: 1, SaveFailures: filepath.Join(dir, "kept"), QuietGuest: quiet,
+			Out: filepath.Join(dir, "out.parquet"), Shadow: 1, SaveFailures: filepath.Join(dir, fmt.Sprint("kept ", quiet)), QuietGuest: quiet,
 		}
 		_, err := host.Run(context.Background(), job)
 		if fault.CodeOf(err) != fault.Differs || strings.Contains(err.Error(), "rows were written") == quiet || strings.Contains(err.Error(), "count") == quiet {

@@ -229,8 +229,8 @@ func TestInterrupt(t *testing.T) {
 			}
 			// What was finished is kept.
 			x, err := host.Explain(context.Background(), j)
-			if err != nil || x.Known != 5 || x.Tasks != 6 {
-				t.Errorf("the journal has %+v, %v; want 5 of 6 tasks", x, err)
+			if err != nil || x.Known != 5 || x.Tasks != 9 {
+				t.Errorf("the journal has %d of %d tasks, %v; want 5 of 9", x.Known, x.Tasks, err)
 			}
 		})
 	}
@@ -266,7 +266,7 @@ func TestRefusedBeforeWork(t *testing.T) {
 		"module missing":    {func(j *host.Job) { j.Module = "none.wasm" }, fault.Failed},
 		"not a module":      {func(j *host.Job) { j.Module = data }, fault.Module},
 		"no data":           {func(j *host.Job) { j.Paths = nil }, fault.Usage},
-		"data missing":      {func(j *host.Job) { j.Paths = []string{"none.parquet"} }, fault.BadData},
+		"data missing":      {func(j *host.Job) { j.Paths = []string{"none.parquet"} }, fault.Failed},
 		"unknown parameter": {func(j *host.Job) { j.Params = map[string]string{"x": "1"} }, fault.Usage},
 		"executor":          {func(j *host.Job) { j.Executor = "threads" }, fault.Usage},
 		"top":               {func(j *host.Job) { j.Top = -1 }, fault.Usage},
