@@ -17,6 +17,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(bytes.Replace(b, []byte(`"rows":3`), []byte(`"rows":-3`), 1))
+	emitted := bytes.Replace(b, []byte(`"subject":[{`), []byte(`"subject":[{"name":"n.parquet","uri":"n.parquet","digest":{"sha256":"`+statement().Subject[0].Digest.SHA256.String()+`"}},{`), 1)
+	f.Add(bytes.Replace(emitted, []byte(`"for_users":`), []byte(`"emit":[{"name":"n","form":"parquet"}],"for_users":`), 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Parse(b)
 		if err != nil {
@@ -25,7 +27,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if len(s.Subject) != 1 || len(s.Dependencies(ModuleName)) != 1 || len(s.Dependencies(InputName)) == 0 || Root(s.Tasks()) != s.Predicate.RunDetails.Byproducts[0].Digest.SHA256 {
+		if len(s.Subject) != subjects(s.Predicate.BuildDefinition.ExternalParameters.Emit) || len(s.Dependencies(ModuleName)) != 1 || len(s.Dependencies(InputName)) == 0 || Root(s.Tasks()) != s.Predicate.RunDetails.Byproducts[0].Digest.SHA256 {
 			t.Error("what readers rely on is not there")
 		}
 		once, err := json.Marshal(s)

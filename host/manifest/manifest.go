@@ -324,6 +324,12 @@ func Parse(b []byte) (*Statement, error) {
 	case len(s.Predicate.RunDetails.Byproducts) != 1:
 		return nil, fault.Data("the manifest has %d byproducts, not one", len(s.Predicate.RunDetails.Byproducts))
 	}
+	for _, e := range def.ExternalParameters.Emit {
+		// Whoever verifies makes files of these forms: of no other name.
+		if e.Form != "parquet" && e.Form != "npy" {
+			return nil, fault.Data("the manifest says that something was emitted in the form %q: the forms are parquet and npy", fault.Clean(e.Form, 80))
+		}
+	}
 	for _, name := range []string{ModuleName, IndexName, PlanName} {
 		if n := len(s.Dependencies(name)); n != 1 {
 			return nil, fault.Data("the manifest names %d dependencies %q, not one", n, name)

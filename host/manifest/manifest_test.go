@@ -78,6 +78,26 @@ func TestChangedManifestsAreRefused(t *testing.T) {
 	}
 }
 
+// Who verifies makes files named by what was emitted: by forms, not by paths.
+func TestForms(t *testing.T) {
+	for form, fine := range map[string]bool{
+		"parquet": true, "npy": true, "": false, "csv": false, "NPY": false, "x/../../../tmp/victim.parquet": false, "/victim.npy": false, "parquet\x00": false,
+	} {
+		s := statement()
+		s.Predicate.BuildDefinition.ExternalParameters.Emit = []Emit{{Name: "n", Form: form}}
+		for len(s.Subject) < subjects(s.Predicate.BuildDefinition.ExternalParameters.Emit) {
+			s.Subject = append(s.Subject, s.Subject[0])
+		}
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(b); (err == nil) != fine || err != nil && (fault.CodeOf(err) != fault.BadData || !strings.Contains(err.Error(), "form")) {
+			t.Errorf("form %q: %v", form, err)
+		}
+	}
+}
+
 // What is no manifest is refused soon, however long it is, and whatever it claims.
 func TestHostileTexts(t *testing.T) {
 	b, err := json.Marshal(statement())
