@@ -150,7 +150,11 @@ func importCSV(ctx context.Context, src *source, o ImportOptions, rep *ImportRep
 		for k := range l.fields {
 			l.names = append(l.names, columnName(k))
 		}
-		rep.found("columns named %s to %s", l.names[0], l.names[l.fields-1])
+		if l.fields == 1 {
+			rep.found("a column named %s", l.names[0])
+		} else {
+			rep.found("columns named %s to %s", l.names[0], l.names[l.fields-1])
+		}
 	}
 	return importDelimited(ctx, src, l, o, rep, out)
 }
@@ -222,7 +226,7 @@ func scan(ctx context.Context, src *source, l layout, fn func(c *records, fields
 			return c, err
 		}
 		if len(fields) != l.fields {
-			return c, c.bad("has %d fields where the first line has %d", len(fields), l.fields).
+			return c, c.bad("has %s where the first line has %d", counted(len(fields), "field"), l.fields).
 				WithHint("fields are taken to have %s; --delimiter names another", delimiterName(l.delim))
 		}
 		if n == 0 && l.header {
@@ -338,9 +342,9 @@ func (e *encoding) decide(name, told string, rep *ImportReport) (latin1 bool, er
 	case e.utf8Lines > 0:
 		return false, bad("is not UTF-8, though other lines are")
 	case e.high:
-		rep.found("%d lines in Windows-1252, written as UTF-8", e.otherLines)
+		rep.found("%s in Windows-1252, written as UTF-8", counted(e.otherLines, "line"))
 	default:
-		rep.found("%d lines in Latin-1, written as UTF-8", e.otherLines)
+		rep.found("%s in Latin-1, written as UTF-8", counted(e.otherLines, "line"))
 	}
 	return true, nil
 }

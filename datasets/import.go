@@ -48,6 +48,14 @@ func (r *ImportReport) found(format string, a ...any) {
 	r.Detected = append(r.Detected, fmt.Sprintf(format, a...))
 }
 
+// counted is a number of things of a name: 1 line, 2 lines.
+func counted[T int | int64](n T, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
 // importers read an open source into out, of which they must have made the
 // file's columns before the first row.
 var importers = map[string]func(ctx context.Context, in *source, o ImportOptions, rep *ImportReport, out io.Writer) error{

@@ -136,11 +136,11 @@ func TestImportText(t *testing.T) {
 		},
 		{
 			name: "latin-1", format: "csv", text: "item|title\n1|Mis\xe9rables, Les\n2|x\n",
-			want: []string{"item int64, title string", "1 / Misérables, Les", "2 / x"}, found: "1 lines in Latin-1, written as UTF-8",
+			want: []string{"item int64, title string", "1 / Misérables, Les", "2 / x"}, found: "1 line in Latin-1, written as UTF-8",
 		},
 		{
 			name: "windows-1252", format: "csv", text: "item|title\n1|10 \x80\n",
-			want: []string{"item int64, title string", "1 / 10 €"}, found: "1 lines in Windows-1252, written as UTF-8",
+			want: []string{"item int64, title string", "1 / 10 €"}, found: "1 line in Windows-1252, written as UTF-8",
 		},
 		{
 			name: "utf-8", format: "csv", text: "item|title\n1|Amélie\n",
@@ -227,9 +227,11 @@ func TestImportRefuses(t *testing.T) {
 		want               string // the message behind the file's name
 		code               fault.Code
 	}{
-		{"a short line", "csv", "user,item\n1,2\n3\n4,5\n", ImportOptions{}, ": line 3: has 1 fields where the first line has 2: 3", fault.BadData},
+		{"a short line", "csv", "user,item\n1,2\n3\n4,5\n", ImportOptions{}, ": line 3: has 1 field where the first line has 2: 3", fault.BadData},
 		{"a long line", "csv", "1,2\n1,2,\x1b[31m3\n", ImportOptions{}, ": line 2: has 3 fields where the first line has 2: 1,2,\uFFFD[31m3", fault.BadData},
 		{"a quote never closed", "csv", "user,item\n1,\"2\n3,4\n", ImportOptions{Delimiter: ","}, `: line 2: a quote is opened here and never closed: 1,"2`, fault.BadData},
+		{"a quote never closed, the delimiter found out", "csv", "user,item\n1,2\n3,\"4\n5,6\n", ImportOptions{}, `: line 3: a quote is opened here and never closed: 3,"4`, fault.BadData},
+		{"text after a quote, the delimiter found out", "csv", "user;item\n1;\"2\"3\n4;5\n", ImportOptions{}, `: line 2: text after a closing quote: 1;"2"3`, fault.BadData},
 		{"text after a quote", "csv", "user,item\n1,\"2\"3\n", ImportOptions{Delimiter: ","}, `: line 2: text after a closing quote: 1,"2"3`, fault.BadData},
 		{"no text", "csv", "a,b\n1,\x00\n", ImportOptions{}, ": line 2: has a zero byte, so this is not a text file: 1,\uFFFD", fault.BadData},
 		{"utf-16", "csv", "\xff\xfea\x00", ImportOptions{}, ": is UTF-16, which is not read", fault.BadData},

@@ -14,7 +14,7 @@ var delimiters = []string{"::", "\t", ";", "|", ","}
 // header.
 const sampleBytes = 1 << 18
 
-// sample is the first records of a file, copied.
+// sample is the first records of a file, copied: with an error, those before it.
 func sample(name string, head []byte, whole bool, delim string, quote bool) ([][][]byte, error) {
 	const enough = 500
 	c := newRecords(name, bytes.NewReader(head), delim, quote)
@@ -28,7 +28,7 @@ func sample(name string, head []byte, whole bool, delim string, quote bool) ([][
 			if !whole && len(all) > 0 { // a quoted field that the sample cuts
 				break
 			}
-			return nil, err
+			return all, err
 		}
 		rec := make([][]byte, len(fields))
 		for i, f := range fields {
@@ -42,13 +42,13 @@ func sample(name string, head []byte, whole bool, delim string, quote bool) ([][
 // sniffDelimiter finds the delimiter that cuts all records of the beginning into
 // the same number of fields, at least two: the one that gives most fields.
 // Where none does, the one for which most records agree with the first, so
-// that the records that do not are named as errors; where no
-// record has any of them, "", one field a line.
+// that what does not fit, a quote that is never closed among it, is named as an
+// error; where no record has any of them, "", one field a line.
 func sniffDelimiter(name string, head []byte, whole bool, quote func(delim string) bool) string {
 	best, bestFields, bestAgree, even := "", 1, 0, false
 	for _, d := range delimiters {
 		recs, err := sample(name, head, whole, d, quote(d))
-		if err != nil || len(recs) == 0 || len(recs[0]) < 2 {
+		if len(recs) == 0 || len(recs[0]) < 2 {
 			continue
 		}
 		n, agree := len(recs[0]), 0
@@ -57,7 +57,7 @@ func sniffDelimiter(name string, head []byte, whole bool, quote func(delim strin
 				agree++
 			}
 		}
-		all := agree == len(recs)
+		all := err == nil && agree == len(recs)
 		switch {
 		case all && (!even || n > bestFields), !all && !even && agree > bestAgree:
 			best, bestFields, bestAgree, even = d, n, agree, all

@@ -43,7 +43,6 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 	if v.Difference = compareDefinition(st.Predicate.BuildDefinition, fresh); v.Difference != nil {
 		return nil
 	}
-	v.Checked = append(v.Checked, sources(st))
 	picked := draw(len(st.Tasks()), c.Sample, true)
 	o := &outcome{env: plan.Env{}}
 	for n, b := range s.env {
@@ -112,7 +111,7 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 		return nil
 	}
 	v.Caught = 1 - math.Pow(1-0.01, float64(v.Rerun))
-	v.Checked = append(v.Checked, fmt.Sprintf("%d of %d tasks, drawn at random, were made again: the same bytes", v.Rerun, v.Tasks))
+	v.Checked = append(v.Checked, sources(st), fmt.Sprintf("%d of %d tasks, drawn at random, were made again: the same bytes", v.Rerun, v.Tasks))
 	return s.rewriteOutput(ctx, o, st, v)
 }
 

@@ -54,14 +54,18 @@ func expandOne(p string) ([]string, error) {
 	case !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(p, "*?["):
 		return nil, fault.File(p, err)
 	}
+	if slices.Contains(strings.Split(filepath.ToSlash(p), "/"), "**") {
+		above, _, _ := strings.Cut(p, "**") // Glob would take it for one folder, and leave out what lies deeper
+		return nil, fault.Use("%s: patterns have no **, for folders of any depth", p).
+			WithHint("name a folder, it is searched to the bottom: %s", filepath.Dir(above+"x"))
+	}
 	matches, err := filepath.Glob(p)
 	if err != nil {
 		return nil, fault.Use("%s: a malformed pattern: %v", p, err)
 	}
 	var found []string
-	hidden := isHidden(filepath.Base(p)) // a pattern that asks for hidden names gets them
 	for _, m := range matches {
-		if isHidden(filepath.Base(m)) && !hidden {
+		if matchesHidden(p, m) {
 			continue
 		}
 		st, err := os.Stat(m)
@@ -91,6 +95,19 @@ func emptyFault(p string) error {
 }
 
 func isHidden(name string) bool { return strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") }
+
+// matchesHidden reports whether a path that matches a pattern goes through a
+// hidden name which the pattern does not ask for: * is no _temporary.
+func matchesHidden(pattern, path string) bool {
+	asked := strings.Split(filepath.ToSlash(filepath.Clean(pattern)), "/")
+	names := strings.Split(filepath.ToSlash(filepath.Clean(path)), "/")
+	for i, n := range names {
+		if isHidden(n) && (i >= len(asked) || !isHidden(asked[i])) {
+			return true
+		}
+	}
+	return false
+}
 
 // walk adds the Parquet files below a folder, following links.
 func walk(dir string, depth int, found *[]string) error {
