@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,8 @@ func TestVerify(t *testing.T) {
 	gone.Store = filepath.Join(dir, "empty")
 	if v := verify(gone); v.Difference != nil || v.Rerun != s.Tasks || len(v.Notes) == 0 {
 		t.Errorf("a sample without the store: %+v, %+v", v, v.Difference)
+	} else if once := slices.Compact(slices.Clone(v.Checked)); len(once) != len(v.Checked) {
+		t.Errorf("a sample without the store says a thing twice: %q", v.Checked)
 	}
 
 	// A manifest that claims another output of one task, consistently forged:
@@ -105,9 +108,18 @@ func TestVerify(t *testing.T) {
 	forge(func(st *manifest.Statement) {
 		st.Predicate.BuildDefinition.ExternalParameters.Parameters["regularization"] = json.Number("0.2")
 	})
-	if v := verify(c); v.Difference == nil {
-		t.Error("another parameter gave the same bytes")
+	for _, c.Sample = range []float64{0, 0.1} {
+		v := verify(c)
+		if v.Difference == nil {
+			t.Error("another parameter gave the same bytes")
+		}
+		for _, said := range v.Checked {
+			if strings.Contains(said, "parameters") {
+				t.Errorf("with another parameter a sample of %v says: %q", c.Sample, said)
+			}
+		}
 	}
+	c.Sample = 0
 
 	// Another element in a task's stored output: the element is named.
 	forge(func(st *manifest.Statement) {
