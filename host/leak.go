@@ -26,7 +26,10 @@ const (
 //	emitted = emit.Emission.Bits of each
 //	log     = 8 for each byte that the summary shows, and for the end of each message
 //	record  = A·256 + F·64 + Q
-//	figures = (8·S + 11)·64
+//	figures = (8·S + 11)·64, and with Job.Shadow 64 more for each turn of a stage
+//
+// A module that takes its time on the other engine decides how many tasks of a
+// turn the two are compared on.
 func (s *session) leak(o *outcome, w recs.Written) manifest.Leak {
 	l := manifest.Leak{
 		Items:   int64(len(s.targets.Users))*width(s.job.Top+1) + w.Rows*width(s.matrix.Items.Len()),
@@ -34,6 +37,11 @@ func (s *session) leak(o *outcome, w recs.Written) manifest.Leak {
 		Log:     8 * (o.logged + int64(len(o.log))),
 		Record:  int64(o.free)*64 + int64(o.asked),
 		Figures: int64(figuresOfStage*len(o.stages)+figuresOfRun) * 64,
+	}
+	if s.shadow != nil {
+		for _, st := range o.stages {
+			l.Figures += int64(st.Turns) * 64
+		}
 	}
 	for _, e := range o.emissions {
 		l.Emitted += e.Bits()

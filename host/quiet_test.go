@@ -140,6 +140,14 @@ func TestLeak(t *testing.T) {
 	if s.Leak != want {
 		t.Errorf("%+v, want %+v", s.Leak, want)
 	}
+	shadowed := run(t, host.Job{Module: modules(t, "popular"), Paths: []string{data}, Shards: 3, Top: 5, KeepSeen: true, NoCache: true, Shadow: 1, Out: filepath.Join(dir, "out.parquet")})
+	turns := 0
+	for _, st := range shadowed.Stages {
+		turns += st.Turns
+	}
+	if turns == 0 || shadowed.Leak.Figures != want.Figures+int64(64*turns) {
+		t.Errorf("with shadows of %d turns %+v, without %+v", turns, shadowed.Leak, want)
+	}
 	// Everybody has one of all lists of up to 5 different items.
 	lists, ways := big.NewInt(1), big.NewInt(1)
 	for r := range 5 {

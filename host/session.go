@@ -154,14 +154,12 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	}
 	engine := engineName(s.job.Interpreter)
 	s.journal = journal.Journal{Store: s.store, Engine: engine}
-	if s.job.Executor == "" {
+	chosen := s.job.Executor != ""
+	if !chosen {
 		s.job.Executor = DefaultExecutor()
-		if s.job.Executor == Goroutines {
-			s.tell("this system has no worker processes for rechost: the module runs inside this process, behind one wall instead of two")
-		}
 	}
-	if s.job.Executor == Processes && executor.HasProcesses && !executor.Confines {
-		s.tell("this rechost was built with cgo, so its workers have neither Landlock nor seccomp: build it with ./build.sh build, or with CGO_ENABLED=0")
+	for _, note := range wallsMissing(s.job.Executor, !chosen) {
+		s.tell(note)
 	}
 	if entry != nil {
 		ask := trust.Ask{Executor: s.job.Executor, Limits: s.job.Limits, Isolation: s.job.RequireIsolation}
@@ -177,6 +175,19 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 		s.shadow, err = newExecutor(s.job.Executor, s.shadowOptions())
 	}
 	return s, err
+}
+
+// wallsMissing says what of the walls that a user would count on this binary
+// or this system does not have with an executor; of one that was not chosen but
+// is the default, that it is the lesser one.
+func wallsMissing(name string, byDefault bool) []string {
+	switch {
+	case name == Goroutines && byDefault:
+		return []string{"this system has no worker processes for rechost: the module runs inside this process, behind one wall instead of two"}
+	case name == Processes && executor.HasProcesses && !executor.Confines:
+		return []string{"this rechost was built with cgo, so its workers have neither Landlock nor seccomp: build it with ./build.sh build, or with CGO_ENABLED=0"}
+	}
+	return nil
 }
 
 // options are for an executor of one of wazero's engines.

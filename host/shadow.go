@@ -90,6 +90,7 @@ func (s *session) shadowTurn(ctx context.Context, turn *plan.Turn, picked []bool
 		if s.job.QuietGuest {
 			stage, why = fmt.Sprintf("stage %d", turn.Index+1), ""
 		}
+		o.logged += int64(len(why)) // it may have a number of the guest's
 		s.tell(fmt.Sprintf("%s of %s were compared with the other engine, which then hit a limit%s", count(again.rerun, "task"), stage, why))
 		return nil
 	case code == fault.Module:

@@ -2,7 +2,9 @@ package capsule
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -27,6 +29,14 @@ func (s memory) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 	m.Digest = digest.OfParts(m.Header(), b)
 	s[m.Digest] = b
 	return m, nil
+}
+
+func (s memory) Copy(m array.Meta, r io.Reader) (array.Meta, error) {
+	b, err := io.ReadAll(io.LimitReader(r, m.Bytes()))
+	if err != nil {
+		return m, err
+	}
+	return s.Put(m, b)
 }
 
 func (s memory) Read(m array.Meta) ([]byte, func(), error) {
@@ -188,6 +198,60 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "x"), memory{}); fault.CodeOf(err) != fault.Failed || fault.HintOf(err) == "" {
 		t.Errorf("a folder that is not there: %v", err)
+	}
+}
+
+// A module's name stands before the lines of its errors: it has none of its own.
+func TestOpenModuleName(t *testing.T) {
+	x, st := example(t)
+	c := about()
+	c.Module.Name = "x\nrechost: hint: y\x1b[2J.wasm"
+	path, err := Save(t.TempDir(), c, x, wasm, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Open(path, memory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Module.Name != "x rechost: hint: y\uFFFD[2J.wasm" {
+		t.Errorf("%q", o.Module.Name)
+	}
+}
+
+// nowhere is a store that keeps nothing.
+type nowhere struct{}
+
+func (nowhere) Copy(m array.Meta, r io.Reader) (array.Meta, error) {
+	h := sha256.New()
+	h.Write(m.Header())
+	_, err := io.CopyN(h, r, m.Bytes())
+	m.Digest = digest.Digest(h.Sum(nil))
+	return m, err
+}
+
+// A file of zeros takes no room on its sender's disk, and must not take its size
+// of our memory.
+func TestOpenLargeArray(t *testing.T) {
+	const size = 256 << 20
+	x, st := example(t)
+	m := array.Meta{DType: array.U8, Rows: size}
+	zeros := make([]byte, size)
+	m.Digest = digest.OfParts(m.Header(), zeros)
+	st[m.Digest] = zeros
+	x.Inputs[0] = task.Input{Name: "f.x", Array: m, Rows: size}
+	path, err := Save(t.TempDir(), about(), x, wasm, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Open(path, nowhere{}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > size/16 {
+		t.Errorf("%d bytes of memory for an array of %d", took, size)
 	}
 }
 

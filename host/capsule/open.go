@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 
 	"rechost/host/array"
 	"rechost/host/digest"
@@ -32,7 +33,9 @@ type Opened struct {
 
 // Store is where the arrays of an opened capsule go.
 type Store interface {
-	Put(m array.Meta, parts ...[]byte) (array.Meta, error)
+	// Copy stores an array whose data is what r gives, piece by piece. The
+	// returned Meta has the digest that it has, whatever m's says.
+	Copy(m array.Meta, r io.Reader) (array.Meta, error)
 }
 
 // whatItIs tells who names something else what to name.
@@ -68,42 +71,61 @@ func Open(dir string, to Store) (*Opened, error) {
 		if total += in.Bytes(); total > maxBytes {
 			return nil, bad(name, fmt.Errorf("with it the inputs have more than %d bytes", int64(maxBytes)))
 		}
-		b, err := read(root, name, array.HeaderSize+in.Bytes())
+		f, size, err := open(root, name, array.HeaderSize+in.Bytes())
 		if err != nil {
 			return nil, bad(name, err)
 		}
-		m, err := array.ReadHeader(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
+		m, err := keep(f, size, to)
+		f.Close()
+		switch {
+		case fault.CodeOf(err) == fault.BadData:
 			return nil, bad(name, err)
-		}
-		if m.Digest = digest.Of(b); m != in.Meta {
-			return nil, bad(name, fmt.Errorf("it is not the array that the capsule names: it was changed"))
-		}
-		if _, err := to.Put(m, b[array.HeaderSize:]); err != nil {
+		case err != nil:
 			return nil, err
+		case m != in.Meta:
+			return nil, bad(name, fmt.Errorf("it is not the array that the capsule names: it was changed"))
 		}
 	}
 	return o, nil
 }
 
-// read reads a regular file of at most most bytes.
-func read(root *os.Root, name string, most int64) ([]byte, error) {
+// keep puts the array in a file of size bytes into a store, without ever having
+// more than a piece of it in memory. What is no array is of code fault.BadData.
+func keep(f io.Reader, size int64, to Store) (array.Meta, error) {
+	m, err := array.ReadHeader(f, size)
+	if err != nil {
+		return m, fault.Data("%v", err)
+	}
+	return to.Copy(m, f)
+}
+
+// open opens a regular file of at most most bytes and gives its size.
+func open(root *os.Root, name string, most int64) (*os.File, int64, error) {
 	fi, err := root.Lstat(name)
 	if err != nil {
-		return nil, fault.Cause(err)
+		return nil, 0, fault.Cause(err)
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("not a regular file")
+		return nil, 0, fmt.Errorf("not a regular file")
 	}
 	if fi.Size() > most {
-		return nil, fmt.Errorf("%d bytes, more than %d", fi.Size(), most)
+		return nil, 0, fmt.Errorf("%d bytes, more than %d", fi.Size(), most)
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, fault.Cause(err)
+		return nil, 0, fault.Cause(err)
+	}
+	return f, fi.Size(), nil
+}
+
+// read reads such a file whole.
+func read(root *os.Root, name string, most int64) ([]byte, error) {
+	f, size, err := open(root, name, most)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
-	b := make([]byte, fi.Size())
+	b := make([]byte, size)
 	_, err = io.ReadFull(f, b)
 	return b, err
 }
@@ -125,7 +147,9 @@ func parse(b []byte) (*Capsule, error) {
 	if c.Version != Version {
 		return nil, fmt.Errorf("a capsule of version %d; this rechost reads version %d", c.Version, Version)
 	}
-	for _, s := range []*string{&c.Module.Name, &c.Executor, &c.Engine, &c.Seen.Error, &c.Seen.Hint} {
+	// It stands before the module's errors, which may have several lines.
+	c.Module.Name = strings.Join(strings.Fields(fault.Clean(c.Module.Name, 255)), " ")
+	for _, s := range []*string{&c.Executor, &c.Engine, &c.Seen.Error, &c.Seen.Hint} {
 		*s = fault.Clean(*s, maxText)
 	}
 	if len(c.Versions) > 20 {

@@ -205,11 +205,12 @@ func numScoreTopK(a *args) uint64 {
 		a.c.fail("%s: users have %d columns and items %d", a.name, users.Cols, items.Cols)
 	}
 	a.ascending("without", mask.Without)
+	once := uint64(0)
 	if mask.Only.Rows == 1 { // the kernel puts these items together
-		a.scratch(4 * uint64(len(mask.Only.Index)) * uint64(items.Cols))
+		once = 4 * uint64(len(mask.Only.Index)) * uint64(items.Cols)
 	}
 	return a.lists(int(n), func(dst naive.Sparse, k int) int {
-		threads := a.threads(uint64(kernel.ScoreScratch(int(n), items.Rows, items.Cols, k)))
+		threads := a.threadsBeside(once, uint64(kernel.ScoreScratch(int(n), items.Rows, items.Cols, k)))
 		return kernel.ScoreTopK(dst, users, rows, items, mask, k, threads, a.c.pause)
 	})
 }
@@ -286,8 +287,11 @@ func f32bits(x float32) uint64 { return uint64(math.Float32bits(x)) }
 // threads is how many threads a kernel may use that needs so much space on
 // each: no more than the module's memory leaves of its limit. It refuses work
 // for which that is too little on one.
-func (a *args) threads(each uint64) int {
-	left := a.scratch(each)
+func (a *args) threads(each uint64) int { return a.threadsBeside(0, each) }
+
+// threadsBeside is threads for a kernel that needs some more space once.
+func (a *args) threadsBeside(once, each uint64) int {
+	left := a.scratch(once+each) - once
 	most := uint64(max(a.c.threads, 1))
 	if each > 0 {
 		most = min(most, left/each)

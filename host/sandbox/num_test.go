@@ -11,6 +11,8 @@ import (
 	"rechost/guest/abi"
 	"rechost/guest/num/naive"
 	"rechost/host/array"
+	"rechost/host/fault"
+	"rechost/host/kernel"
 )
 
 // numCall is a call with 1 MiB of memory and two opened inputs: handle 0 holds
@@ -267,6 +269,30 @@ func TestNumScoresNobody(t *testing.T) {
 		}
 		if got := c.u64("", 0x6000, 2); got[0] != 0 || got[1] != 7 {
 			t.Errorf("offsets %v: one was to be written", got)
+		}
+	}
+}
+
+// The items that a list of candidates for everybody puts together are there at
+// the same time as what the threads work in.
+func TestScoreSpaceAddsUp(t *testing.T) {
+	const n, cols, k = 64, 16, 3
+	c := numCall()
+	all := make([]uint32, n)
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	items := put(c, 0x100, int64(mem), 0x10000, n, cols)
+	users := put(c, 0x140, int64(mem), 0x10000, 2, cols)
+	put(c, 0x200, uint64(0), n)
+	put(c, 0x300, all...)
+	only := put(c, 0x180, 1, n, 0, int64(mem), 0x200, mem, 0x300, ones, 0, n)
+	need := 4*n*cols + kernel.ScoreScratch(2, n, cols, k)
+	for _, short := range []int{0, 1} {
+		c.failure, c.mem.limit = nil, uint64(len(c.mem.bytes)+need-short)
+		_, err := c.try("score_topk", users, 2, 0, items, 0, only, k, 0x800, 0x900, 0xa00)
+		if want := []fault.Code{fault.OK, fault.Limit}[short]; fault.CodeOf(err) != want {
+			t.Errorf("%d bytes too few: %v", short, err)
 		}
 	}
 }

@@ -170,6 +170,33 @@ func (s *Store) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 	return m, err
 }
 
+// Copy is Put of the data that r gives, m.Bytes() of it, which is never all in
+// memory.
+func (s *Store) Copy(m array.Meta, r io.Reader) (array.Meta, error) {
+	h := sha256.New()
+	tmp, err := s.temp(func(w io.Writer) error {
+		w = io.MultiWriter(w, h)
+		if _, err := w.Write(m.Header()); err != nil {
+			return err
+		}
+		n, err := io.CopyN(w, r, m.Bytes())
+		if err == io.EOF {
+			err = fmt.Errorf("%d bytes for an array of %d", n, m.Bytes())
+		}
+		return err
+	})
+	if err != nil {
+		return m, s.failed(err)
+	}
+	defer os.Remove(tmp)
+	m.Digest = digest.Digest(h.Sum(nil))
+	if err := s.name(tmp, s.Path(m.Digest)); err != nil {
+		return m, err
+	}
+	s.remember(m)
+	return m, nil
+}
+
 // atOnce is the size from which an array is written while it is hashed: hashing
 // takes about as long as writing, and such an array is seldom there already.
 const atOnce = 1 << 20
