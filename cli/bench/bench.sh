@@ -9,7 +9,7 @@
 #
 # PEERS names a Python that has the peers; without it only rechost is timed.
 # RECHOST_DATA names a folder with gowalla/light_gcn_gowalla/train.txt and
-# ml-1m/ratings.dat; data sets of the same size are made where it has none.
+# ml-1m/ratings.csv.gz; data sets of the same size are made where it has none.
 set -euo pipefail
 r=$PWD/bin/rechost m=$PWD/bin/modules runs=${RUNS:-3} dir=$PWD/bin/bench here=$(dirname "$0")
 data=${RECHOST_DATA:-../shared/data} python=${PEERS:-} all=${1:-}
@@ -87,7 +87,7 @@ make gowalla gowalla/light_gcn_gowalla/train.txt lightgcn --users 29858 --items 
 [ -f "$dir/small.parquet" ] || "$r" datasets synth "$dir/small.parquet" --users 20 --items 10 --rows 100 --seed 1 >/dev/null
 
 if [ "$all" = peers ]; then
-    make ml1m ml-1m/ratings.dat movielens --users 6040 --items 3706 --rows 1000209 --seed 1
+    make ml1m ml-1m/ratings.csv.gz csv --users 6040 --items 3706 --rows 1000209 --seed 1
     [ -f "$dir/synth10m.parquet" ] || "$r" datasets synth "$dir/synth10m.parquet" --users 200000 --items 50000 --rows 10000000 --seed 10 >/dev/null
     header peer
     compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla --module "$m/cf.wasm"

@@ -24,17 +24,24 @@ from scipy.sparse import csr_matrix
 TOP = 20
 
 
+def columns(source):
+    """The names of the columns of users and items, which come first."""
+    import pyarrow.parquet as pq
+    return pq.read_schema(source).names[:2]
+
+
 def pairs(source):
     """Two columns of pairs to a sparse matrix of ones, by Arrow's hash tables."""
     import pyarrow.parquet as pq
-    table = pq.read_table(source, columns=["user", "item"])
+    user, item = columns(source)
+    table = pq.read_table(source, columns=[user, item])
 
     def dense(column):
         d = column.combine_chunks().dictionary_encode()
         d = d.combine_chunks() if hasattr(d, "combine_chunks") else d
         return d.indices.to_numpy(), d.dictionary.to_numpy()
 
-    (u, users), (i, items) = dense(table["user"]), dense(table["item"])
+    (u, users), (i, items) = dense(table[user]), dense(table[item])
     x = csr_matrix((np.ones(len(u), np.float32), (u, i)), shape=(len(users), len(items)))
     x.sum_duplicates()
     x.data[:] = 1
@@ -109,10 +116,11 @@ def inverse(g, funcs):
 def read(source):
     """Dense ids in the order of the ids, then rows and columns of the matrix."""
     import duckdb
+    user, item = columns(source)
     db = duckdb.connect()
     db.execute("set preserve_insertion_order=false")
     start = time.perf_counter()
-    db.execute(f"""create table t as select "user" u, item i from read_parquet('{source}')""")
+    db.execute(f"""create table t as select "{user}" u, "{item}" i from read_parquet('{source}')""")
     for c in "ui":
         db.execute(f"create table d_{c} as select {c}, (row_number() over (order by {c}) - 1)::int d from (select distinct {c} from t)")
     r = db.execute("select d_u.d u, d_i.d i from t join d_u using (u) join d_i using (i)").fetchnumpy()
