@@ -2,8 +2,6 @@
 package main
 
 import (
-	"slices"
-
 	"rechost/guest"
 	"rechost/guest/num"
 )
@@ -32,38 +30,4 @@ func count(t *guest.Task) {
 	t.WriteF32("counts.score", score)
 }
 
-func recommend(t *guest.Task) {
-	if t.HasCandidates() {
-		choose(t)
-		return
-	}
-	score, profiles, lists := t.F32("counts.score"), t.Entries("targets", "item", ""), t.Recommendations()
-	ranking := guest.Ranking(score)
-	for row := range t.Rows {
-		own, _ := profiles.Row(row)
-		var items []uint32
-		var scores []float32
-		for _, i := range ranking {
-			if len(items) == t.Top() {
-				break
-			}
-			if _, seen := slices.BinarySearch(own, i); !seen || t.KeepSeen() {
-				items, scores = append(items, i), append(scores, score[i])
-			}
-		}
-		lists.Add(items, scores)
-	}
-}
-
-// choose is recommend where lists may hold some items only: a score is the
-// product of the factors 1 and the item's.
-func choose(t *guest.Task) {
-	scores, lists := num.Dense(t.F32("counts.score"), 1), t.Recommendations()
-	t.Blocks(1024, func(first, rows int) {
-		ones := make([]float32, rows)
-		for i := range ones {
-			ones[i] = 1
-		}
-		lists.AddAll(num.ScoreTopK(num.Dense(ones, 1), nil, scores, t.Mask(first, rows), t.Top()))
-	})
-}
+func recommend(t *guest.Task) { t.RecommendByScore(t.F32("counts.score")) }
