@@ -300,6 +300,23 @@ func TestScoreTopKOfDifferentLengths(t *testing.T) {
 	})
 }
 
+// Long vectors of finite length whose products overflow: all scores are equal,
+// and the smallest items are listed, however short.
+func TestScoreTopKOfInfiniteScores(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		const f, n, k = 3 * 4096, 100, 5
+		users := naive.Matrix{Rows: 1, Cols: f, Data: slices.Repeat([]float32{2.7e17}, f)}
+		items := naive.Matrix{Rows: n, Cols: f}
+		for j := range n {
+			items.Data = append(items.Data, slices.Repeat([]float32{2.7e17 - float32(n-j)*1e15}, f)...)
+		}
+		got, want := lists(1, k), lists(1, k)
+		a := s.ScoreTopK(got, users, nil, items, naive.Mask{}, k, nil)
+		b := naive.ScoreTopK(want, users, nil, items, naive.Mask{}, k)
+		sameLists(t, "infinite", got, a, want, b)
+	})
+}
+
 func TestProduct(t *testing.T) { forms(t, testProduct) }
 
 func testProduct(t *testing.T, s *set, r *rand.Rand) {

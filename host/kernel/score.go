@@ -225,7 +225,7 @@ func (c *candidate) need(slack float64) float64 {
 	}
 	worst, _ := unkey(c.heap[0])
 	need := (float64(worst) - slack) / c.length * (1 - 1e-9)
-	if !(need > 0) {
+	if !(need > 0) || math.IsInf(need, 1) { // a worst of infinity may be a product of finite lengths that overflows
 		return 0
 	}
 	return need
