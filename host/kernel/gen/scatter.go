@@ -1,6 +1,28 @@
 package main
 
-import "github.com/mmcloughlin/avo/operand"
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// byFour does an element at a time, four in a turn while there are four, and
+// leaves for done. step moves on by so many elements and takes them from n.
+func (g *generator) byFour(four, one, done string, n reg.GPVirtual, element, step func(int)) {
+	g.Label(four)
+	g.CMPQ(n, operand.U8(4))
+	g.JL(operand.LabelRef(one))
+	for i := range 4 {
+		element(i)
+	}
+	step(4)
+	g.JMP(operand.LabelRef(four))
+	g.Label(one)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	element(0)
+	step(1)
+	g.JMP(operand.LabelRef(one))
+}
 
 // scatter is scalar: what it waits for is the memory of the sums, and vectors of
 // them would have to look for columns that are there twice.
@@ -42,20 +64,7 @@ func (g *generator) scatter() {
 		if !values {
 			g.Label(ones)
 		}
-		g.Label(four)
-		g.CMPQ(m, operand.U8(4))
-		g.JL(operand.LabelRef(one))
-		for e := range 4 {
-			add(e)
-		}
-		step(4)
-		g.JMP(operand.LabelRef(four))
-		g.Label(one)
-		g.TESTQ(m, m)
-		g.JZ(operand.LabelRef(done))
-		add(0)
-		step(1)
-		g.JMP(operand.LabelRef(one))
+		g.byFour(four, one, done, m, add, step)
 	}
 	g.Label(done)
 	g.Store(n, g.ReturnIndex(0))
@@ -81,20 +90,7 @@ func (g *generator) fetch() {
 		g.SUBQ(operand.U8(i), n)
 	}
 	four, one, done := label("fetchfour"), label("fetchone"), label("fetchdone")
-	g.Label(four)
-	g.CMPQ(n, operand.U8(4))
-	g.JL(operand.LabelRef(one))
-	for i := range 4 {
-		take(i)
-	}
-	step(4)
-	g.JMP(operand.LabelRef(four))
-	g.Label(one)
-	g.TESTQ(n, n)
-	g.JZ(operand.LabelRef(done))
-	take(0)
-	step(1)
-	g.JMP(operand.LabelRef(one))
+	g.byFour(four, one, done, n, take, step)
 	g.Label(done)
 	g.ret()
 }
