@@ -62,7 +62,7 @@ func FuzzParts(f *testing.F) {
 	f.Add([]byte("1111"), []byte{0, 1, 1, 1}, []byte("1111"), []byte("22222222"), []byte{0, 0, 2}, []byte("22222222"))
 	f.Add([]byte("1111"), []byte{0, 1, 255, 1}, []byte("1111"), []byte("222"), []byte{0, 254, 2}, []byte{})
 	f.Fuzz(func(t *testing.T, item0, off0, score0, item1, off1, score1 []byte) {
-		st := memory{}
+		st := &memory{}
 		var parts []Parts
 		entries := 0
 		for shard, x := range [][3][]byte{{item0, off0, score0}, {item1, off1, score1}} {

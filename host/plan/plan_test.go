@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"rechost/guest/abi"
@@ -203,10 +204,10 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// memory is a store in a map.
-type memory map[digest.Digest][]byte
+// memory is a store in a map. Join uses it from several goroutines.
+type memory struct{ arrays sync.Map }
 
-func (s memory) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
+func (s *memory) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 	var b []byte
 	for _, p := range parts {
 		b = append(b, p...)
@@ -215,16 +216,16 @@ func (s memory) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 		return m, fmt.Errorf("%d bytes for %+v", len(b), m)
 	}
 	m.Digest = digest.OfParts(m.Header(), b)
-	s[m.Digest] = b
+	s.arrays.Store(m.Digest, b)
 	return m, nil
 }
 
-func (s memory) Read(m array.Meta) ([]byte, func(), error) {
-	b, ok := s[m.Digest]
+func (s *memory) Read(m array.Meta) ([]byte, func(), error) {
+	b, ok := s.arrays.Load(m.Digest)
 	if !ok {
 		return nil, nil, fmt.Errorf("no array %v", m)
 	}
-	return b, func() {}, nil
+	return b.([]byte), func() {}, nil
 }
 
 func TestJoin(t *testing.T) {
@@ -234,7 +235,7 @@ func TestJoin(t *testing.T) {
 	}
 	e, s, offsets := matrix()
 	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
-	st := memory{}
+	st := &memory{}
 	give := func(turn *Turn, shard int, data ...[]byte) Parts {
 		metas, err := turn.CheckParts(turn.Tasks[shard], data)
 		if err != nil {
@@ -311,7 +312,7 @@ func TestRotation(t *testing.T) {
 	e["g"] = Bound{Extent: "g", Frame: array.Frame{Rows: 2, Arrays: map[string]array.Column{"m": {Meta: array.Meta{DType: array.F32, Rows: 2, Width: 2}}}}}
 	p.Stages[3].Outputs[0].Frame, p.Stages[3].Outputs[0].Bind = "x", abi.Rotated
 	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
-	st := memory{}
+	st := &memory{}
 	// Shards 0 and 1 hold rows 0 and 1-2; in turn 1 they have each other's.
 	turn, err := p.Unroll(3, 1, e, s, src)
 	if err != nil {
