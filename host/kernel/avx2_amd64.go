@@ -88,3 +88,8 @@ func apartAVX2(u *float32, i *float32, j *float32, n int) float32
 //
 //go:noescape
 func pullAVX2(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
+
+// lanesAVX2 adds x[i]*y[i] to s[i%16] for i < n in order; s has 16 elements.
+//
+//go:noescape
+func lanesAVX2(s *float32, x *float32, y *float32, n int)

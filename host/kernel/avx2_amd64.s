@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot73:
+dot76:
 	CMPQ    DX, $0x10
-	JL      dotend74
+	JL      dotend77
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot73:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot73
+	JMP     dot76
 
-dotend74:
+dotend77:
 	TESTQ      DX, DX
-	JZ         dotdone75
+	JZ         dotdone78
 	CMPQ       DX, $0x08
-	JL         dotshort76
+	JL         dotshort79
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone75
+	JZ         dotdone78
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend74:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone75
+	JMP        dotdone78
 
-dotshort76:
+dotshort79:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort76:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone75:
+dotdone78:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide77:
+axpywide80:
 	CMPQ    DX, $0x20
-	JL      axpy78
+	JL      axpy81
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide77:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide77
+	JMP     axpywide80
 
-axpy78:
+axpy81:
 	CMPQ    DX, $0x08
-	JL      axpyend79
+	JL      axpyend82
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy78
+	JMP     axpy81
 
-axpyend79:
+axpyend82:
 	TESTQ      DX, DX
-	JZ         axpydone80
+	JZ         axpydone83
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend79:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone80:
+axpydone83:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide81:
+divide84:
 	CMPQ    CX, $0x08
-	JL      divideend82
+	JL      divideend85
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide81
+	JMP     divide84
 
-divideend82:
+divideend85:
 	TESTQ      CX, CX
-	JZ         dividedone83
+	JZ         dividedone86
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend82:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone83:
+dividedone86:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6487:
+gemv6490:
 	CMPQ    SI, $0x40
-	JL      gemvone84
+	JL      gemvone87
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv6487:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done89
+	JZ      gemv64done92
 
-gemv64row88:
+gemv64row91:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row88:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row88
+	JNZ          gemv64row91
 
-gemv64done89:
+gemv64done92:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done89:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6487
+	JMP     gemv6490
 
-gemvone84:
-gemv190:
+gemvone87:
+gemv193:
 	CMPQ    SI, $0x08
-	JL      gemvend85
+	JL      gemvend88
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done92
+	JZ      gemv1done95
 
-gemv1row91:
+gemv1row94:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row91
+	JNZ          gemv1row94
 
-gemv1done92:
+gemv1done95:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv190
+	JMP     gemv193
 
-gemvend85:
+gemvend88:
 	TESTQ      SI, SI
-	JZ         gemvall86
+	JZ         gemvall89
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend85:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone95
+	JZ         gemvtaildone98
 
-gemvtailrow94:
+gemvtailrow97:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow94:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow94
+	JNZ          gemvtailrow97
 
-gemvtaildone95:
+gemvtaildone98:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall86:
+gemvall89:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone96
+	JZ    fitdone99
 
-fitk98:
+fitk101:
 	CMPQ       R8, $0x05
-	JL         fitknear99
+	JL         fitknear102
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk98:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear99:
+fitknear102:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip100
+	JZ     fitkskip103
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot101:
+dot104:
 	CMPQ    R14, $0x10
-	JL      dotend102
+	JL      dotend105
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot101:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot101
+	JMP     dot104
 
-dotend102:
+dotend105:
 	TESTQ      R14, R14
-	JZ         dotdone103
+	JZ         dotdone106
 	CMPQ       R14, $0x08
-	JL         dotshort104
+	JL         dotshort107
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone103
+	JZ         dotdone106
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend102:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone103
+	JMP        dotdone106
 
-dotshort104:
+dotshort107:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort104:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone103:
+dotdone106:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone103:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip100:
+fitkskip103:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide105:
+axpywide108:
 	CMPQ    R13, $0x20
-	JL      axpy106
+	JL      axpy109
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide105:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide105
+	JMP     axpywide108
 
-axpy106:
+axpy109:
 	CMPQ    R13, $0x08
-	JL      axpyend107
+	JL      axpyend110
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy106
+	JMP     axpy109
 
-axpyend107:
+axpyend110:
 	TESTQ      R13, R13
-	JZ         axpydone108
+	JZ         axpydone111
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend107:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone108:
+axpydone111:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk98
+	JNZ  fitk101
 
-fitdone96:
+fitdone99:
 	VZEROUPPER
 	RET
 
@@ -460,7 +460,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak109:
+peak112:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -510,7 +510,7 @@ peak109:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak109
+	JNZ    peak112
 	VZEROUPPER
 	RET
 
@@ -571,9 +571,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone111
+	JZ         productdone114
 
-product110:
+product113:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -609,9 +609,9 @@ product110:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product110
+	JNZ          product113
 
-productdone111:
+productdone114:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -655,9 +655,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone113
+	JZ     productdone116
 
-product112:
+product115:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -693,9 +693,9 @@ product112:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product112
+	JNZ          product115
 
-productdone113:
+productdone116:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -752,7 +752,7 @@ productdone113:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone114
+	JZ           scorenone117
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -766,7 +766,7 @@ productdone113:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone114:
+scorenone117:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -788,9 +788,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone116
+	JZ      rowsdone119
 
-rows115:
+rows118:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -814,9 +814,9 @@ rows115:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows115
+	JNZ          rows118
 
-rowsdone116:
+rowsdone119:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -874,9 +874,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone118
+	JZ    turndone121
 
-turn117:
+turn120:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -899,9 +899,9 @@ turn117:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn117
+	JNZ       turn120
 
-turndone118:
+turndone121:
 	VZEROUPPER
 	RET
 
@@ -917,9 +917,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean119:
+clean122:
 	CMPQ      CX, $0x08
-	JL        cleanend120
+	JL        cleanend123
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -927,11 +927,11 @@ clean119:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean119
+	JMP       clean122
 
-cleanend120:
+cleanend123:
 	TESTQ      CX, CX
-	JZ         cleandone121
+	JZ         cleandone124
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -941,7 +941,7 @@ cleanend120:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone121:
+cleandone124:
 	VZEROUPPER
 	RET
 
@@ -956,11 +956,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones122
+	JZ    scatterones125
 
-scatterfour124:
+scatterfour127:
 	CMPQ   DI, $0x04
-	JL     scatterone125
+	JL     scatterone128
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -992,11 +992,11 @@ scatterfour124:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour124
+	JMP    scatterfour127
 
-scatterone125:
+scatterone128:
 	TESTQ  DI, DI
-	JZ     scatterdone123
+	JZ     scatterdone126
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1007,12 +1007,12 @@ scatterone125:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone125
+	JMP    scatterone128
 
-scatterones122:
-scatterfour126:
+scatterones125:
+scatterfour129:
 	CMPQ   DI, $0x04
-	JL     scatterone127
+	JL     scatterone130
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1039,11 +1039,11 @@ scatterfour126:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour126
+	JMP    scatterfour129
 
-scatterone127:
+scatterone130:
 	TESTQ  DI, DI
-	JZ     scatterdone123
+	JZ     scatterdone126
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1052,9 +1052,9 @@ scatterone127:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone127
+	JMP    scatterone130
 
-scatterdone123:
+scatterdone126:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1068,9 +1068,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour128:
+fetchfour131:
 	CMPQ BX, $0x04
-	JL   fetchone129
+	JL   fetchone132
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1090,11 +1090,11 @@ fetchfour128:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour128
+	JMP  fetchfour131
 
-fetchone129:
+fetchone132:
 	TESTQ BX, BX
-	JZ    fetchdone130
+	JZ    fetchdone133
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1102,9 +1102,9 @@ fetchone129:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone129
+	JMP   fetchone132
 
-fetchdone130:
+fetchdone133:
 	VZEROUPPER
 	RET
 
@@ -1125,12 +1125,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate131:
+rate134:
 	TESTQ      BX, BX
-	JZ         ratedone133
+	JZ         ratedone136
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain132
+	JZ         rateplain135
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1140,7 +1140,7 @@ rate131:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain132:
+rateplain135:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1151,9 +1151,9 @@ rateplain132:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate131
+	JMP     rate134
 
-ratedone133:
+ratedone136:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1167,18 +1167,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above134:
+above137:
 	TESTQ    CX, CX
-	JZ       abovedone135
+	JZ       abovedone138
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above134
+	JMP      above137
 
-abovedone135:
+abovedone138:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1200,9 +1200,9 @@ TEXT ·apartAVX2(SB), NOSPLIT, $0-36
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
-apart136:
+apart139:
 	CMPQ    BX, $0x10
-	JL      apartend137
+	JL      apartend140
 	VMOVUPS (CX), Y2
 	VSUBPS  (DX), Y2, Y2
 	VMULPS  (AX), Y2, Y2
@@ -1215,19 +1215,19 @@ apart136:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart136
+	JMP     apart139
 
-apartend137:
+apartend140:
 	TESTQ      BX, BX
-	JZ         apartdone138
+	JZ         apartdone141
 	CMPQ       BX, $0x08
-	JL         apartshort139
+	JL         apartshort142
 	VMOVUPS    (CX), Y2
 	VSUBPS     (DX), Y2, Y2
 	VMULPS     (AX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         apartdone138
+	JZ         apartdone141
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -1237,9 +1237,9 @@ apartend137:
 	VMASKMOVPS 32(AX), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone138
+	JMP        apartdone141
 
-apartshort139:
+apartshort142:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -1250,7 +1250,7 @@ apartshort139:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone138:
+apartdone141:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1273,9 +1273,9 @@ TEXT ·pullAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Y1
 	VBROADCASTSS decay+40(FP), Y2
 
-pull140:
+pull143:
 	CMPQ    BX, $0x08
-	JL      pullend141
+	JL      pullend144
 	VMOVUPS (AX), Y3
 	VMOVUPS (CX), Y4
 	VMOVUPS (DX), Y5
@@ -1301,11 +1301,11 @@ pull140:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, BX
-	JMP     pull140
+	JMP     pull143
 
-pullend141:
+pullend144:
 	TESTQ      BX, BX
-	JZ         pulldone142
+	JZ         pulldone145
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y9
@@ -1331,6 +1331,65 @@ pullend141:
 	VMASKMOVPS Y4, Y9, (CX)
 	VMASKMOVPS Y5, Y9, (DX)
 
-pulldone142:
+pulldone145:
+	VZEROUPPER
+	RET
+
+// func lanesAVX2(s *float32, x *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
+	MOVQ    s+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    n+24(FP), BX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    DX, DX
+
+dot146:
+	CMPQ    BX, $0x10
+	JL      dotend147
+	VMOVUPS (CX), Y2
+	VMULPS  (DX), Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(CX), Y2
+	VMULPS  32(DX), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     dot146
+
+dotend147:
+	TESTQ      BX, BX
+	JZ         dotdone148
+	CMPQ       BX, $0x08
+	JL         dotshort149
+	VMOVUPS    (CX), Y2
+	VMULPS     (DX), Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	SUBQ       $0x08, BX
+	JZ         dotdone148
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y3
+	VMASKMOVPS 32(CX), Y3, Y2
+	VMASKMOVPS 32(DX), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	JMP        dotdone148
+
+dotshort149:
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y3
+	VMASKMOVPS (CX), Y3, Y2
+	VMASKMOVPS (DX), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y0, Y0
+
+dotdone148:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET

@@ -1476,3 +1476,40 @@ pullend71:
 pulldone72:
 	VZEROUPPER
 	RET
+
+// func lanesAVX512(s *float32, x *float32, y *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
+	MOVQ    s+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    y+16(FP), DX
+	MOVQ    n+24(FP), BX
+	VMOVUPS (AX), Z0
+	MOVQ    DX, DX
+
+dot73:
+	CMPQ    BX, $0x10
+	JL      dotend74
+	VMOVUPS (CX), Z1
+	VMULPS  (DX), Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     dot73
+
+dotend74:
+	TESTQ     BX, BX
+	JZ        dotdone75
+	MOVL      $0x0000ffff, SI
+	BZHIL     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+
+dotdone75:
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET

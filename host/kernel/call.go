@@ -26,12 +26,63 @@ func (s *set) meter(pause func()) *meter {
 // scattered counts reads and writes all over memory.
 func scattered(pause func()) *meter { return &meter{pause, 200 << 10, 200 << 10} }
 
+// streaming counts in stretch what is only read or written in order.
+func streaming(pause func()) *meter { return &meter{pause, stretch, stretch} }
+
+// stretch is the numbers that go through memory in order in half a
+// millisecond, 4 MiB of them.
+const stretch = 1 << 20
+
+// longest is how many numbers are gone through between looks at the meter.
+const longest = 1 << 16
+
 func (m *meter) spend(n int) {
 	if m.left -= n; m.left < 0 {
 		m.left = m.quota
 		if m.pause != nil {
 			m.pause()
 		}
+	}
+}
+
+// stream counts n numbers, not many times longest, that are read or written in
+// order.
+func (m *meter) stream(n int) { m.spend(int(int64(n) * int64(m.quota) / stretch)) }
+
+// use goes on with another pause: a worker has one meter for all its pieces of
+// work, because a new one for each would never come to its end where they are small.
+func (m *meter) use(pause func()) *meter {
+	m.pause = pause
+	return m
+}
+
+// wipe sets x to 0.
+func wipe[T any](m *meter, x []T) {
+	for len(x) > 0 {
+		n := min(len(x), longest)
+		clear(x[:n])
+		m.stream(n * int(unsafe.Sizeof(x[0])) / 4)
+		x = x[n:]
+	}
+}
+
+// move copies src to dst, which is as long.
+func move[T any](m *meter, dst, src []T) {
+	for len(src) > 0 {
+		n := min(len(src), longest)
+		copy(dst[:n], src)
+		m.stream(n * int(unsafe.Sizeof(src[0])) / 2)
+		dst, src = dst[n:], src[n:]
+	}
+}
+
+// canonical is the function of that name.
+func (m *meter) canonical(x []float32) {
+	for len(x) > 0 {
+		n := min(len(x), longest)
+		canonical(x[:n])
+		m.stream(n)
+		x = x[n:]
 	}
 }
 
@@ -47,14 +98,39 @@ func canonical(x []float32) {
 }
 
 // Dot is naive.Dot.
-func Dot(x, y []float32) float32 { return active.Dot(x, y) }
+func Dot(x, y []float32, pause func()) float32 { return active.longDot(x, y, streaming(pause)) }
 
+// longDot is Dot of vectors of any length: what is carried from piece to piece
+// are the sixteen sums, which the tree then adds.
+func (s *set) longDot(x, y []float32, m *meter) float32 {
+	y = y[:len(x)]
+	var lanes [naive.Lanes]float32
+	for len(x) > longest {
+		s.lanes(&lanes[0], &x[0], &y[0], longest)
+		m.stream(2 * longest)
+		x, y = x[longest:], y[longest:]
+	}
+	s.lanes(&lanes[0], first(x), first(y), len(x))
+	return naive.Tree(&lanes)
+}
+
+// Dot is naive.Dot of vectors that are not long.
 func (s *set) Dot(x, y []float32) float32 {
 	return naive.Canonical(s.dot(first(x), first(y[:len(x)]), len(x)))
 }
 
-// Sum is naive.Sum.
-func Sum(x []float32) float32 { return naive.Sum(x) }
+// Sum is naive.Sum, its sums carried as longDot carries them.
+func Sum(x []float32, pause func()) float32 {
+	m := streaming(pause)
+	var lanes [naive.Lanes]float32
+	for len(x) > longest {
+		naive.AddLanes(&lanes, x[:longest])
+		m.stream(longest)
+		x = x[longest:]
+	}
+	naive.AddLanes(&lanes, x)
+	return naive.Tree(&lanes)
+}
 
 // Axpy is naive.Axpy.
 func Axpy(a float32, x, y []float32) { active.Axpy(a, x, y) }

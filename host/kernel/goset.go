@@ -7,9 +7,10 @@ import (
 
 // plain is the form in Go. Its loops have bounds checks, so it is the safest.
 var plain = set{
-	name: "go",
-	dot:  goDot,
-	axpy: goAxpy,
+	name:  "go",
+	dot:   goDot,
+	lanes: goLanes,
+	axpy:  goAxpy,
 	divide: func(d float32, x *float32, n int) {
 		for i, v := range unsafe.Slice(x, n) {
 			*at(x, i) = v / d
@@ -49,13 +50,23 @@ var plain = set{
 // at is the address of element i counted from p.
 func at(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
 
-// goDot takes eight lanes, then the other eight, which fit in registers.
 func goDot(x, y *float32, n int) float32 {
-	xs, ys := unsafe.Slice(x, n), unsafe.Slice(y, n)
 	var s [16]float32
+	goLanes(&s[0], x, y, n)
+	for w := 8; w > 0; w /= 2 {
+		for l := range w {
+			s[l] += s[l+w]
+		}
+	}
+	return s[0]
+}
+
+// goLanes takes eight lanes, then the other eight, which fit in registers.
+func goLanes(lanes, x, y *float32, n int) {
+	xs, ys, s := unsafe.Slice(x, n), unsafe.Slice(y, n), (*[16]float32)(unsafe.Pointer(lanes))
 	whole := n &^ 15
 	for l := 0; l < 16; l += 8 {
-		var a, b, c, d, e, f, g, h float32
+		a, b, c, d, e, f, g, h := s[l], s[l+1], s[l+2], s[l+3], s[l+4], s[l+5], s[l+6], s[l+7]
 		for i := l; i < whole; i += 16 {
 			u, v := (*[8]float32)(xs[i:]), (*[8]float32)(ys[i:])
 			a += float32(u[0] * v[0])
@@ -72,12 +83,6 @@ func goDot(x, y *float32, n int) float32 {
 	for i := whole; i < n; i++ {
 		s[i-whole] += float32(xs[i] * ys[i])
 	}
-	for w := 8; w > 0; w /= 2 {
-		for l := range w {
-			s[l] += s[l+w]
-		}
-	}
-	return s[0]
 }
 
 func goAxpy(a float32, x, y *float32, n int) {

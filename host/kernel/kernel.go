@@ -37,6 +37,9 @@ type set struct {
 
 	// dot is naive.Dot of n elements.
 	dot func(x, y *float32, n int) float32
+	// lanes adds x[i]*y[i] to s[i%16] for i < n in order: dot before its tree,
+	// of a vector that is gone through in pieces. No element of s is -0.
+	lanes func(s, x, y *float32, n int)
 	// axpy adds a*x to y, n elements.
 	axpy func(a float32, x, y *float32, n int)
 	// divide divides n elements of x by d.

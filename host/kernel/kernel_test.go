@@ -93,6 +93,24 @@ func TestVectors(t *testing.T) {
 	})
 }
 
+// A long vector gives the same bits in its pieces, at whatever place it ends.
+func TestLongVectors(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for kind, fill := range fills(r) {
+			for _, n := range []int{longest - 17, longest - 1, longest, longest + 1, longest + 16, 2*longest - 1, 2 * longest, 2*longest + 5, 5*longest + 99} {
+				what := fmt.Sprintf("%s, length %d", kind, n)
+				x, okx := guarded(r, n, fill)
+				y, oky := guarded(r, n, fill)
+				same(t, "dot, "+what, []float32{s.longDot(x, y, streaming(nil))}, []float32{naive.Dot(x, y)})
+				same(t, "sum, "+what, []float32{Sum(x, nil)}, []float32{naive.Sum(x)})
+				if !okx() || !oky() {
+					t.Fatalf("%s: wrote outside", what)
+				}
+			}
+		}
+	})
+}
+
 func TestGemv(t *testing.T) {
 	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
 		for kind, fill := range fills(r) {

@@ -226,10 +226,6 @@ func sortKeys(x []uint64) {
 	}
 }
 
-// longest is how many entries of a row are gone through between looks at the
-// meter.
-const longest = 1 << 16
-
 // row accumulates row r of A·B.
 func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 	from, to := p.A.Range(r)

@@ -53,12 +53,12 @@ func valueTypes(s string) (t []valueType) {
 
 func numDot(a *args) uint64 {
 	n := a.count("length")
-	return f32bits(kernel.Dot(a.reads("x", n), a.reads("y", n)))
+	return f32bits(kernel.Dot(a.reads("x", n), a.reads("y", n), a.c.pause))
 }
 
 func numSum(a *args) uint64 {
 	n := a.count("length")
-	return f32bits(kernel.Sum(a.reads("x", n)))
+	return f32bits(kernel.Sum(a.reads("x", n), a.c.pause))
 }
 
 func numAxpy(a *args) uint64 {

@@ -2,11 +2,13 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rechost/guest/abi"
 	"rechost/guest/num/naive"
@@ -258,6 +260,41 @@ func TestNumChecksMemoryAgain(t *testing.T) {
 }
 
 // No rows, at an address, are not all rows.
+// turns is a context that is cancelled when it has been asked so many times.
+type turns struct {
+	context.Context
+	left int
+}
+
+func (t *turns) Err() error {
+	if t.left--; t.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A dot and a sum of the largest vectors end in the middle when they are
+// cancelled there, and when the deadline has passed.
+func TestNumLongVectorsEnd(t *testing.T) {
+	const n = 32 << 20
+	for name, arguments := range map[string][]uint64{"dot": {n, 0, 0}, "sum": {n, 0}} {
+		c := numCall()
+		c.mem = &memory{bytes: make([]byte, 4*n)}
+		ctx := &turns{c.ctx, 5}
+		c.ctx = ctx
+		if _, err := c.try(name, arguments...); !errors.Is(err, context.Canceled) || ctx.left != -1 {
+			t.Errorf("%s, cancelled at its sixth point, ends with %v, %d points from there", name, err, ctx.left+1)
+		}
+		c = numCall()
+		c.mem = &memory{bytes: make([]byte, 4*n)}
+		c.deadline = time.Now().Add(-time.Second)
+		var limit *fault.Error
+		if _, err := c.try(name, arguments...); !errors.As(err, &limit) || limit.Code != fault.Limit {
+			t.Errorf("%s past its deadline ends with %v", name, err)
+		}
+	}
+}
+
 func TestNumScoresNobody(t *testing.T) {
 	for _, threads := range []int{1, 2} {
 		c := numCall()

@@ -77,9 +77,9 @@ func canonical(x []float32) {
 	}
 }
 
-// tree adds the sixteen partial sums of Dot and Sum: lanes eight apart, then
-// four, two and one.
-func tree(s *[Lanes]float32) float32 {
+// Tree adds the sixteen partial sums of Dot and Sum, which it changes: lanes
+// eight apart, then four, two and one.
+func Tree(s *[Lanes]float32) float32 {
 	for w := Lanes / 2; w > 0; w /= 2 {
 		for l := range w {
 			s[l] += s[l+w]
@@ -97,16 +97,22 @@ func Dot(x, y []float32) float32 {
 	for i, v := range x {
 		s[i%Lanes] += float32(v * y[i])
 	}
-	return tree(&s)
+	return Tree(&s)
 }
 
 // Sum is the sum of x in the order of Dot.
 func Sum(x []float32) float32 {
 	var s [Lanes]float32
+	AddLanes(&s, x)
+	return Tree(&s)
+}
+
+// AddLanes adds element i of x to lane i%Lanes of s, in order. A vector that is
+// summed in pieces has all but the last of a length that Lanes divides.
+func AddLanes(s *[Lanes]float32, x []float32) {
 	for i, v := range x {
 		s[i%Lanes] += v
 	}
-	return tree(&s)
 }
 
 // Axpy adds a times x to y, of equal length.

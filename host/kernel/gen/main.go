@@ -41,6 +41,7 @@ func main() {
 		g.sift()
 		g.apart()
 		g.pull()
+		g.lanesOf()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

@@ -80,6 +80,20 @@ func (g *generator) dot() {
 	g.ret()
 }
 
+func (g *generator) lanesOf() {
+	g.function("lanes", "func(s, x, y *float32, n int)", "adds x[i]*y[i] to s[i%16] for i < n in order; s has 16 elements.")
+	lanes, x, y, n := g.arg("s"), g.arg("x"), g.arg("y"), g.arg("n")
+	s := g.vecs(16 / g.isa.lanes)
+	for i, v := range s {
+		g.VMOVUPS(operand.Mem{Base: lanes, Disp: i * g.bytes()}, v)
+	}
+	g.dotInto(s, x, y, n)
+	for i, v := range s {
+		g.VMOVUPS(v, operand.Mem{Base: lanes, Disp: i * g.bytes()})
+	}
+	g.ret()
+}
+
 // axpyInto adds a times x to y, n elements; x and y are left where they are.
 func (g *generator) axpyInto(a reg.VecVirtual, x, y, n reg.GPVirtual) {
 	wide, one, end, done := label("axpywide"), label("axpy"), label("axpyend"), label("axpydone")
