@@ -25,17 +25,27 @@ func compileBombs() []attack {
 	table := func(n int) []byte {
 		return w.Join(w.Block(w.Void, w.I32Const(0), w.BrTable(0, make([]uint32, n)...)))
 	}
+	seq := func(n int) []uint32 {
+		s := make([]uint32, n)
+		for i := range s {
+			s[i] = uint32(i)
+		}
+		return s
+	}
 	long := make([]byte, 1<<16+1)
 	for i := range long {
 		long[i] = 'a'
 	}
 	return []attack{
-		a("60,000 nested blocks", mustRefuse("blocks"), body(deep(60_000)), body(deep(4_097))),
-		a("nested loops and ifs", mustRefuse("blocks"), body(many(5_000, []byte{0x03, w.Void}), many(5_000, []byte{w.End})),
-			body(many(5_000, w.I32Const(0), []byte{0x04, w.Void}), many(5_000, []byte{w.End}))),
-		a("40,000 blocks in a row", mustRefuse("blocks and branches"), body(many(40_000, w.Block(w.Void)))),
-		a("40,000 branches", mustRefuse("blocks and branches"), body(w.Block(w.Void, many(40_000, w.I32Const(0), w.BrIf(0))))),
-		a("a branch table of a million labels", mustRefuse("labels in branch tables|bytes"), body(table(1_000_000)), body(table(20_000))),
+		a("60,000 nested blocks", mustRefuse("blocks"), body(deep(60_000)), body(deep(8_193))),
+		a("nested loops and ifs", mustRefuse("blocks"), body(many(9_000, []byte{0x03, w.Void}), many(9_000, []byte{w.End})),
+			body(many(9_000, w.I32Const(0), []byte{0x04, w.Void}), many(9_000, []byte{w.End}))),
+		a("60,000 blocks in a row", mustRefuse("blocks and branches"), body(many(60_000, w.Block(w.Void)))),
+		a("60,000 branches", mustRefuse("blocks and branches"), body(w.Block(w.Void, many(60_000, w.I32Const(0), w.BrIf(0))))),
+		a("branches that all meet", mustRefuse("ways to bring together"), body(w.Block(w.Void, many(9_000, w.I32Const(0), w.BrIf(0)))),
+			body(many(20, []byte{0x02, w.Void}), many(2_500, w.Block(w.Void, w.I32Const(0), w.BrTable(0, seq(20)...))), many(20, []byte{w.End}))),
+		a("6,000 loops", mustRefuse("loops"), body(many(6_000, w.Loop(w.Void)))),
+		a("a branch table of a million labels", mustRefuse("labels in branch tables|bytes"), body(table(1_000_000)), body(table(70_000))),
 		a("blocks times locals", mustRefuse("blocks times locals"), guest{locals: []w.Local{{N: 4000, Type: w.I64}}, attack: code(many(5_000, w.Block(w.Void)), w.I32Const(0))}.bytes),
 		a("a function of 2 MiB", mustRefuse("bytes: at most"), body(many(2<<20, []byte{w.Nop}))),
 		a("a million types", mustRefuse("types"), more(func(m *w.Module, _ names) {
@@ -43,8 +53,8 @@ func compileBombs() []attack {
 				m.Type(nil, nil)
 			}
 		})),
-		a("200,000 functions", mustRefuse("functions"), more(func(m *w.Module, x names) {
-			for range 200_000 {
+		a("300,000 functions", mustRefuse("functions"), more(func(m *w.Module, x names) {
+			for range 300_000 {
 				m.Func(x.none, nil)
 			}
 		})),
@@ -92,9 +102,9 @@ func compileBombs() []attack {
 		{kind: bombs, name: "much within every cap", on: Processes, endless: true, everywhere: true,
 			want: want{ends: []end{refused, harmless}, words: []string{"still running|memory"}, gives: "compiled in time", wall: byShape},
 			modules: []func() []byte{more(func(m *w.Module, x names) {
-				// 400 functions, each with all the blocks that it may have.
-				body := w.Join(many(9_000, w.Block(w.Void)))
-				for range 400 {
+				// 100 functions, each with all the blocks that it may have.
+				body := w.Join(many(39_000, w.Block(w.Void)))
+				for range 100 {
 					m.Func(x.none, []w.Local{{N: 200, Type: w.I64}}, body)
 				}
 			})}},

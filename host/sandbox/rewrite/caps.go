@@ -10,13 +10,15 @@ import (
 // modules that compilers make generous room and a compiler bounded work.
 type Caps struct {
 	Size      int    // bytes of the module: 64 MiB
-	Functions int    // defined: 100,000
-	Body      int    // bytes of one function: 1 MiB
-	Locals    int    // of one function: 4,096
-	Nesting   int    // of blocks in one function: 4,096
-	Blocks    int    // blocks, loops, ifs, elses and conditional branches of one function: 10,000
-	Labels    int    // in the branch tables of one function: 16,384
-	State     int    // blocks times locals of one function: 2,000,000
+	Functions int    // defined: 200,000
+	Body      int    // bytes of one function: 2 MiB
+	Locals    int    // of one function: 10,000
+	Nesting   int    // of blocks in one function: 8,192
+	Blocks    int    // blocks, loops, ifs, elses and conditional branches of one function: 40,000
+	Loops     int    // of one function: 5,000
+	Labels    int    // in the branch tables of one function: 65,536
+	Merges    int    // branches of a label squared, over the labels of one function: 64,000,000
+	State     int    // blocks times locals of one function: 12,000,000
 	Params    int    // of one type: 256
 	Results   int    // of one type: 64
 	Types     int    // 10,000
@@ -34,8 +36,8 @@ type Caps struct {
 }
 
 var defaults = Caps{
-	Size: 64 << 20, Functions: 100_000, Body: 1 << 20, Locals: 4096, Nesting: 4096,
-	Blocks: 10_000, Labels: 16_384, State: 2_000_000,
+	Size: 64 << 20, Functions: 200_000, Body: 2 << 20, Locals: 10_000, Nesting: 8192,
+	Blocks: 40_000, Loops: 5000, Labels: 65_536, Merges: 64_000_000, State: 12_000_000,
 	Params: 256, Results: 64, Types: 10_000, Imports: 1000, Exports: 10_000, Globals: 10_000,
 	Tables: 4, TableSize: DefaultTableMax, Pages: 65_535,
 	Data: 100_000, Elements: 10_000, Entries: 1_000_000, Custom: 100, Name: 64 << 10,
@@ -45,7 +47,7 @@ var defaults = Caps{
 // counted stays within a small multiple of the bytes that it took.
 var widest = Caps{
 	Size: 1 << 30, Functions: 1 << 24, Body: 1 << 30, Locals: 1 << 30, Nesting: 1 << 22,
-	Blocks: math.MaxInt, Labels: math.MaxInt, State: math.MaxInt,
+	Blocks: math.MaxInt, Loops: math.MaxInt, Labels: math.MaxInt, Merges: math.MaxInt, State: math.MaxInt,
 	Params: 1 << 16, Results: 1 << 16, Types: 1 << 24, Imports: 100_000, Exports: 100_000, Globals: 1 << 24,
 	Tables: 1 << 16, TableSize: 1<<32 - 1, Pages: 65_536,
 	Data: 1 << 24, Elements: 1 << 24, Entries: 1 << 28, Custom: 10_000, Name: 1 << 24,
@@ -58,7 +60,9 @@ func (c Caps) filled() Caps {
 	fill(&c.Locals, defaults.Locals)
 	fill(&c.Nesting, defaults.Nesting)
 	fill(&c.Blocks, defaults.Blocks)
+	fill(&c.Loops, defaults.Loops)
 	fill(&c.Labels, defaults.Labels)
+	fill(&c.Merges, defaults.Merges)
 	fill(&c.State, defaults.State)
 	fill(&c.Params, defaults.Params)
 	fill(&c.Results, defaults.Results)

@@ -38,9 +38,10 @@ type instruction struct {
 
 // frame is a block that has begun and not ended.
 type frame struct {
-	op     byte // opBlock, opLoop, opIf, opElse, or 0 for the function itself
-	target bool // something branches to its end
-	head   int  // for the meter: the point of the innermost loop's head, or of the function's entry
+	op       byte // opBlock, opLoop, opIf, opElse, or 0 for the function itself
+	branches int  // instructions that branch to its label
+	last     int  // where the last of them stands
+	head     int  // for the meter: the point of the innermost loop's head, or of the function's entry
 }
 
 // walker walks through function bodies, one after the other, and keeps its
@@ -53,14 +54,14 @@ type walker struct {
 	onFunc func(at, end int, f uint32) // sees every function index
 	deep   int                         // deepest nesting of blocks in this body
 	labels int                         // of the last br_table
+	merges int                         // branches of a label squared, over this body's labels
 }
 
 // open begins body i and reads its locals.
 func (w *walker) open(m *module, i int, r *reader) {
 	w.m, w.r = m, r
 	w.stack = append(w.stack[:0], frame{})
-	w.locals = 0
-	w.deep = 0
+	w.locals, w.deep, w.merges = 0, 0, 0
 	n := r.count("runs of locals", 2)
 	for j := 0; j < n && r.err == nil; j++ {
 		w.locals += uint64(r.u32())
@@ -77,9 +78,12 @@ func (w *walker) open(m *module, i int, r *reader) {
 func (w *walker) check(m *module, i int, r *reader) {
 	w.open(m, i, r)
 	var ins instruction
-	blocks, labels := 1, 0
+	blocks, loops, labels := 1, 0, 0
 	for w.next(&ins) {
 		m.info.Instructions++
+		if ins.op == opLoop {
+			loops++
+		}
 		switch ins.op {
 		case opBlock, opLoop, opIf, opElse, opBrIf:
 			blocks++
@@ -92,12 +96,16 @@ func (w *walker) check(m *module, i int, r *reader) {
 	r.done("function")
 	m.info.MaxNesting = max(m.info.MaxNesting, w.deep)
 	m.info.MaxBlocks = max(m.info.MaxBlocks, blocks)
+	m.info.MaxLoops = max(m.info.MaxLoops, loops)
 	m.info.MaxLabels = max(m.info.MaxLabels, labels)
 	state := blocks * int(w.locals)
 	m.info.MaxState = max(m.info.MaxState, state)
+	m.info.MaxMerges = max(m.info.MaxMerges, w.merges)
 	if r.err == nil {
 		r.perFunction(m.imported+i, blocks, m.caps.Blocks, "blocks and branches")
+		r.perFunction(m.imported+i, loops, m.caps.Loops, "loops")
 		r.perFunction(m.imported+i, labels, m.caps.Labels, "labels in branch tables")
+		r.perFunction(m.imported+i, w.merges, m.caps.Merges, "ways to bring together (branches of a label squared)")
 		r.perFunction(m.imported+i, state, m.caps.State, "values to follow (blocks times locals)")
 	}
 }
@@ -128,14 +136,16 @@ func (w *walker) next(ins *instruction) bool {
 			top.op = opElse
 		}
 	case op == opEnd:
+		n := w.stack[len(w.stack)-1].branches
+		w.merges += n * n
 		w.stack = w.stack[:len(w.stack)-1]
 	case op == opBr || op == opBrIf:
-		w.label()
+		w.label(ins.at)
 	case op == opBrTable:
 		n := r.count("labels", 1)
 		w.labels = n + 1
 		for i := 0; i <= n && r.err == nil; i++ {
-			w.label()
+			w.label(ins.at)
 		}
 	case op == opCall:
 		m.funcIndex(r, w.onFunc)
@@ -181,11 +191,15 @@ func (w *walker) next(ins *instruction) bool {
 	return r.err == nil
 }
 
-// label reads a label and marks the block that it leaves.
-func (w *walker) label() {
+// label reads a label of the instruction at at, and counts the instruction for
+// the block that it names, once.
+func (w *walker) label(at int) {
 	l := w.m.index(w.r, len(w.stack), "label")
-	if w.r.err == nil {
-		w.stack[len(w.stack)-1-int(l)].target = true
+	if w.r.err != nil {
+		return
+	}
+	if f := &w.stack[len(w.stack)-1-int(l)]; f.last != at {
+		f.branches, f.last = f.branches+1, at
 	}
 }
 

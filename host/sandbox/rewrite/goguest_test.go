@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A module from Go's own compiler is described, is far within the caps, and
-// gives the same results however it is counted.
+// A module from Go's own compiler is described, and gives the same results
+// however it is counted.
 func TestGoGuest(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and compiles a Go module")
@@ -19,19 +19,6 @@ func TestGoGuest(t *testing.T) {
 	}
 	if !strings.HasPrefix(info.GoVersion, "go1.") || !strings.Contains(info.GoBuild, "GOOS=wasip1") || info.GoBuildID == "" {
 		t.Errorf("build information %q, %q, %q", info.GoVersion, info.GoBuild, info.GoBuildID)
-	}
-	for _, c := range []struct {
-		what   string
-		n, cap int
-	}{
-		{"functions", info.Functions, defaults.Functions}, {"body", info.LongestBody, defaults.Body},
-		{"nesting", info.MaxNesting, defaults.Nesting}, {"blocks", info.MaxBlocks, defaults.Blocks},
-		{"labels", info.MaxLabels, defaults.Labels}, {"state", info.MaxState, defaults.State},
-		{"locals", info.MaxLocals, defaults.Locals}, {"types", info.Types, defaults.Types},
-	} {
-		if c.n*5 > c.cap {
-			t.Errorf("%s: %d of a cap of %d leaves too little room", c.what, c.n, c.cap)
-		}
 	}
 	i32 := []ValType{I32}
 	var sawWork bool

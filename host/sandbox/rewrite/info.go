@@ -36,7 +36,9 @@ type Info struct {
 	MaxLocals   int // locals of one function, parameters not counted
 	MaxNesting  int // blocks within blocks
 	MaxBlocks   int // blocks and conditional branches of one function
+	MaxLoops    int // loops of one function
 	MaxLabels   int // in the branch tables of one function
+	MaxMerges   int // branches of a label squared, over the labels of one function
 	MaxState    int // blocks times locals of one function
 	MaxParams   int // parameters of one type
 	MaxResults  int // results of one type

@@ -56,7 +56,7 @@ func (w *walker) measure(m *module, i int, points []point, fuel bool) []point {
 			cut(ins.end, false)
 		case opEnd:
 			// Going on after a loop is not another turn of it.
-			if top.op != opBlock || top.target {
+			if top.op != opBlock || top.branches > 0 {
 				cut(ins.end, false)
 			}
 		case opBr, opBrTable, opReturn, opUnreachable:

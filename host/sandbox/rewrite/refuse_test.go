@@ -134,14 +134,16 @@ func TestCaps(t *testing.T) {
 			m.Func(0, nil)
 		})},
 		{"has 102 bytes: at most 100", Caps{Body: 100}, code(make([]byte, 100))},
-		{"1048578 bytes: at most 1048576", Caps{}, code(make([]byte, 1<<20))},
-		{"4097 locals: at most 4096", Caps{}, module(func(m *w.Module) { m.Func(m.Type(nil, nil), []w.Local{{N: 97, Type: w.F64}, {N: 4000, Type: w.I32}}) })},
+		{"2097154 bytes: at most 2097152", Caps{}, code(make([]byte, 2<<20))},
+		{"10001 locals: at most 10000", Caps{}, module(func(m *w.Module) { m.Func(m.Type(nil, nil), []w.Local{{N: 6001, Type: w.F64}, {N: 4000, Type: w.I32}}) })},
 		{"4294967295 locals", Caps{}, module(func(m *w.Module) { m.Func(m.Type(nil, nil), []w.Local{{N: 1<<32 - 1, Type: w.F64}}) })},
-		{"4097 deep: at most 4096", Caps{}, code(nested(4097))},
-		{"10001 blocks and branches: at most 10000", Caps{}, code(bytes.Repeat(w.Block(w.Void), 10_000))},
-		{"20002 labels in branch tables: at most 16384", Caps{}, code(w.I32Const(0), w.BrTable(0, make([]uint32, 10_000)...), w.I32Const(0), w.BrTable(0, make([]uint32, 10_000)...))},
-		{"2004000 values to follow", Caps{}, module(func(m *w.Module) {
-			m.Func(m.Type(nil, nil), []w.Local{{N: 2000, Type: w.I32}}, bytes.Repeat(w.Block(w.Void), 1001))
+		{"8193 deep: at most 8192", Caps{}, code(nested(8193))},
+		{"40001 blocks and branches: at most 40000", Caps{}, code(bytes.Repeat(w.Block(w.Void), 40_000))},
+		{"5001 loops: at most 5000", Caps{}, code(bytes.Repeat(w.Loop(w.Void), 5001))},
+		{"80002 labels in branch tables: at most 65536", Caps{}, code(w.I32Const(0), w.BrTable(0, make([]uint32, 40_000)...), w.I32Const(0), w.BrTable(0, make([]uint32, 40_000)...))},
+		{"64016001 ways to bring together", Caps{}, code(w.Block(w.Void, bytes.Repeat(w.Join(w.I32Const(0), w.BrIf(0)), 8001)))},
+		{"12006000 values to follow", Caps{}, module(func(m *w.Module) {
+			m.Func(m.Type(nil, nil), []w.Local{{N: 6000, Type: w.I32}}, bytes.Repeat(w.Block(w.Void), 2000))
 		})},
 		{"400 parameters of one function: at most 256", Caps{}, module(func(m *w.Module) { m.Type(make32(400), nil) })},
 		{"65 results of one function: at most 64", Caps{}, module(func(m *w.Module) { m.Type(nil, make32(65)) })},
@@ -176,8 +178,13 @@ func TestCaps(t *testing.T) {
 			t.Errorf("got %v; want … %s …", err, c.want)
 		}
 	}
-	if _, err := Check(code(nested(4096)), Caps{}); err != nil {
-		t.Errorf("at the cap: %v", err)
+	for _, body := range [][]byte{nested(8192), bytes.Repeat(w.Block(w.Void), 39_999),
+		w.Block(w.Void, bytes.Repeat(w.Join(w.I32Const(0), w.BrIf(0)), 8000)),
+		// A table of many labels is one branch.
+		w.Join(w.I32Const(0), w.BrTable(0, make([]uint32, 65_535)...))} {
+		if _, err := Check(code(body), Caps{}); err != nil {
+			t.Errorf("at the cap: %v", err)
+		}
 	}
 }
 
@@ -234,8 +241,8 @@ func TestHostileNames(t *testing.T) {
 func TestGrowthIsBounded(t *testing.T) {
 	var m w.Module
 	v := m.Type(nil, nil)
-	loops := bytes.Repeat(w.Loop(w.Void), 9000)
-	repeat(20, func() { m.Func(v, nil, loops) })
+	loops := bytes.Repeat(w.Loop(w.Void), 4500)
+	repeat(40, func() { m.Func(v, nil, loops) })
 	wasm := m.Bytes()
 	if _, err := Check(wasm, Caps{}); err != nil {
 		t.Fatal(err)
