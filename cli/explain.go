@@ -78,7 +78,7 @@ func printExplanation(w io.Writer, x *host.Explanation) error {
 		if i == 0 {
 			b.line("")
 		}
-		b.line("emits %s: %s (%s)", d.Name, d.Help, emitText(d))
+		b.line("emits %s: %s (%s)", d.Name, d.Help, host.EmitText(d))
 	}
 	b.line("")
 	b.line("%s, %s of them in the journal", plural(x.Tasks, "task"), count(x.Known))
@@ -90,15 +90,6 @@ func printExplanation(w io.Writer, x *host.Explanation) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// emitText says what is in a file of something that a module emits.
-func emitText(d abi.Emit) string {
-	one := map[string]string{abi.OverUsers: "a user", abi.OverItems: "an item"}[d.Rows]
-	if d.IDs != "" {
-		return "a list of " + d.Of + " " + one
-	}
-	return "a row " + one
 }
 
 // explainSteps writes steps, repeats indented. next is the place of the next

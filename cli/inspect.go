@@ -134,7 +134,7 @@ func printModule(w io.Writer, m *host.ModuleInfo) error {
 	fmt.Fprintln(w, "\nemits, as rechost run --emit NAME=FILE")
 	e := grid{uncut: true}
 	for _, x := range m.Emits {
-		e.add("  "+x.Name, emitText(x), oneLine(x.Help))
+		e.add("  "+x.Name, host.EmitText(x), oneLine(x.Help))
 	}
 	return e.write(w)
 }

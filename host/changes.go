@@ -19,8 +19,8 @@ type ModuleChanges struct {
 
 // Change is one thing that differs between two versions of a module.
 type Change struct {
-	What string `json:"what"`           // column, import, export, memory, parameter, …
-	Name string `json:"name,omitempty"` // of the column, import, export, parameter
+	What string `json:"what"`           // column, import, export, memory, parameter, emits, …
+	Name string `json:"name,omitempty"` // of the column, import, export, parameter, emission
 	Was  string `json:"was,omitempty"`  // "" where the old one has no such thing
 	Is   string `json:"is,omitempty"`   // "" where the new one has no such thing
 }
@@ -99,6 +99,11 @@ func changes(old, new *ModuleInfo) []Change {
 	one("summary", a.Summary, b.Summary)
 	one("source", a.Source, b.Source)
 	by("parameter", parameters(old), parameters(new), firstWord)
+	if old.EmitsUnknown == new.EmitsUnknown {
+		by("emits", emits(old), emits(new), firstWord)
+	} else {
+		one("what it emits", emitsTold(old), emitsTold(new))
+	}
 	by("help", helps(old), helps(new), firstWord)
 	one("size", bytesAsked(old.Size), bytesAsked(new.Size))
 	one("code", bytesAsked(old.Code), bytesAsked(new.Code))
@@ -158,6 +163,26 @@ func parameters(m *ModuleInfo) []string {
 		list = append(list, text)
 	}
 	return list
+}
+
+// emits lists what a module offers beside recommendations.
+func emits(m *ModuleInfo) []string {
+	var list []string
+	for _, e := range m.Emits {
+		list = append(list, e.Name+" "+EmitText(e)+": "+e.Help)
+	}
+	return list
+}
+
+// emitsTold is for a version whose plan, and so what it emits, is not known.
+func emitsTold(m *ModuleInfo) string {
+	if m.EmitsUnknown != "" {
+		return "cannot be told: " + m.EmitsUnknown
+	}
+	if len(m.Emits) == 0 {
+		return "nothing"
+	}
+	return strings.Join(emits(m), "; ")
 }
 
 func helps(m *ModuleInfo) []string {

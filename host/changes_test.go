@@ -21,6 +21,7 @@ func versions() (old, new *ModuleInfo) {
 			{Name: "k", Type: abi.Int, Default: int64(3), Min: &lo, Help: "neighbours"}, {Name: "gone", Type: abi.Bool, Default: true},
 			{Name: "same", Type: abi.Float, Default: 0.5}}},
 	}
+	old.Emits = []abi.Emit{{Name: "near", Rows: abi.OverItems, IDs: "item", Of: abi.OverItems, Help: "the nearest"}, {Name: "gone", Rows: abi.OverUsers}}
 	c := *old
 	new = &c
 	new.MinMemory, new.MaxMemory, new.Functions, new.Code, new.Size = 128<<10, 1<<20, 6, 101, 201
@@ -31,6 +32,7 @@ func versions() (old, new *ModuleInfo) {
 	new.Description = abi.Description{Name: "m", Version: "1.1.0", Summary: "it recommends", Needs: []string{"time", "place"}, Parameters: []abi.Parameter{
 		{Name: "k", Type: abi.Int, Default: int64(4), Min: &lo, Max: &hi, Help: "how many"}, {Name: "same", Type: abi.Float, Default: 0.5},
 		{Name: "how", Type: abi.String, Default: "a", Choices: []string{"a", "b"}}}}
+	new.Emits = []abi.Emit{{Name: "near", Rows: abi.OverItems, Help: "the nearest"}, {Name: "sums", Rows: abi.OverUsers, Help: "how many"}}
 	return old, new
 }
 
@@ -50,6 +52,9 @@ func TestChanges(t *testing.T) {
 		{"parameter", "how", "", "string, default a, a|b"},
 		{"parameter", "k", "int, default 3, at least 1", "int, default 4, 1 to 9"},
 		{"parameter", "gone", "bool, default true", ""},
+		{"emits", "near", "a list of items an item: the nearest", "a row an item: the nearest"},
+		{"emits", "sums", "", "a row a user: how many"},
+		{"emits", "gone", "a row a user: ", ""},
 		{"help", "k", "neighbours", "how many"},
 		{"size", "", "200 bytes", "201 bytes"},
 		{"code", "", "100 bytes", "101 bytes"},

@@ -13,6 +13,16 @@ import (
 	"rechost/host/plan"
 )
 
+// EmitText says what an offer consists of: "a list of items a user", or "a row
+// an item" of a matrix.
+func EmitText(d abi.Emit) string {
+	one := map[string]string{abi.OverUsers: "a user", abi.OverItems: "an item"}[d.Rows]
+	if d.IDs != "" {
+		return "a list of " + d.Of + " " + one
+	}
+	return "a row " + one
+}
+
 // checkForms refuses files of Job.Emit that end in nothing known.
 func checkForms(job Job) error {
 	for _, e := range job.Emit {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -304,5 +305,36 @@ func TestVerifyEmitted(t *testing.T) {
 	os.Remove(npy)
 	if v := verify(); v.Difference != nil || len(v.Notes) != 1 || !strings.Contains(v.Notes[0], "v.npy is not there") {
 		t.Errorf("%+v", v)
+	}
+}
+
+// The page of a module names what it emits, each in the forms that it can be
+// written in.
+func TestPagesNameWhatIsEmitted(t *testing.T) {
+	named := regexp.MustCompile(`\b([a-z_0-9]+)=FILE\.(parquet|npy)`)
+	for _, name := range moduleNames(t) {
+		info, err := host.InspectModule(context.Background(), host.Job{Module: modules(t, name), Executor: host.Goroutines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		for _, e := range info.Emits {
+			want = append(want, e.Name+".parquet")
+			if e.IDs == "" {
+				want = append(want, e.Name+".npy")
+			}
+		}
+		page, err := os.ReadFile(filepath.Join("..", "guest", "modules", name, "page.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(page), -1) {
+			got = append(got, m[1]+"."+m[2])
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s/page.md has --emit of %v; the module emits %v", name, got, want)
+		}
 	}
 }
