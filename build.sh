@@ -14,7 +14,8 @@ usage: ./build.sh COMMAND
   test       build, every test, cross-builds for six systems, arm64 under qemu
   check      gofmt, go vet, staticcheck, go mod tidy, the commands in README.md
   bench      the machine's and the kernels' speed, and whole jobs; bench peers: all of
-             them beside other libraries, where PEERS names a Python that has them
+             them beside other libraries, where PEERS names a Python that has them;
+             bench native: every module beside the same one outside the sandbox
   fuzz TIME  every fuzz target for TIME (default 30s), a table of executions
   clean      remove bin/
 
@@ -43,6 +44,14 @@ build() {
         # same bytes in every checkout, and so the same digest in a manifest.
         GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false \
             -ldflags='-s -w' -o "bin/modules/$m.wasm" "./guest/modules/$m"
+    done
+}
+
+# Every module as a program of this machine's: rechost with the module linked in.
+natives() {
+    mkdir -p bin/native
+    for m in $(modules); do
+        go build -overlay host/testdata/native/overlay.json -trimpath -o "bin/native/$m" "./guest/modules/$m"
     done
 }
 
@@ -150,6 +159,7 @@ check() {
 
 bench() {
     build
+    [ "${1:-}" != native ] || natives
     bash cli/bench/bench.sh "$@"
 }
 

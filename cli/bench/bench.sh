@@ -2,6 +2,9 @@
 # bench.sh          what the machine can do and what the kernels get of it, and
 #                   three whole jobs
 # bench.sh peers    every job beside the library that one would use otherwise
+# bench.sh native   every module, or those named, beside the same module compiled
+#                   for this machine, with the same kernels and no sandbox
+#                   (bin/native, which build.sh makes from host/testdata/native)
 #
 # Called by ./build.sh bench. Whole jobs are timed from outside, Parquet to
 # Parquet: the median of RUNS runs (default 3), rechost and its peer by turns so
@@ -14,8 +17,8 @@ set -euo pipefail
 r=$PWD/bin/rechost m=$PWD/bin/modules runs=${RUNS:-3} dir=$PWD/bin/bench here=$(dirname "$0")
 data=${RECHOST_DATA:-../shared/data} python=${PEERS:-} all=${1:-}
 mkdir -p "$dir"
-if [ -n "$all" ] && [ "$all" != peers ]; then
-    echo "bench.sh: no set of jobs is called $all: leave it out, or say peers" >&2
+if [ -n "$all" ] && [ "$all" != peers ] && [ "$all" != native ]; then
+    echo "bench.sh: no set of jobs is called $all: leave it out, or say peers or native" >&2
     exit 2
 fi
 
@@ -71,6 +74,42 @@ compare() { # label, runs, peer's job or "", data set, arguments of rechost run
     row "$label" "$(median "${ours[@]}")" "$theirs"
 }
 
+# measure FILE CMD… adds a line to FILE: seconds of the whole process, of processor
+# time, and of the run's stages.
+measure() {
+    local to=$1 TIMEFORMAT='%R %U %S'
+    shift
+    { time "$@" >"$dir/stdout" 2>"$dir/stderr"; } 2>"$dir/time" || { cat "$dir/stderr" >&2; exit 1; }
+    awk -v stages="$(sed -n 's/^ *"stages": \([0-9.]*\),$/\1/p' "$dir/stdout")" '{ print $1, $2 + $3, stages }' "$dir/time" >>"$to"
+}
+digest() { sed -n '/"output"/,/}/s/.*"sha256": "\(.*\)".*/\1/p' "$dir/stdout"; }
+column() { cut -d ' ' -f "$1" "$2" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# Each form has a store of its own. All must give the same bytes.
+sandboxed() { # module, label of the data, data set, runs
+    local module=$1 set=$dir/$3.parquet form sum="" k
+    rm -f "$dir/processes" "$dir/goroutines" "$dir/native"
+    for form in processes goroutines; do # compiles, reads the file into the page cache
+        "$r" explain --no-time --no-value --store "$dir/store-$form" --executor "$form" --module "$m/$module.wasm" "$set" >/dev/null
+    done
+    for _ in $(seq "$4"); do
+        for form in processes goroutines native; do
+            local executor=$form program=$r
+            [ "$form" != native ] || { executor=goroutines program=$PWD/bin/native/$module; }
+            measure "$dir/$form" "$program" run --quiet --json --no-time --no-value --store "$dir/store-$form" --salt "$RANDOM$RANDOM" \
+                --out "$dir/out.parquet" --executor "$executor" --module "$m/$module.wasm" "$set"
+            [ "${sum:=$(digest)}" = "$(digest)" ] || { echo "bench.sh: $module gives other bytes as $form" >&2; exit 1; }
+            rm -rf "$dir/store-$form/arrays" "$dir/store-$form/blobs"
+        done
+    done
+    printf '%-22s' "$module: $2"
+    for k in 1 2 3; do
+        awk -v p="$(column $k "$dir/processes")" -v g="$(column $k "$dir/goroutines")" -v n="$(column $k "$dir/native")" \
+            'BEGIN { printf "   %7.2f %7.2f  %4.2f %4.2f", p, n, p / n, g / n }'
+    done
+    echo
+}
+
 # benchmark NAME prints a Go benchmark's milliseconds: the fastest of three.
 benchmark() { # package, benchmark
     go test -run - -bench "$2" -count 3 "$1" | awk '$4 == "ns/op" && (!t || $3 < t) { t = $3 } END { printf "%.2f", t / 1e6 }'
@@ -86,8 +125,28 @@ header() { printf '\n%s cores, median of %s\n%-46s %13s   %12s   %5s\n' "$(nproc
 make gowalla gowalla/light_gcn_gowalla/train.txt lightgcn --users 29858 --items 40981 --rows 810128 --seed 1
 [ -f "$dir/small.parquet" ] || "$r" datasets synth "$dir/small.parquet" --users 20 --items 10 --rows 100 --seed 1 >/dev/null
 
-if [ "$all" = peers ]; then
-    make ml1m ml-1m/ratings.csv.gz csv --users 6040 --items 3706 --rows 1000209 --seed 1
+[ -z "$all" ] || make ml1m ml-1m/ratings.csv.gz csv --users 6040 --items 3706 --rows 1000209 --seed 1
+
+if [ "$all" = native ]; then
+    cat <<END
+
+$(nproc 2>/dev/null || echo ?) cores, median of $runs: seconds in the sandbox (in worker processes) and of the same module
+compiled for this machine, and the ratios of worker processes and of goroutines.
+Stages are the tasks and keeping what they gave.
+
+                         whole process                 processor time                stages
+module: data             sandbox  native  ratios       sandbox  native  ratios       sandbox  native  ratios
+END
+    shift
+    [ $# -gt 0 ] || set -- popular cf userknn rp3beta als sar ease bpr slim gfcf bspm
+    for x; do
+        case $x in
+            ease | bpr | slim) sandboxed "$x" "MovieLens 1M" ml1m "$runs" ;;
+            gfcf | bspm) sandboxed "$x" Gowalla gowalla 1 ;;
+            *) sandboxed "$x" Gowalla gowalla "$runs" ;;
+        esac
+    done
+elif [ "$all" = peers ]; then
     [ -f "$dir/synth10m.parquet" ] || "$r" datasets synth "$dir/synth10m.parquet" --users 200000 --items 50000 --rows 10000000 --seed 10 >/dev/null
     header peer
     compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla --module "$m/cf.wasm"
@@ -118,8 +177,8 @@ else
     warm
     row "popular, 100 rows, journal warm" "$(median $(for _ in $(seq "$runs"); do ms warm; done))" ""
 fi
-rm -rf "$dir/store/arrays" "$dir/store/blobs"
-if [ -z "$python" ]; then
+rm -rf "$dir"/store*/arrays "$dir"/store*/blobs
+if [ "$all" != native ] && [ -z "$python" ]; then
     cat <<'END'
 
 To time the peers beside it (implicit, NumPy, SciPy, DuckDB):
