@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"cmp"
 	"slices"
 
 	"rechost/guest/abi"
@@ -10,50 +9,37 @@ import (
 
 // RecommendByScore writes the recommendations where an item has the same score
 // for everybody, one number an item: for each target the items of the greatest
-// score, ties by the smaller item. What [Task.Mask] leaves out is left out. The
-// stage binds "targets" aligned, with the array "item".
+// score, ties by the smaller item. What [Task.Mask] leaves out is left out, and
+// scores that are -Inf or not a number. The stage binds "targets" aligned, with
+// the array "item".
 func (t *Task) RecommendByScore(score []float32) {
-	if t.HasCandidates() {
-		t.chooseByScore(score)
-		return
-	}
-	profiles, lists := t.Entries(abi.Targets, "item", ""), t.Recommendations()
-	order := ranking(score)
-	for row := range t.Rows {
-		own, _ := profiles.Row(row)
-		var items []uint32
-		var scores []float32
-		for _, i := range order {
-			if len(items) == t.Top() {
-				break
-			}
-			if _, seen := slices.BinarySearch(own, i); !seen || t.KeepSeen() {
-				items, scores = append(items, i), append(scores, score[i])
-			}
-		}
-		lists.Add(items, scores)
-	}
-}
-
-// chooseByScore is RecommendByScore where lists may hold some items only: a
-// score is the product of the factors 1 and the item's.
-func (t *Task) chooseByScore(score []float32) {
 	items, lists := num.Dense(score, 1), t.Recommendations()
+	var front num.Sparse
+	if !t.HasCandidates() {
+		front = t.front(items)
+	}
 	t.Blocks(1024, func(first, rows int) {
-		ones := num.Dense(slices.Repeat([]float32{1}, rows), 1)
-		lists.AddAll(num.ScoreTopK(ones, nil, items, t.Mask(first, rows), t.Top()))
+		mask := t.Mask(first, rows)
+		if !t.HasCandidates() {
+			mask.Only = front
+		}
+		ones := num.Dense(slices.Repeat([]float32{1}, rows), 1) // a score is the product of 1 and the item's
+		lists.AddAll(num.ScoreTopK(ones, nil, items, mask, t.Top()))
 	})
 }
 
-// ranking returns the numbers 0 to len(score)-1, those of the highest score
-// first, ties by the smaller number.
-func ranking(score []float32) []uint32 {
-	r := make([]uint32, len(score))
-	for i := range r {
-		r[i] = uint32(i)
+// front is the items that lists by score can reach: as many of the best as a
+// list has items and leaves out, in a matrix of one row.
+func (t *Task) front(items num.Matrix) num.Sparse {
+	deep := t.Top()
+	if !t.KeepSeen() {
+		offsets, longest := t.U64(abi.Targets+"."+abi.Offsets), uint64(0)
+		for row := range t.Rows {
+			longest = max(longest, offsets[row+1]-offsets[row])
+		}
+		deep += int(longest)
 	}
-	slices.SortFunc(r, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(score[b], score[a]), cmp.Compare(a, b))
-	})
-	return r
+	best := num.ScoreTopK(num.Dense([]float32{1}, 1), nil, items, num.Mask{}, deep).Index
+	slices.Sort(best)
+	return num.CSR(items.Rows, []uint64{0, uint64(len(best))}, best, nil)
 }
