@@ -224,10 +224,12 @@ func (of Side) nearest(t *guest.Task) {
 		p.Norms = t.F32("columns.norm")
 	}
 	lists, k := t.Lists(kept(t.Config), of.own, "value"), t.Int("neighbours")
+	var block num.Lists
 	t.Blocks(Block(k), func(first, rows int) {
 		p.A, p.Diagonal = own.Slice(first, rows), t.First+first
 		p.Alpha, p.Beta = alpha[first:first+rows], beta[first:first+rows]
-		lists.AddAll(num.ProductTopK(p, k))
+		block.ProductTopK(p, k)
+		lists.AddAll(block)
 	})
 }
 

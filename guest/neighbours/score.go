@@ -45,11 +45,13 @@ func RecommendUsers(t *guest.Task, a, b num.Sparse) {
 // recommend makes lists of rows of a, at most together(first, rows) at a time.
 func recommend(t *guest.Task, b num.Sparse, together func(first, rows int) int, a func(first, rows int) num.Sparse) {
 	lists := t.Recommendations()
+	var block num.Lists
 	t.Blocks(Block(t.Top()), func(first, rows int) {
 		for end := first + rows; first < end; {
 			n := together(first, end-first)
 			p := num.Product{A: a(first, n), B: b, Mask: t.Mask(first, n)}
-			lists.AddAll(num.ProductTopK(p, t.Top()))
+			block.ProductTopK(p, t.Top())
+			lists.AddAll(block)
 			first += n
 		}
 	})

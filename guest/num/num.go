@@ -188,14 +188,28 @@ func ScoreTopK(users Matrix, rows []uint32, items Matrix, mask Mask, k int) List
 }
 
 // ProductTopK is the best k columns of each row of A·B; see naive.ProductTopK.
-func ProductTopK(p Product, k int) Lists {
-	k = min(k, p.B.Cols)
-	l := newLists(p.A.Rows, k)
-	if p.A.Rows == 0 || k == 0 {
-		return l.cut(0)
+func ProductTopK(p Product, k int) (l Lists) {
+	l.ProductTopK(p, k)
+	return l
+}
+
+// ProductTopK makes l the lists of [ProductTopK]. What l was is overwritten: a
+// loop over blocks that keeps no list has one room for all, which is not to be
+// cleared and touched anew for each.
+func (l *Lists) ProductTopK(p Product, k int) {
+	rows, k := p.A.Rows, min(k, p.B.Cols)
+	if n := rows * k; cap(l.Offsets) <= rows || cap(l.Index) < n || cap(l.Score) < n {
+		*l = newLists(rows, k)
 	}
-	p.Mask = p.Mask.checked(p.A.Rows)
-	return l.cut(productTopK(l, p, k))
+	*l = Lists{l.Offsets[:rows+1], l.Index[:rows*k], l.Score[:rows*k]}
+	n := 0
+	if rows == 0 || k == 0 {
+		clear(l.Offsets)
+	} else {
+		p.Mask = p.Mask.checked(rows)
+		n = productTopK(*l, p, k)
+	}
+	*l = l.cut(n)
 }
 
 // Transpose is m's transpose; see naive.Transpose. Every entry of m's index

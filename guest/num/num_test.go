@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"rechost/guest/abi"
@@ -51,5 +52,21 @@ func TestSlices(t *testing.T) {
 	}
 	if v := num.Opened[float32](0, 10, 5).Slice(1, 3); v.Len() != 3 || v.Data() != nil {
 		t.Errorf("%d elements", v.Len())
+	}
+}
+
+// Lists made in the room of others, of more rows, fewer or none, are those made
+// afresh.
+func TestListsInTheRoomOfOthers(t *testing.T) {
+	_, items, offsets, index, value := numtest.Input()
+	m := num.CSR(items, offsets, index, value)
+	across := num.Transpose(m)
+	var room num.Lists
+	for _, c := range []struct{ first, rows, k int }{{0, m.Rows, 9}, {2, 5, 3}, {0, 0, 3}, {1, m.Rows - 1, 4}, {3, 4, 0}, {0, m.Rows, 11}} {
+		p := num.Product{A: m.Slice(c.first, c.rows), B: across}
+		room.ProductTopK(p, c.k)
+		if want := num.ProductTopK(p, c.k); !reflect.DeepEqual(room, want) {
+			t.Errorf("rows %d to %d, the best %d: %v, want %v", c.first, c.first+c.rows, c.k, room, want)
+		}
 	}
 }

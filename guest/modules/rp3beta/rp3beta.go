@@ -70,12 +70,16 @@ func steps(t *guest.Task) {
 			}
 			sum += float64(v)
 		}
-		known := map[float32]float32{} // a user's values are few different ones
+		known := map[float32]float32{} // a user's values are few different ones, often all the same
+		var last, p float32
 		for e, v := range values {
-			p, ok := known[v]
-			if !ok && v > 0 {
-				p = power(float32(float64(v)/sum), alpha)
-				known[v] = p
+			if v != last {
+				var ok bool
+				if p, ok = known[v]; !ok && v > 0 {
+					p = power(float32(float64(v)/sum), alpha)
+					known[v] = p
+				}
+				last = v
 			}
 			values[e] = p
 		}
@@ -101,14 +105,15 @@ func walk(t *guest.Task) {
 	p.B.Value = t.Vector("steps.value")
 	lists := t.Lists("walks", "item", "value")
 	zeros := make([]float32, neighbours.Block(k))
+	var block num.Lists
 	t.Blocks(neighbours.Block(k), func(first, rows int) {
 		p.A, p.Diagonal = users.Slice(first, rows), t.First+first
 		p.Alpha, p.Beta = from[first:first+rows], zeros[:rows]
-		walks := num.ProductTopK(p, k)
+		block.ProductTopK(p, k)
 		if t.Bool("normalize") {
-			sumToOne(walks)
+			sumToOne(block)
 		}
-		lists.AddAll(walks)
+		lists.AddAll(block)
 	})
 }
 

@@ -64,10 +64,12 @@ func count(t *guest.Task) {
 func similarity(t *guest.Task) {
 	n, threshold, k := t.F32("counts.users"), t.Float32("threshold"), t.Items()
 	users, lists := t.Sparse("by_item", "user", "", t.Users()), t.Lists("similarity", "item", "value")
+	var block num.Lists
 	t.Blocks(neighbours.Block(k), func(first, rows int) {
 		p := num.Product{A: users.Slice(first, rows), B: t.Sparse("by_user", "item", "", k)}
 		if threshold > 1 {
-			p.Without = below(num.ProductTopK(p, k), threshold, k)
+			block.ProductTopK(p, k)
+			p.Without = below(block, threshold, k)
 		}
 		own, ones, zeros := n[t.First+first:][:rows], make([]float32, rows), make([]float32, rows)
 		for i := range ones {
@@ -79,7 +81,8 @@ func similarity(t *guest.Task) {
 		case "lift":
 			p.Norms, p.Alpha, p.Beta = n, own, zeros
 		}
-		lists.AddAll(num.ProductTopK(p, k))
+		block.ProductTopK(p, k)
+		lists.AddAll(block)
 	})
 }
 
