@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"math"
+	"math/bits"
+	"slices"
 	"unsafe"
 
 	"rechost/guest/num/naive"
@@ -12,6 +14,7 @@ type meter struct {
 	pause func()
 	quota int
 	left  int
+	_     [104]byte // two threads' meters share no line of the cache
 }
 
 // meter counts multiplications with their additions.
@@ -20,14 +23,14 @@ func (s *set) meter(pause func()) *meter {
 	if quota == 0 {
 		quota = 256 << 10
 	}
-	return &meter{pause, quota, quota}
+	return &meter{pause: pause, quota: quota, left: quota}
 }
 
 // scattered counts reads and writes all over memory.
-func scattered(pause func()) *meter { return &meter{pause, 200 << 10, 200 << 10} }
+func scattered(pause func()) *meter { return &meter{pause: pause, quota: 200 << 10, left: 200 << 10} }
 
 // streaming counts in stretch what is only read or written in order.
-func streaming(pause func()) *meter { return &meter{pause, stretch, stretch} }
+func streaming(pause func()) *meter { return &meter{pause: pause, quota: stretch, left: stretch} }
 
 // stretch is the numbers that go through memory in order in half a
 // millisecond, 4 MiB of them.
@@ -45,12 +48,22 @@ func (m *meter) spend(n int) {
 	}
 }
 
-// stream counts n numbers, not many times longest, that are read or written in
-// order.
+// stream counts n numbers that are read or written in order, or what else takes
+// half a nanosecond each.
 func (m *meter) stream(n int) { m.spend(int(int64(n) * int64(m.quota) / stretch)) }
 
-// use goes on with another pause: a worker has one meter for all its pieces of
-// work, because a new one for each would never come to its end where they are small.
+// each is a meter like m for each of some threads, which has it for all its
+// pieces of work: a new one for each piece would never come to its end where
+// they are small.
+func (m *meter) each(threads int) []meter {
+	all := make([]meter, max(threads, 1))
+	for i := range all {
+		all[i].quota, all[i].left = m.quota, m.quota
+	}
+	return all
+}
+
+// use is m with the pause of another piece of work.
 func (m *meter) use(pause func()) *meter {
 	m.pause = pause
 	return m
@@ -87,6 +100,39 @@ func (m *meter) canonical(x []float32) {
 }
 
 func first(x []float32) *float32 { return unsafe.SliceData(x) }
+
+// sort puts keys into descending order. Those that are many are parted by the
+// highest bit in which they differ until they are few.
+func (m *meter) sort(keys []uint64) {
+	for len(keys) > longest/8 {
+		or, and := uint64(0), uint64(math.MaxUint64)
+		for part := range slices.Chunk(keys, longest) {
+			for _, k := range part {
+				or, and = or|k, and&k
+			}
+			m.stream(2 * len(part))
+		}
+		if or == and {
+			return
+		}
+		bit := uint64(1) << (bits.Len64(or&^and) - 1)
+		high := 0
+		for from := 0; from < len(keys); from += longest {
+			to := min(from+longest, len(keys))
+			for i := from; i < to; i++ {
+				if keys[i]&bit != 0 {
+					keys[i], keys[high] = keys[high], keys[i]
+					high++
+				}
+			}
+			m.stream(8 * (to - from))
+		}
+		m.sort(keys[:high])
+		keys = keys[high:]
+	}
+	m.stream(2 * len(keys) * bits.Len(uint(len(keys))))
+	sortKeys(keys)
+}
 
 // canonical makes every NaN of x the one that results may hold.
 func canonical(x []float32) {
@@ -150,8 +196,8 @@ func Gram(dst []float32, m naive.Matrix, pause func()) { active.Gram(dst, m, pau
 func Gather(dst []float32, m naive.Matrix, rows []uint32, pause func()) {
 	meter := scattered(pause)
 	for t, r := range rows {
-		copy(dst[t*m.Cols:][:m.Cols], m.Row(int(r)))
-		meter.spend(1 + m.Cols/8)
+		move(meter, dst[t*m.Cols:][:m.Cols], m.Row(int(r)))
+		meter.spend(1)
 	}
 }
 

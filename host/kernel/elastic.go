@@ -36,9 +36,10 @@ func (s *set) Descend(w, slope []float32, p naive.ElasticNet, threads int, pause
 	}
 	rows := len(w) / n
 	size := max(1, min(descentBlock/n, (rows+threads-1)/max(threads, 1)))
-	share(threads, (rows+size-1)/size, pause, func(_, i int, pause func()) {
+	meters := s.meter(nil).each(threads)
+	share(threads, (rows+size-1)/size, pause, func(worker, i int, pause func()) {
 		from, to := i*size, min(i*size+size, rows)
-		s.descend(w[from*n:to*n], slope[from*n:to*n], p, p.First+from, s.meter(pause))
+		s.descend(w[from*n:to*n], slope[from*n:to*n], p, p.First+from, meters[worker].use(pause))
 	})
 }
 
@@ -87,8 +88,9 @@ func (s *set) descend(w, slope []float32, p naive.ElasticNet, first int, meter *
 		}
 		open = still
 	}
-	canonical(w)
-	canonical(slope)
+	meter.canonical(w)
+	meter.canonical(slope)
+	meter.stream(64 * len(w) / n)
 }
 
 // activeSet is the weights of a row that are above 0, and what is theirs.

@@ -38,16 +38,18 @@ func (s *set) scoreFew(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 		for _, j := range mask.Kept(t) {
 			y := items.Row(int(j))
 			var s float32
-			for f, v := range x {
-				s += float32(v * y[f])
+			for from := 0; from < len(x); from += longest {
+				part := y[from:min(from+longest, len(y))]
+				for f, v := range x[from:][:len(part)] {
+					s += float32(v * part[f])
+				}
+				m.spend(1 + len(part))
 			}
-			m.spend(1 + len(x))
-			if s > floor && !b.mask.out(j) {
-				floor = b.put(key(s, j))
+			if s > floor && !b.mask.out(j, m) {
+				floor = b.put(key(s, j), m)
 			}
 		}
-		written = list(dst, t, b.heap[:b.n], written)
-		m.spend(1 + b.n)
+		written = m.list(dst, t, b.heap[:b.n], written)
 	}
 	return written
 }

@@ -31,7 +31,7 @@ func (s *set) Gemm(dst []float32, a, b naive.Matrix, threads int, pause func()) 
 	right := make([]float32, steps*cols)
 	mine := make([]*gemmWorker, threads)
 	for i := range mine {
-		mine[i] = &gemmWorker{s: s, left: make([]float32, steps*gemmRows), edge: make([]float32, s.tall*s.wide)}
+		mine[i] = &gemmWorker{s: s, meter: s.meter(nil), left: make([]float32, steps*gemmRows), edge: make([]float32, s.tall*s.wide)}
 	}
 	pieces := (m + gemmRows - 1) / gemmRows
 	for j := 0; j < n; j += cols {
@@ -39,15 +39,13 @@ func (s *set) Gemm(dst []float32, a, b naive.Matrix, threads int, pause func()) 
 		panels := (width + s.wide - 1) / s.wide
 		for p := 0; p < k; p += steps {
 			depth := min(steps, k-p)
-			share(threads, panels, pause, func(_, q int, pause func()) {
+			share(threads, panels, pause, func(worker, q int, pause func()) {
 				s.packWide(right[q*depth*s.wide:][:depth*s.wide], b, p, j+q*s.wide, min(s.wide, width-q*s.wide))
-				if q%64 == 63 && pause != nil {
-					pause()
-				}
+				mine[worker].meter.use(pause).stream(32 + 16*depth)
 			})
 			share(threads, pieces, pause, func(worker, i int, pause func()) {
 				w := mine[worker]
-				w.meter = s.meter(pause)
+				w.meter.use(pause).stream(32 * gemmRows)
 				w.rows(dst[i*gemmRows*n+j:], n, a, right, i*gemmRows, p, depth, width, p+depth == k)
 			})
 		}
@@ -79,6 +77,7 @@ func (w *gemmWorker) rows(dst []float32, ldc int, a naive.Matrix, right []float3
 			s.tileOf(dst[r*ldc+j:], ldc, min(s.tall, height-r), min(s.wide, width-j), &w.left[r*depth], s.tall, b, s.wide, depth, w.edge)
 		}
 		w.meter.spend(height * s.wide * depth)
+		w.meter.stream(32)
 	}
 	if last {
 		for r := range height {

@@ -29,6 +29,7 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 		return -1
 	}
 	w := s.sweep(a, n, max(threads, 1), pause)
+	meters := w.meter.each(threads)
 	for at := 0; at < n; at += pivots {
 		w.at, w.b = at, min(pivots, n-at)
 		if k := w.pivots(); k >= 0 {
@@ -44,13 +45,11 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 		share(w.threads, strips, pause, func(worker, i int, pause func()) {
 			if j := i * s.wide; j < at || j >= at+w.b {
 				w.strip(&w.mine[worker], j)
-				if pause != nil && i%16 == 0 {
-					pause()
-				}
+				meters[worker].use(pause).spend(2 * w.b * w.b * s.wide)
 			}
 		})
 		share(w.threads, (n+sweepRows-1)/sweepRows, pause, func(worker, i int, pause func()) {
-			w.rest(i*sweepRows, w.mine[worker].edge, s.meter(pause))
+			w.rest(i*sweepRows, w.mine[worker].edge, meters[worker].use(pause))
 		})
 	}
 	s.mirror(a, n, 1<<31, w.threads, pause)
@@ -225,10 +224,13 @@ func (w *sweeping) rest(top int, edge []float32, meter *meter) {
 // and makes both canonical.
 func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func()) {
 	const side = 32
-	share(threads, (n+side-1)/side, pause, func(_, p int, pause func()) {
+	meters := streaming(nil).each(threads)
+	share(threads, (n+side-1)/side, pause, func(worker, p int, pause func()) {
+		meter := meters[worker].use(pause)
 		top, bottom := p*side, min(p*side+side, n)
 		for i := top; i < bottom; i++ {
 			s.clean(&a[i*n+i], n-i, flip)
+			meter.stream(n - i)
 		}
 		for i := top; i < bottom; i++ {
 			for j := i + 1; j < bottom; j++ {
@@ -237,9 +239,7 @@ func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func())
 		}
 		for left := bottom; left < n; left += side {
 			s.transpose(a[left*n+top:], n, a[top*n+left:], n, bottom-top, min(side, n-left))
-			if pause != nil && left/side%32 == 31 {
-				pause()
-			}
+			meter.stream(8 * side * side)
 		}
 	})
 }

@@ -36,10 +36,11 @@ func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
 			next[j]++
 		}
 	})
-	share(threads, n, pause, func(_, i int, pause func()) {
-		meter := scattered(pause)
+	meters := scattered(nil).each(threads)
+	share(threads, n, pause, func(worker, i int, pause func()) {
+		meter := meters[worker].use(pause)
 		row := dst[i*n:][:n]
-		clear(row)
+		wipe(meter, row)
 		for _, x := range runs[starts[i]:starts[i+1]] {
 			for from, end := int(x.from), int(x.to); from < end; from += longest {
 				to := min(from+longest, end)
@@ -57,9 +58,7 @@ func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
 				meter.spend(to - from)
 			}
 		}
-		if pause != nil && i%8 == 7 {
-			pause()
-		}
+		meter.spend(16)
 	})
 	active.mirror(dst, n, 0, threads, pause)
 }
@@ -72,15 +71,18 @@ func DivideColumns(x, by []float32, threads int, pause func()) {
 	}
 	rows := len(x) / cols
 	size := max(1<<17/cols, 1)
-	share(threads, (rows+size-1)/size, pause, func(_, p int, pause func()) {
+	meters := streaming(nil).each(threads)
+	share(threads, (rows+size-1)/size, pause, func(worker, p int, pause func()) {
+		meter := meters[worker].use(pause)
 		for r := p * size; r < min(p*size+size, rows); r++ {
-			row := x[r*cols:][:len(by)]
-			for j, d := range by {
-				row[j] = naive.Canonical(row[j] / d)
+			for from := 0; from < cols; from += longest {
+				part := by[from:min(from+longest, cols)]
+				row := x[r*cols+from:][:len(part)]
+				for j, d := range part {
+					row[j] = naive.Canonical(row[j] / d)
+				}
+				meter.spend(8 + 4*len(part))
 			}
-		}
-		if pause != nil {
-			pause()
 		}
 	})
 }
@@ -103,7 +105,7 @@ func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, ite
 		Gather(some.Data, items, ids, pause)
 		items, mask.Only = some, naive.Sparse{}
 		if len(ids) == 0 {
-			clear(dst.Offsets)
+			wipe(streaming(pause), dst.Offsets)
 			return 0
 		}
 	}
@@ -168,13 +170,13 @@ func (s *set) rowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k, 
 // RowsTopK goes through W by span columns, which stay in the second-level
 // cache while every row of X is summed over them.
 func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k int, pause func()) int {
+	meter := scattered(pause)
 	dst.Offsets[0] = 0
 	if k = min(k, w.Cols); k == 0 {
-		clear(dst.Offsets[:x.Rows+1])
+		wipe(meter, dst.Offsets[:x.Rows+1])
 		return 0
 	}
 	written := 0
-	meter := scattered(pause)
 	part := make([]float32, w.Rows*span)
 	lists, floor := make([]best, min(slabUsers, x.Rows)), make([]float32, min(slabUsers, x.Rows))
 	heaps := make([]uint64, len(lists)*k)
@@ -217,14 +219,12 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k i
 				}
 				meter.spend(8)
 				if hits != 0 {
-					lists[t].take(&sum, hits, &floor[t], j, cols)
+					lists[t].take(&sum, hits, &floor[t], j, cols, meter)
 				}
 			}
 		}
 		for t := range count {
-			h := lists[t].heap[:lists[t].n]
-			written = list(dst, top+t, h, written)
-			meter.spend(2 * len(h) * bits.Len(uint(len(h))))
+			written = meter.list(dst, top+t, lists[t].heap[:lists[t].n], written)
 		}
 	}
 	return written
@@ -232,7 +232,7 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k i
 
 // take puts those of the sums of columns from j on that hits names into the
 // list, if they are above floor still and not left out.
-func (b *best) take(sum *[span]float32, hits uint64, floor *float32, j, cols int) {
+func (b *best) take(sum *[span]float32, hits uint64, floor *float32, j, cols int, m *meter) {
 	for ; hits != 0; hits &= hits - 1 {
 		x := bits.TrailingZeros64(hits)
 		if x >= cols {
@@ -241,8 +241,8 @@ func (b *best) take(sum *[span]float32, hits uint64, floor *float32, j, cols int
 		if !(sum[x] > *floor) {
 			continue
 		}
-		if id := uint32(j + x); !b.mask.out(id) {
-			*floor = b.put(key(sum[x], id))
+		if id := uint32(j + x); !b.mask.out(id, m) {
+			*floor = b.put(key(sum[x], id), m)
 		}
 	}
 }

@@ -25,6 +25,10 @@ func (s *set) outer(k int) *outer {
 	return o
 }
 
+// OuterScratch is the most bytes that Gram and RidgeCholesky allocate for a sum
+// of k x k numbers, and for the rows that wait for it.
+func OuterScratch(k uint64) uint64 { return 4 * (k + 2*waiting) * (k + 32) }
+
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // row is row i of the sum.
@@ -32,6 +36,7 @@ func (o *outer) row(i int) []float32 { return o.sum[i*o.wide:][:o.k:o.k] }
 
 // add takes a row: a = w*y, b = y.
 func (o *outer) add(w float32, y []float32, m *meter) {
+	m.stream(16 + 2*len(y))
 	if w == 1 {
 		copy(o.a[o.rows*o.high:], y)
 	} else {
@@ -70,10 +75,8 @@ func (s *set) Gram(dst []float32, m naive.Matrix, pause func()) {
 	}
 	o.flush(meter)
 	for i := range k {
-		row := o.row(i)
-		for j := i; j < k; j++ {
-			v := naive.Canonical(row[j])
-			dst[i*k+j], dst[j*k+i] = v, v
-		}
+		copy(dst[i*k+i:(i+1)*k], o.row(i)[i:])
+		meter.stream(8 + 2*(k-i))
 	}
+	s.mirror(dst, k, 0, 1, pause)
 }

@@ -40,58 +40,75 @@ func (s *set) accumulator(cols int) *accumulator {
 
 // add adds w times a row to the sums. There is no branch on whether a column is
 // new: it is always written at the end of the list, which grows only if it was.
-func (a *accumulator) add(w float32, index []uint32, value []float32) {
+func (a *accumulator) add(w float32, index []uint32, value []float32, m *meter) {
 	for len(index) > 0 {
 		room := len(a.touched) - 15 - a.n
 		if room == 0 {
-			a.compact()
+			a.compact(m)
 			continue
 		}
-		m := min(room, len(index))
+		n := min(room, len(index))
 		var v *float32
 		if value != nil {
-			v, value = &value[0], value[m:]
+			v, value = &value[0], value[n:]
 		}
-		a.n = a.s.scatter(&a.sum[0], &a.touched[0], a.n, w, &index[0], v, m)
-		index = index[m:]
+		a.n = a.s.scatter(&a.sum[0], &a.touched[0], a.n, w, &index[0], v, n)
+		index = index[n:]
 	}
 }
 
 // compact makes the list anew from the sums: it was full of repetitions.
-func (a *accumulator) compact() {
+func (a *accumulator) compact(m *meter) {
 	a.n = 0
-	for j, b := range a.sum {
-		if b != 0 {
-			a.touched[a.n] = uint32(j)
-			a.n++
+	j := uint32(0)
+	for part := range slices.Chunk(a.sum, longest) {
+		for _, b := range part {
+			if b != 0 {
+				a.touched[a.n] = j
+				a.n++
+			}
+			j++
 		}
+		m.stream(2 * len(part))
 	}
 }
 
 // restrict forgets all columns but those listed, each once.
-func (a *accumulator) restrict(only []uint32) {
+func (a *accumulator) restrict(only []uint32, m *meter) {
 	kept := a.chosen[:0]
-	for _, j := range only {
-		if b := a.sum[j]; b != 0 {
-			kept = append(kept, uint64(b)<<32|uint64(j))
+	for part := range slices.Chunk(only, longest) {
+		for _, j := range part {
+			if b := a.sum[j]; b != 0 {
+				kept = append(kept, uint64(b)<<32|uint64(j))
+			}
 		}
+		m.spend(len(part))
 	}
-	for _, j := range a.touched[:a.n] {
-		a.sum[j] = 0
+	a.drop(a.touched[:a.n], m)
+	a.n = 0
+	for part := range slices.Chunk(kept, longest) {
+		for _, v := range part {
+			j := uint32(v)
+			a.touched[a.n], a.sum[j] = j, uint32(v>>32)
+			a.n++
+		}
+		m.spend(len(part))
 	}
-	for i, v := range kept {
-		j := uint32(v)
-		a.touched[i], a.sum[j] = j, uint32(v>>32)
-	}
-	a.n = len(kept)
 }
 
-// drop forgets a column.
-func (a *accumulator) drop(j uint32) { a.sum[j] = 0 }
+// drop forgets columns.
+func (a *accumulator) drop(columns []uint32, m *meter) {
+	for part := range slices.Chunk(columns, longest) {
+		for _, j := range part {
+			a.sum[j] = 0
+		}
+		m.spend(len(part))
+	}
+}
 
 // take scores the columns of row r, leaves the sums clear, and returns the keys
 // of the best k in order.
-func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
+func (a *accumulator) take(p *naive.Product, r, k int, m *meter) []uint64 {
 	n := a.n
 	a.n = 0
 	touched := a.touched[:n]
@@ -99,7 +116,11 @@ func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
 	if n == 0 {
 		return nil
 	}
-	a.s.fetch(&keys[0], &a.sum[0], &touched[0], n)
+	for at := 0; at < n; at += longest {
+		part := touched[at:min(at+longest, n)]
+		a.s.fetch(&keys[at], &a.sum[0], &part[0], len(part))
+		m.spend(2 * len(part))
+	}
 	for i := n; i < len(keys); i++ { // as columns without a sum
 		keys[i], a.touched[i] = 0, 0
 	}
@@ -108,25 +129,41 @@ func (a *accumulator) take(p *naive.Product, r, k int) []uint64 {
 	if len(p.Norms) > 0 {
 		norms, alpha, beta = &p.Norms[0], p.Alpha[r], p.Beta[r]
 	}
-	a.s.rate(&keys[0], &a.touched[0], norms, alpha, beta, p.Gamma, len(keys), &a.top[0])
-	top := slices.Max(a.top[:])
+	top := uint32(0)
+	for at := 0; at < len(keys); at += longest {
+		part := keys[at:min(at+longest, len(keys))]
+		a.s.rate(&part[0], &a.touched[at], norms, alpha, beta, p.Gamma, len(part), &a.top[0])
+		top = max(top, slices.Max(a.top[:]))
+		m.spend(len(part))
+	}
 	if top == 0 {
 		return nil
 	}
-	least, m := a.s.cut(keys, top, k, k/4+8)
-	if m > 2*k+64 { // many equal scores: take those with the smallest columns
-		return a.ties(keys, touched, least, k)
+	least, count := a.s.cut(keys, top, k, k/4+8, m)
+	if count > 2*k+64 { // many equal scores: take those with the smallest columns
+		return a.ties(keys, touched, least, k, m)
 	}
-	out := a.chosen[:a.s.sift(&a.chosen[0], &keys[0], &a.touched[0], len(keys), least)]
-	sorted := a.sorted(out, uint64(least)<<32, uint64(top)<<32|math.MaxUint32)
-	return sorted[:min(k, m)]
+	out := 0
+	for at := 0; at < len(keys); at += longest {
+		part := keys[at:min(at+longest, len(keys))]
+		out += a.s.sift(&a.chosen[out], &part[0], &a.touched[at], len(part), least)
+		m.spend(len(part))
+	}
+	sorted := a.sorted(a.chosen[:out], uint64(least)<<32, uint64(top)<<32|math.MaxUint32, m)
+	return sorted[:min(k, count)]
 }
 
 // cut returns a least key, above 0, that at least k keys reach, and how many
 // do: at most slack more than k unless more are equal. Where fewer than k keys
 // are above 0 it is 1. top is the greatest key.
-func (s *set) cut(keys []uint32, top uint32, k, slack int) (least uint32, count int) {
-	ask := func(t uint32) int { return s.above(&keys[0], len(keys), t) }
+func (s *set) cut(keys []uint32, top uint32, k, slack int, m *meter) (least uint32, count int) {
+	ask := func(t uint32) (n int) {
+		for part := range slices.Chunk(keys, longest) {
+			n += s.above(&part[0], len(part), t)
+			m.stream(len(part))
+		}
+		return n
+	}
 	low, high, count := uint32(1), uint64(top)+1, ask(1)
 	if count <= k+slack {
 		return 1, count
@@ -153,37 +190,46 @@ func (s *set) cut(keys []uint32, top uint32, k, slack int) (least uint32, count 
 // ties is the end of take where least is the score of many columns: those above
 // it, and of those that have it the smallest, which are found by a cut through
 // the complements of their numbers.
-func (a *accumulator) ties(keys, touched []uint32, least uint32, k int) []uint64 {
+func (a *accumulator) ties(keys, touched []uint32, least uint32, k int, m *meter) []uint64 {
 	out := a.chosen[:0]
-	n := 0
-	for i, v := range keys[:len(touched)] {
-		switch {
-		case v > least:
-			out = append(out, uint64(v)<<32|uint64(^touched[i]))
-		case v == least:
-			keys[n] = ^touched[i]
-			n++
+	n, i, top := 0, 0, uint32(0)
+	for part := range slices.Chunk(keys[:len(touched)], longest) {
+		for _, v := range part {
+			switch {
+			case v > least:
+				out = append(out, uint64(v)<<32|uint64(^touched[i]))
+			case v == least:
+				keys[n] = ^touched[i]
+				top = max(top, keys[n])
+				n++
+			}
+			i++
 		}
+		m.spend(len(part))
 	}
 	equal := keys[:roundUp(n, 16)]
 	clear(equal[n:])
-	bound, _ := a.s.cut(equal, slices.Max(equal), k-len(out), 0)
-	for _, v := range equal {
-		if v >= bound {
-			out = append(out, uint64(least)<<32|uint64(v))
+	bound, _ := a.s.cut(equal, top, k-len(out), 0, m)
+	for part := range slices.Chunk(equal, longest) {
+		for _, v := range part {
+			if v >= bound {
+				out = append(out, uint64(least)<<32|uint64(v))
+			}
 		}
+		m.spend(len(part))
 	}
-	sortKeys(out)
+	m.sort(out)
 	return out[:min(k, len(out))]
 }
 
 // sorted sorts keys from low to high in descending order: into buckets by
 // their upper bits, then within buckets.
-func (a *accumulator) sorted(keys []uint64, low, high uint64) []uint64 {
-	if len(keys) <= 16 {
-		sortKeys(keys)
+func (a *accumulator) sorted(keys []uint64, low, high uint64, m *meter) []uint64 {
+	if len(keys) <= 16 || len(keys) > longest {
+		m.sort(keys)
 		return keys
 	}
+	m.spend(bits.Len(uint(len(keys))) * len(keys))
 	shift := max(bits.Len64(high-low)-8, 0)
 	var ends [256]uint32
 	for _, v := range keys {
@@ -239,7 +285,7 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 			if len(p.B.Value) > 0 {
 				value = p.B.Value[f:t]
 			}
-			a.add(w, p.B.Index[f:t], value)
+			a.add(w, p.B.Index[f:t], value, m)
 			m.spend(t - f)
 			f = t
 		}
@@ -255,25 +301,16 @@ func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()
 	for r := range p.A.Rows {
 		a.row(&p, r, m)
 		if p.Only.Rows > 0 {
-			only := p.Kept(r)
-			m.spend(a.n + len(only))
-			a.restrict(only)
+			a.restrict(p.Kept(r), m)
 		}
 		if p.Without.Rows > 0 {
-			row := p.Without.Row(r)
-			for _, j := range row {
-				a.drop(j)
-			}
-			m.spend(len(row))
+			a.drop(p.Without.Row(r), m)
 		}
 		if j := p.Diagonal + r; p.OffDiagonal && j < p.B.Cols {
-			a.drop(uint32(j))
+			a.sum[j] = 0
 		}
-		m.spend(4*a.n + bits.Len(uint(k))*min(k, a.n))
-		for _, x := range a.take(&p, r, k) {
-			dst.Value[n], dst.Index[n] = unkey(x)
-			n++
-		}
+		n = m.write(dst, n, a.take(&p, r, k, m))
+		m.spend(1)
 		dst.Offsets[r+1] = uint64(n)
 	}
 	return n
@@ -284,7 +321,7 @@ func ProductRows(dst naive.Matrix, a, b naive.Sparse, pause func()) {
 	m := scattered(pause)
 	for r := range a.Rows {
 		row := dst.Row(r)
-		clear(row)
+		wipe(m, row)
 		from, to := a.Range(r)
 		for e := from; e < to; e++ {
 			w := a.At(e)
@@ -298,7 +335,7 @@ func ProductRows(dst naive.Matrix, a, b naive.Sparse, pause func()) {
 				m.spend(n)
 			}
 		}
-		canonical(row)
-		m.spend(dst.Cols / 4)
+		m.canonical(row)
+		m.spend(1)
 	}
 }

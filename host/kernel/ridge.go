@@ -15,11 +15,12 @@ type entries struct {
 // fit runs set.fit over e in pieces.
 func (s *set) fitAll(q, p []float32, y naive.Matrix, e entries, m *meter) {
 	k := len(q)
-	piece := max(m.quota/(2*k), 1)
+	each := 2*k + m.quota>>16 // an entry takes 8 ns before its first element
+	piece := max(m.quota/each, 1)
 	for len(e.index) > 0 {
 		n := min(piece, len(e.index))
 		s.fit(first(q), first(p), first(y.Data), &e.index[0], &e.w[0], &e.c[0], n, k)
-		m.spend(2 * n * k)
+		m.spend(n * each)
 		e = entries{e.index[n:], e.w[n:], e.c[n:]}
 	}
 }
@@ -36,11 +37,12 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 	for row := range p.Rows.Rows {
 		x := x[row*k:][:k]
 		a, b := p.Rows.Range(row)
+		m.stream(128 + k)
 		if a == b {
 			clear(x)
 			continue
 		}
-		first.split(&later, p, a, b)
+		first.split(&later, p, a, b, m)
 		lambda := p.Lambda[row]
 		s.gram(res, x, &p, lambda, m)
 		for i, v := range res {
@@ -50,6 +52,7 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 		copy(dir, res)
 		old := s.Dot(res, res)
 		for t := 0; t < steps && !(old < negligible); t++ {
+			m.stream(64 + 8*k)
 			s.gram(q, dir, &p, lambda, m)
 			s.fitAll(q, dir, p.Factors, later, m)
 			alpha := old / s.Dot(dir, q)
@@ -68,17 +71,21 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 const negligible = 1e-20
 
 // RidgeScratch is the bytes that RidgeCG and RidgeCholesky allocate for each
-// entry of the longest row, at most, beside vectors and matrices of the result's order.
+// entry of the longest row, at most, beside vectors of the factors' length and,
+// for RidgeCholesky, OuterScratch.
 const RidgeScratch = 4*6 + 4
 
 // split fills e with entries [a, b) for the first residual, and later with
 // those that weigh anything for the steps after it.
-func (e *entries) split(later *entries, p naive.Ridge, a, b int) {
+func (e *entries) split(later *entries, p naive.Ridge, a, b int, m *meter) {
 	e.index = p.Rows.Index[a:b:b]
 	e.w, e.c = grown(e.w, b-a), grown(e.c, b-a)
 	later.w, later.c = grown(later.w, b-a), grown(later.c, b-a)
 	n := 0
 	for i := range e.index {
+		if i%longest == longest-1 {
+			m.stream(8 * longest)
+		}
 		v := p.Rows.At(a + i)
 		w := float32(p.Weight[0]*v) + p.Weight[1]
 		e.w[i], e.c[i] = -w, float32(p.Target[0]*v)+p.Target[1]
@@ -91,13 +98,16 @@ func (e *entries) split(later *entries, p naive.Ridge, a, b int) {
 	if 0 < n && n < len(e.index) {
 		later.index = make([]uint32, 0, n)
 		for i, j := range e.index {
+			if i%longest == longest-1 {
+				m.stream(4 * longest)
+			}
 			if e.w[i] != 0 {
 				later.index = append(later.index, j)
 			}
 		}
 	}
 	later.index, later.w, later.c = later.index[:n], later.w[:n], later.c[:n]
-	clear(later.c)
+	wipe(m, later.c)
 }
 
 func grown(x []float32, n int) []float32 {
@@ -128,6 +138,7 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 	for row := range p.Rows.Rows {
 		x := x[row*k:][:k]
 		clear(x)
+		m.stream(32 + k)
 		a, b := p.Rows.Range(row)
 		if a == b {
 			continue
@@ -135,6 +146,7 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 		for i := range k {
 			copy(o.row(i), p.Gram[i*k:])
 			o.row(i)[i] += p.Lambda[row]
+			m.stream(8 + 2*k)
 		}
 		for e := a; e < b; e++ {
 			y, v := p.Factors.Row(int(p.Rows.Index[e])), p.Rows.At(e)
@@ -142,6 +154,7 @@ func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 			if w := float32(p.Weight[0]*v) + p.Weight[1]; w != 0 {
 				o.add(w, y, m)
 			}
+			m.stream(16 + 2*k)
 		}
 		o.flush(m)
 		if !s.solve(o, x, m) {
@@ -201,10 +214,12 @@ func (s *set) solve(o *outer, x []float32, m *meter) bool {
 		u := o.row(j)
 		x[j] /= u[j]
 		s.axpy(-x[j], first(u[j+1:]), first(x[j+1:]), k-j-1)
+		m.stream(8 + k - j)
 	}
 	for j := k - 1; j >= 0; j-- {
 		u := o.row(j)
 		x[j] = (x[j] - s.Dot(u[j+1:], x[j+1:])) / u[j]
+		m.stream(8 + k - j)
 	}
 	return true
 }

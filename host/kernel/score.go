@@ -59,9 +59,10 @@ func passing(m *naive.Mask, r int) (p passed) {
 
 // out tells whether a column is left out, not before one that was asked about
 // earlier.
-func (p *passed) out(column uint32) bool {
+func (p *passed) out(column uint32, m *meter) bool {
 	for len(p.without) > 0 && p.without[0] < column {
 		p.without = p.without[1:]
+		m.spend(1)
 	}
 	if len(p.without) > 0 && p.without[0] == column {
 		return true
@@ -71,6 +72,7 @@ func (p *passed) out(column uint32) bool {
 	}
 	for len(p.only) > 0 && p.only[0] < column {
 		p.only = p.only[1:]
+		m.spend(1)
 	}
 	return len(p.only) == 0 || p.only[0] != column
 }
@@ -89,8 +91,9 @@ func (p *passed) leavesOut(column uint32) bool {
 
 // put takes a candidate that belongs in the list, and returns the score that
 // a later one has to be above.
-func (b *best) put(key uint64) float32 {
+func (b *best) put(key uint64, m *meter) float32 {
 	h := b.heap
+	m.stream(32)
 	if b.n < len(h) {
 		h[b.n] = key
 		if b.n++; b.n < len(h) {
@@ -98,6 +101,7 @@ func (b *best) put(key uint64) float32 {
 		}
 		for i := len(h)/2 - 1; i >= 0; i-- {
 			down(h, i)
+			m.stream(32)
 		}
 	} else {
 		h[0] = key
@@ -146,7 +150,7 @@ func (s *set) ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, ite
 	}
 	k = min(k, items.Rows)
 	if n == 0 || k == 0 {
-		clear(dst.Offsets)
+		wipe(streaming(pause), dst.Offsets)
 		return 0
 	}
 	if few(mask.Only, n, items.Rows) {
@@ -174,13 +178,13 @@ func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 			if rows != nil {
 				c.row = int(rows[from+t])
 			}
-			c.length = s.length(users.Row(c.row)) * w.excess
+			c.length = s.length(users.Row(c.row), w.meter) * w.excess
 			c.list = from + t
 		}
 		w.score()
 		slices.SortFunc(w.slab, func(a, b candidate) int { return a.list - b.list })
 		for t := range w.slab {
-			written = list(dst, from+t, w.slab[t].heap[:w.slab[t].n], written)
+			written = w.meter.list(dst, from+t, w.slab[t].heap[:w.slab[t].n], written)
 		}
 	}
 	return written
@@ -188,13 +192,24 @@ func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 
 // list sorts keys and writes them as list r, from entry written on; returned is
 // the number of entries then.
-func list(dst naive.Sparse, r int, keys []uint64, written int) int {
-	slices.Sort(keys)
-	for i := len(keys) - 1; i >= 0; i-- {
-		dst.Value[written], dst.Index[written] = unkey(keys[i])
-		written++
-	}
+func (m *meter) list(dst naive.Sparse, r int, keys []uint64, written int) int {
+	m.sort(keys)
+	written = m.write(dst, written, keys)
 	dst.Offsets[r+1] = uint64(written)
+	m.stream(32)
+	return written
+}
+
+// write writes keys as entries from written on, and returns the number of
+// entries then.
+func (m *meter) write(dst naive.Sparse, written int, keys []uint64) int {
+	for part := range slices.Chunk(keys, longest) {
+		for _, x := range part {
+			dst.Value[written], dst.Index[written] = unkey(x)
+			written++
+		}
+		m.stream(4 * len(part))
+	}
 	return written
 }
 
@@ -206,6 +221,15 @@ func pack(panel, row []float32, i, height int) {
 		if i >= len(panel) {
 			break
 		}
+	}
+}
+
+// pack is the function of that name, in pieces.
+func (m *meter) pack(panel, row []float32, i, height int) {
+	for part := range slices.Chunk(row, longest) {
+		pack(panel, part, i, height)
+		i += len(part) * height
+		m.stream(8 + 4*len(part))
 	}
 }
 
@@ -295,11 +319,12 @@ func (s *set) scorer(users, items naive.Matrix, ids []uint32, slab, k int, pause
 
 // length is at least the length of x: 1e-3 more covers the rounding of up to
 // 4,096 squares, and a longer vector is summed in pieces of so many.
-func (s *set) length(x []float32) float64 {
+func (s *set) length(x []float32, m *meter) float64 {
 	var sum float64
 	for len(x) > 0 {
 		y := x[:min(len(x), 4096)]
 		sum += float64(s.dot(&y[0], &y[0], len(y)))
+		m.stream(16 + len(y))
 		x = x[len(y):]
 	}
 	if sum != sum {
@@ -315,23 +340,28 @@ func (w *scorer) arrange() {
 	length := make([]float32, n)
 	order, other := make([]uint32, n), make([]uint32, n)
 	for j := range n {
-		length[j] = float32(w.s.length(w.items.Row(j)) * (1 + 1e-6))
+		length[j] = float32(w.s.length(w.items.Row(j), w.meter) * (1 + 1e-6))
 		order[j] = uint32(j)
-		w.meter.spend(w.f)
 	}
 	for _, shift := range []int{15, 23} {
 		var place [257]int
 		bucket := func(j uint32) int { return 255 - int(math.Float32bits(length[j])>>shift&255) }
-		for _, j := range order {
-			place[bucket(j)+1]++
+		for part := range slices.Chunk(order, longest) {
+			for _, j := range part {
+				place[bucket(j)+1]++
+			}
+			w.meter.stream(8 * len(part))
 		}
 		for b := range 256 {
 			place[b+1] += place[b]
 		}
-		for _, j := range order {
-			b := bucket(j)
-			other[place[b]] = j
-			place[b]++
+		for part := range slices.Chunk(order, longest) {
+			for _, j := range part {
+				b := bucket(j)
+				other[place[b]] = j
+				place[b]++
+			}
+			w.meter.stream(8 * len(part))
 		}
 		order, other = other, order
 	}
@@ -343,6 +373,7 @@ func (w *scorer) arrange() {
 			longest = max(longest, float64(length[j]))
 		}
 		w.longer[p] = longest
+		w.meter.stream(4 * w.s.wide)
 	}
 }
 
@@ -361,10 +392,10 @@ func (w *scorer) score() {
 		last := min(first+w.panels, len(w.longer))
 		w.fill(first, last)
 		for g, need := range w.needs {
-			a := &w.users[g*w.s.tall*w.f]
+			a := w.users[g*w.s.tall*w.f:]
 			p, changed := first, false
 			for ; p < last && w.longer[p] >= need; p++ {
-				if w.s.score(&w.tile[0], a, &w.block[(p-first)*w.s.wide*w.f], w.f, &w.floor[g*w.s.tall], &w.hits[0]) != 0 {
+				if w.hit(g, a, w.block[(p-first)*w.s.wide*w.f:]) {
 					changed = w.take(g, p*w.s.wide) || changed
 				}
 				if changed && p%8 == 7 {
@@ -372,9 +403,32 @@ func (w *scorer) score() {
 				}
 			}
 			w.needs[g] = max(need, w.need(g))
-			w.meter.spend(1 + w.s.tall*(p-first)*w.s.wide*w.f)
+			w.meter.spend(w.s.tall * (p - first) * w.s.wide * min(w.f, deep))
+			w.meter.stream(32)
 		}
 	}
+}
+
+// hit scores a panel of users, the g-th, with a panel of items, and tells
+// whether a score is above its user's floor.
+func (w *scorer) hit(g int, users, items []float32) bool {
+	s, floor := w.s, w.floor[g*w.s.tall:]
+	if w.f <= deep {
+		return s.score(&w.tile[0], &users[0], &items[0], w.f, &floor[0], &w.hits[0]) != 0
+	}
+	clear(w.tile)
+	s.tileAll(&w.tile[0], 32, users, items, w.f, w.meter)
+	var any uint32
+	for i := range w.hits {
+		w.hits[i] = 0
+		for j, x := range w.tile[32*i:][:s.wide] {
+			if x > floor[i] {
+				w.hits[i] |= 1 << j
+			}
+		}
+		any |= w.hits[i]
+	}
+	return any != 0
 }
 
 // group packs the users into panels, those first who need the shortest items,
@@ -390,12 +444,12 @@ func (w *scorer) group() {
 	for t := range w.slab {
 		c := &w.slab[t]
 		w.floor[t] = c.floor()
-		pack(w.users[t/w.s.tall*w.s.tall*w.f:], w.all.Row(c.row), t%w.s.tall, w.s.tall)
+		w.meter.pack(w.users[t/w.s.tall*w.s.tall*w.f:], w.all.Row(c.row), t%w.s.tall, w.s.tall)
 	}
 	for g := range w.needs {
 		w.needs[g] = w.need(g)
 	}
-	w.meter.spend(2 * len(w.slab) * w.f)
+	w.meter.stream(128 * len(w.slab)) // what it takes to sort them
 }
 
 // floor is a score that one in the list has to be above: the next below the
@@ -424,12 +478,11 @@ func (w *scorer) need(g int) float64 {
 func (w *scorer) fill(first, last int) {
 	from, to := first*w.s.wide, min(last*w.s.wide, len(w.order))
 	if to < last*w.s.wide {
-		clear(w.block[(last-first-1)*w.s.wide*w.f:])
+		wipe(w.meter, w.block[(last-first-1)*w.s.wide*w.f:])
 	}
 	for i, j := range w.order[from:to] {
-		pack(w.block[i/w.s.wide*w.s.wide*w.f:], w.items.Row(int(j)), i%w.s.wide, w.s.wide)
+		w.meter.pack(w.block[i/w.s.wide*w.s.wide*w.f:], w.items.Row(int(j)), i%w.s.wide, w.s.wide)
 	}
-	w.meter.spend(2 * (to - from) * w.f)
 }
 
 // take puts a tile's hits into its users' lists, and tells whether one has
@@ -454,7 +507,7 @@ func (w *scorer) take(g, place int) (changed bool) {
 			if c.n == len(c.heap) && x < c.heap[0] || c.mask.leavesOut(id) {
 				continue
 			}
-			c.put(x)
+			c.put(x, w.meter)
 			w.floor[t], changed = c.floor(), true
 		}
 	}

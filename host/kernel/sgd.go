@@ -31,8 +31,10 @@ type sample struct {
 // the table is small, and searches his row where it is not.
 func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) int {
 	place := make([]uint32, p.Rows.Cols)
+	meter := scattered(pause)
 	for i, c := range p.Items {
 		place[c] = uint32(i + 1)
+		meter.spend(1)
 	}
 	width := (len(p.Items) + 63) / 64
 	var bits []uint64
@@ -40,26 +42,30 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 		bits = make([]uint64, n)
 	}
 	n := 0
-	for r := range p.Rows.Rows {
-		n += len(p.Rows.Row(r))
+	if p.Rows.Rows > 0 {
+		first, _ := p.Rows.Range(0)
+		_, end := p.Rows.Range(p.Rows.Rows - 1)
+		n = end - first
 	}
 	pairs := make([]pair, 0, n)
-	var starts []uint32
-	meter := scattered(pause)
+	starts := make([]uint32, 0, min(n, p.Rows.Rows)+1)
 	for r := range p.Rows.Rows {
-		row, before := p.Rows.Row(r), len(pairs)
-		for _, c := range row {
-			if i := place[c]; i != 0 {
-				pairs = append(pairs, pair{uint32(r), i - 1})
-				if bits != nil {
-					bits[r*width+int(i-1)/64] |= 1 << ((i - 1) % 64)
+		before := len(pairs)
+		for row := range slices.Chunk(p.Rows.Row(r), longest) {
+			for _, c := range row {
+				if i := place[c]; i != 0 {
+					pairs = append(pairs, pair{uint32(r), i - 1})
+					if bits != nil {
+						bits[r*width+int(i-1)/64] |= 1 << ((i - 1) % 64)
+					}
 				}
 			}
+			meter.spend(len(row))
 		}
 		if len(pairs) > before {
 			starts = append(starts, uint32(before))
 		}
-		meter.spend(1 + len(row))
+		meter.spend(1)
 	}
 	if len(pairs) == 0 {
 		return 0
@@ -108,33 +114,61 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 			d := &drawn[at]
 			i, j := d.item, d.other
 			u, vi, vj := &users[int(d.row)*k], &items[int(i)*k], &items[int(j)*k]
-			z := naive.Fall((bias[i] - bias[j]) + s.apart(u, vi, vj, k))
-			s.pull(u, vi, vj, k, z, p.Rate, p.Decay)
+			z := naive.Fall((bias[i] - bias[j]) + s.apartAll(u, vi, vj, k, meter))
+			s.pullAll(u, vi, vj, k, z, p.Rate, p.Decay, meter)
 			bias[i] += float32(p.Rate * (z - float32(p.Decay*bias[i])))
 			bias[j] -= float32(p.Rate * (z + float32(p.Decay*bias[j])))
 		}
 		done += left
-		meter.spend(len(drawn) * (8*k + 400))
+		meter.spend(len(drawn) * 8 * min(k, longest))
+		meter.stream(100 * len(drawn))
 	}
-	canonical(users)
-	canonical(items)
-	canonical(bias)
+	meter.canonical(users)
+	meter.canonical(items)
+	meter.canonical(bias)
 	return done
+}
+
+// apartAll is apart in pieces, which carry the sixteen sums.
+func (s *set) apartAll(u, i, j *float32, n int, m *meter) float32 {
+	if n <= longest {
+		return s.apart(u, i, j, n)
+	}
+	var lanes [naive.Lanes]float32
+	for from := 0; from < n; from += longest {
+		size := min(longest, n-from)
+		addApart(&lanes, at(u, from), at(i, from), at(j, from), size)
+		m.stream(4 * size)
+	}
+	return naive.Tree(&lanes)
+}
+
+// pullAll is pull in pieces.
+func (s *set) pullAll(u, i, j *float32, n int, z, rate, decay float32, m *meter) {
+	if n <= longest {
+		s.pull(u, i, j, n, z, rate, decay)
+		return
+	}
+	for from := 0; from < n; from += longest {
+		size := min(longest, n-from)
+		s.pull(at(u, from), at(i, from), at(j, from), size, z, rate, decay)
+		m.stream(6 * size)
+	}
 }
 
 // goApart is naive.Dot of u and i-j.
 func goApart(u, i, j *float32, n int) float32 {
+	var s [naive.Lanes]float32
+	addApart(&s, u, i, j, n)
+	return naive.Tree(&s)
+}
+
+// addApart adds element f of u times that of i-j to sum f%16, in order.
+func addApart(s *[naive.Lanes]float32, u, i, j *float32, n int) {
 	us, is, js := unsafe.Slice(u, n), unsafe.Slice(i, n), unsafe.Slice(j, n)
-	var s [16]float32
 	for f, a := range us {
-		s[f%16] += float32(a * (is[f] - js[f]))
+		s[f%naive.Lanes] += float32(a * (is[f] - js[f]))
 	}
-	for w := 8; w > 0; w /= 2 {
-		for l := range w {
-			s[l] += s[l+w]
-		}
-	}
-	return s[0]
 }
 
 func goPull(u, i, j *float32, n int, z, rate, decay float32) {

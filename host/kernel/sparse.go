@@ -19,7 +19,8 @@ func each(m naive.Sparse, pause func(), do func(r, from, to int)) {
 
 // RowSums is naive.RowSums.
 func RowSums(dst []float32, m naive.Sparse, power int, pause func()) {
-	clear(dst)
+	meter := streaming(pause)
+	wipe(meter, dst)
 	each(m, pause, func(r, from, to int) {
 		s := dst[r]
 		for e := from; e < to; e++ {
@@ -27,18 +28,19 @@ func RowSums(dst []float32, m naive.Sparse, power int, pause func()) {
 		}
 		dst[r] = s
 	})
-	canonical(dst)
+	meter.canonical(dst)
 }
 
 // ColSums is naive.ColSums.
 func ColSums(dst []float32, m naive.Sparse, power int, pause func()) {
-	clear(dst)
+	meter := streaming(pause)
+	wipe(meter, dst)
 	each(m, pause, func(_, from, to int) {
 		for e := from; e < to; e++ {
 			dst[m.Index[e]] += raised(m.At(e), power)
 		}
 	})
-	canonical(dst)
+	meter.canonical(dst)
 }
 
 func raised(v float32, power int) float32 {
@@ -54,7 +56,8 @@ func raised(v float32, power int) float32 {
 // Transpose is naive.Transpose. Each thread takes a run of rows: it counts
 // their entries by column, and then knows where in each column its own begin.
 func Transpose(dst, m naive.Sparse, threads int, pause func()) {
-	runs := runsOf(m, max(threads, 1))
+	meter := streaming(pause)
+	runs := runsOf(m, max(threads, 1), meter)
 	next := make([][]uint64, len(runs)-1)
 	share(threads, len(next), pause, func(_, t int, pause func()) {
 		count := make([]uint64, m.Cols)
@@ -71,6 +74,7 @@ func Transpose(dst, m naive.Sparse, threads int, pause func()) {
 		for _, count := range next {
 			count[j], at = at, at+count[j]
 		}
+		meter.spend(2 + 4*len(next))
 	}
 	dst.Offsets[m.Cols] = at
 	share(threads, len(next), pause, func(_, t int, pause func()) {
@@ -92,7 +96,7 @@ func Transpose(dst, m naive.Sparse, threads int, pause func()) {
 
 // runsOf cuts m's rows into at most n runs of about as many entries: run t has
 // the rows from runs[t] to runs[t+1].
-func runsOf(m naive.Sparse, n int) []int {
+func runsOf(m naive.Sparse, n int, meter *meter) []int {
 	runs := []int{0}
 	if m.Rows > 0 {
 		first, _ := m.Range(0)
@@ -101,6 +105,7 @@ func runsOf(m naive.Sparse, n int) []int {
 			if _, to := m.Range(r); len(runs) < n && (to-first)*n >= (end-first)*len(runs) {
 				runs = append(runs, r+1)
 			}
+			meter.spend(4)
 		}
 	}
 	return append(runs, m.Rows)

@@ -45,6 +45,10 @@ func (s *set) AddSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix
 // rows of 64 numbers in registers.
 func (s *set) addSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix, pause func()) {
 	k, meter := x.Cols, s.meter(pause)
+	if k > longest {
+		s.addLong(dst, a, m, x, meter)
+		return
+	}
 	piece := min(max(meter.quota/(4*k), 1), 1<<12)
 	zeros := make([]float32, max(piece, k))
 	scaled := make([]float32, piece)
@@ -69,16 +73,45 @@ func (s *set) addSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix
 			s.fit(&q[0], &q[0], first(x.Data), &m.Index[from], &zeros[0], &c[0], n, k)
 			from += n
 			meter.spend(4 * n * k) // rows come from all over memory
+			meter.stream(16 * n)
 		}
-		s.tidy(q, zeros)
-		meter.spend(k/8 + 16)
+		s.tidy(q, zeros, meter)
+		meter.stream(64)
 	}
 }
 
-// tidy is canonical for numbers that are seldom NaN; zeros are at least as many.
-func (s *set) tidy(x, zeros []float32) {
-	if d := s.dot(first(x), first(zeros), len(x)); d != 0 {
-		canonical(x) // d is NaN: an element is, or is infinite
+// addLong is addSparse where a row of x is more than a piece of work.
+func (s *set) addLong(dst []float32, a float32, m naive.Sparse, x naive.Matrix, meter *meter) {
+	k := x.Cols
+	for r := range m.Rows {
+		q := dst[r*k:][:k:k]
+		from, to := m.Range(r)
+		for e := from; e < to; e++ {
+			c := a
+			if len(m.Value) > 0 {
+				c = a * m.Value[e]
+			}
+			row := x.Row(int(m.Index[e]))
+			for at := 0; at < k; at += longest {
+				n := min(longest, k-at)
+				s.axpy(c, &row[at], &q[at], n)
+				meter.stream(2 * n)
+			}
+		}
+		meter.canonical(q)
+	}
+}
+
+// tidy is canonical for numbers that are seldom NaN; zeros are as many, or
+// longest.
+func (s *set) tidy(x, zeros []float32, m *meter) {
+	for len(x) > 0 {
+		n := min(len(x), longest)
+		if d := s.dot(first(x), first(zeros), n); d != 0 {
+			canonical(x[:n]) // d is NaN: an element is, or is infinite
+		}
+		m.stream(n)
+		x = x[n:]
 	}
 }
 
@@ -91,8 +124,8 @@ func (s *set) AddProduct(dst []float32, a, b naive.Matrix, threads int, pause fu
 		row := b.Row(p)
 		for j := 0; j < cols; j += s.wide {
 			copy(panels[j*n+p*s.wide:][:s.wide], row[j:min(j+s.wide, cols)])
+			meter.stream(16 + 2*s.wide)
 		}
-		meter.spend(cols)
 	}
 	size := max(a.Rows, 1)
 	if threads > 1 {
@@ -109,45 +142,62 @@ func (s *set) AddProduct(dst []float32, a, b naive.Matrix, threads int, pause fu
 // the edges work on a copy.
 func (s *set) addPanels(dst []float32, a naive.Matrix, panels []float32, cols int, meter *meter) {
 	n := a.Cols
-	zeros, rows, edge := make([]float32, cols), make([]float32, s.tall*n), make([]float32, s.tall*s.wide)
+	zeros, rows, edge := make([]float32, min(cols, longest)), make([]float32, s.tall*n), make([]float32, s.tall*s.wide)
 	for r := 0; r < a.Rows; r += s.tall {
 		high := min(s.tall, a.Rows-r)
-		s.columns(rows, a, r, high)
-		meter.spend(4 * high * n)
+		for p := 0; p < n; p += deep {
+			end := min(p+deep, n)
+			s.columns(rows[p*s.tall:end*s.tall], a, r, high, p, end)
+			meter.stream(64 + 2*high*(end-p))
+		}
 		for j := 0; j < cols; j += s.wide {
 			wide := min(s.wide, cols-j)
 			if high == s.tall && wide == s.wide {
-				s.tile(&dst[r*cols+j], cols, &rows[0], s.tall, &panels[j*n], s.wide, n)
+				s.tileAll(&dst[r*cols+j], cols, rows, panels[j*n:], n, meter)
 			} else {
 				for i := range high {
 					copy(edge[i*s.wide:], dst[(r+i)*cols+j:][:wide])
 				}
-				s.tile(&edge[0], s.wide, &rows[0], s.tall, &panels[j*n], s.wide, n)
+				s.tileAll(&edge[0], s.wide, rows, panels[j*n:], n, meter)
 				for i := range high {
 					copy(dst[(r+i)*cols+j:][:wide], edge[i*s.wide:])
 				}
 			}
-			meter.spend(s.tall * s.wide * n)
 		}
 		for i := range high {
-			s.tidy(dst[(r+i)*cols:][:cols], zeros)
+			s.tidy(dst[(r+i)*cols:][:cols], zeros, meter)
 		}
 	}
 }
 
-// columns writes rows [r, r+high) of m column by column, tall numbers each.
-func (s *set) columns(to []float32, m naive.Matrix, r, high int) {
+// deep is how many steps a tile takes between looks at the meter.
+const deep = 1 << 14
+
+// tileAll is tile of n steps, of panels that are tall and wide, in pieces.
+func (s *set) tileAll(dst *float32, ldc int, a, b []float32, n int, m *meter) {
+	for p := 0; p < n; p += deep {
+		steps := min(deep, n-p)
+		s.tile(dst, ldc, &a[p*s.tall], s.tall, &b[p*s.wide], s.wide, steps)
+		m.spend(s.tall * s.wide * steps)
+		m.stream(64)
+	}
+}
+
+// columns writes elements [from, end) of rows [r, r+high) of m column by column,
+// tall numbers each.
+func (s *set) columns(to []float32, m naive.Matrix, r, high, from, end int) {
+	row := func(i int) []float32 { return m.Row(r + i)[from:end] }
 	if high < s.tall || s.tall%6 != 0 {
 		clear(to)
 		for i := range high {
-			pack(to, m.Row(r+i), i, s.tall)
+			pack(to, row(i), i, s.tall)
 		}
 		return
 	}
 	for i := 0; i < high; i += 6 {
-		a := m.Row(r + i)
-		b, c := m.Row(r + i + 1)[:len(a)], m.Row(r + i + 2)[:len(a)]
-		d, e, f := m.Row(r + i + 3)[:len(a)], m.Row(r + i + 4)[:len(a)], m.Row(r + i + 5)[:len(a)]
+		a := row(i)
+		b, c := row(i + 1)[:len(a)], row(i + 2)[:len(a)]
+		d, e, f := row(i + 3)[:len(a)], row(i + 4)[:len(a)], row(i + 5)[:len(a)]
 		for p := range a {
 			*(*[6]float32)(to[p*s.tall+i:]) = [6]float32{a[p], b[p], c[p], d[p], e[p], f[p]}
 		}
@@ -183,7 +233,7 @@ func (s *set) Whiten(dst, g []float32, k int, tolerance float32, pause func()) i
 			meter.spend(4 * (k - i))
 		}
 	}
-	clear(dst)
+	wipe(meter, dst)
 	for i := k - 1; i >= 0; i-- {
 		if dropped[i] {
 			continue

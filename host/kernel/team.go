@@ -99,19 +99,17 @@ func shareLists(dst naive.Sparse, rows, k, threads, runs int, pause func(), do f
 		p.Index, p.Value = dst.Index[from*k:to*k], dst.Value[from*k:to*k]
 		do(*p, from, to, pause)
 	})
-	n := 0
+	n, meter := 0, streaming(pause)
 	dst.Offsets[0] = 0
 	for i, p := range parts {
 		for r, o := range p.Offsets[1:] {
 			dst.Offsets[i*size+r+1] = uint64(n) + o
+			meter.spend(4)
 		}
 		m := int(p.Offsets[len(p.Offsets)-1])
-		copy(dst.Index[n:], p.Index[:m])
-		copy(dst.Value[n:], p.Value[:m])
+		move(meter, dst.Index[n:], p.Index[:m]) // never to the right of where they are
+		move(meter, dst.Value[n:], p.Value[:m])
 		n += m
-		if pause != nil {
-			pause()
-		}
 	}
 	return n
 }

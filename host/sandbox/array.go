@@ -77,7 +77,7 @@ func (a *Array) read(m *memory, ptr uint32, off int64, n int) error {
 	if err := mapOver(dst[head:tail], a.file, off+int64(head)); err != nil {
 		return a.readAt(dst, off)
 	}
-	m.mapped = append(m.mapped, span{int(ptr) + head, int(ptr) + tail})
+	m.note(span{int(ptr) + head, int(ptr) + tail})
 	if err := a.readAt(dst[:head], off); err != nil {
 		return err
 	}

@@ -123,12 +123,13 @@ func inputRead(c *call, stack []uint64) {
 	if n == 0 {
 		return
 	}
-	// In pieces, so that a copy of gigabytes lets the scheduler in.
+	// In pieces, so that a copy of gigabytes lets the scheduler in. Those that
+	// are mapped end with a page, so that what is mapped is one range.
 	off := (uint64(in.first) + first) * size
 	for left := n * size; left > 0; {
 		piece := min(left, readPiece)
 		if c.mem.mappable(ptr, int64(off)) {
-			piece = left
+			piece = min(left, mapPiece-uint64(ptr)%uint64(pageSize))
 		}
 		if err := in.Array.read(c.mem, ptr, int64(off), int(piece)); err != nil {
 			c.end(fault.New(fault.Failed, "input %s: %v", in.Name, err))
@@ -140,8 +141,10 @@ func inputRead(c *call, stack []uint64) {
 	}
 }
 
-// readPiece is copied in about a millisecond.
-const readPiece = 4 << 20
+const (
+	readPiece = 4 << 20  // bytes that are copied in about a millisecond
+	mapPiece  = 16 << 20 // bytes, whole pages, whose old pages are thrown away in as much
+)
 
 func outputWrite(c *call, stack []uint64) {
 	nptr, nlen := uint32(stack[0]), uint64(uint32(stack[1]))
@@ -164,6 +167,7 @@ func outputWrite(c *call, stack []uint64) {
 		if c.outputLeft -= int64(len(p)); c.outputLeft < 0 {
 			c.end(tooMuchOutput(c.limits.Output))
 		}
+		o.room(len(p), c.pause)
 		for len(p) > 0 {
 			n := min(len(p), readPiece)
 			if err := o.write(p[:n]); err != nil {

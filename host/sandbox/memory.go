@@ -109,20 +109,34 @@ func (m *memory) close() {
 // mappable reports whether a file's bytes from off on can be mapped at ptr, as
 // far as whole pages go.
 func (m *memory) mappable(ptr uint32, off int64) bool {
-	return m.space != nil && (int64(ptr)-off-array.HeaderSize)%int64(pageSize) == 0
+	return m.space != nil && len(m.mapped) < mostMapped && (int64(ptr)-off-array.HeaderSize)%int64(pageSize) == 0
 }
 
 // mapsAt reports how a range of n bytes of a file at offset off, wanted at
 // ptr, can be mapped: [head, tail) of it are whole pages that lie right.
 func (m *memory) mapsAt(ptr uint32, off int64, n int) (head, tail int, ok bool) {
 	page := pageSize
-	if m.space == nil || (int64(ptr)-off)%int64(page) != 0 {
+	if m.space == nil || len(m.mapped) >= mostMapped || (int64(ptr)-off)%int64(page) != 0 {
 		return 0, 0, false
 	}
 	head = (page - int(ptr)%page) % page
 	tail = n - (int(ptr)+n)%page
 	return head, tail, tail-head >= leastMapped
 }
+
+// note remembers that a file lies over a range.
+func (m *memory) note(x span) {
+	if n := len(m.mapped); n > 0 && m.mapped[n-1].to == x.from {
+		m.mapped[n-1].to = x.to
+		return
+	}
+	m.mapped = append(m.mapped, x)
+}
+
+// mostMapped bounds the ranges that files lie over: Linux lets a process have
+// 65,530 mappings in all, and one that has them cannot even allocate. Whatever
+// a guest reads after that is copied.
+const mostMapped = 4096
 
 // leastMapped is the size from which mapping a file beats reading it: below,
 // the page faults cost more than the copy.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"math"
+	"slices"
 
 	"rechost/guest/abi"
 	"rechost/guest/num/naive"
@@ -136,6 +137,7 @@ func numGram(a *args) uint64 {
 	m := a.matrix("m")
 	out := a.writesAt("dst", dst, uint64(m.Cols)*uint64(m.Cols))
 	a.apart()
+	a.scratch(kernel.OuterScratch(uint64(m.Cols)))
 	kernel.Gram(out, m, a.c.pause)
 	return 0
 }
@@ -184,7 +186,7 @@ func numProductTopK(a *args) uint64 {
 		p.Alpha = a.readsAt("alpha", alpha, uint64(p.A.Rows))
 		p.Beta = a.readsAt("beta", beta, uint64(p.A.Rows))
 	}
-	threads := a.threads(uint64(p.B.Cols) * kernel.ProductScratch)
+	threads := a.listing(p.A.Rows, 0, uint64(p.B.Cols)*kernel.ProductScratch)
 	return a.lists(p.A.Rows, func(dst naive.Sparse, k int) int {
 		return kernel.ProductTopK(dst, p, k, threads, a.c.pause)
 	})
@@ -210,7 +212,7 @@ func numScoreTopK(a *args) uint64 {
 		once = 4 * uint64(len(mask.Only.Index)) * uint64(items.Cols)
 	}
 	return a.lists(int(n), func(dst naive.Sparse, k int) int {
-		threads := a.threadsBeside(once, uint64(kernel.ScoreScratch(int(n), items.Rows, items.Cols, k)))
+		threads := a.listing(int(n), once, uint64(kernel.ScoreScratch(int(n), items.Rows, items.Cols, k)))
 		return kernel.ScoreTopK(dst, users, rows, items, mask, k, threads, a.c.pause)
 	})
 }
@@ -224,7 +226,10 @@ func (a *args) lists(rows int, run func(dst naive.Sparse, k int) int) uint64 {
 	dst.Value = a.writes("score", uint64(rows)*k)
 	a.apart()
 	if k == 0 {
-		clear(dst.Offsets)
+		for part := range slices.Chunk(dst.Offsets, piece) {
+			clear(part)
+			a.c.pause()
+		}
 		return 0
 	}
 	return uint64(run(dst, int(k)))
@@ -267,6 +272,7 @@ func numRidgeCG(a *args) uint64 {
 
 func numRidgeCholesky(a *args) uint64 {
 	x, p := a.ridge()
+	a.scratch(kernel.OuterScratch(uint64(p.Factors.Cols)))
 	return uint64(int64(kernel.RidgeCholesky(x, p, a.c.pause)))
 }
 
@@ -297,6 +303,16 @@ func (a *args) threadsBeside(once, each uint64) int {
 		most = min(most, left/each)
 	}
 	return int(most)
+}
+
+// listing is threadsBeside for a kernel that makes so many lists: on several
+// threads, it keeps where each list begins as well.
+func (a *args) listing(rows int, once, each uint64) int {
+	threads := a.threadsBeside(once, each)
+	if free := a.c.mem.limit - uint64(len(a.c.mem.bytes)) - once; threads > 1 && free-uint64(threads)*each < 8*uint64(rows) {
+		return 1
+	}
+	return threads
 }
 
 // scratch refuses work that needs more space of the host's than the module's

@@ -60,7 +60,7 @@ func numRowsTopK(a *args) uint64 {
 	}
 	a.ascending("without", mask.Without)
 	return a.lists(x.Rows, func(dst naive.Sparse, k int) int {
-		threads := a.threads(uint64(kernel.RowsTopKScratch(x.Rows, w.Rows, w.Cols, k)))
+		threads := a.listing(x.Rows, 0, uint64(kernel.RowsTopKScratch(x.Rows, w.Rows, w.Cols, k)))
 		return kernel.RowsTopK(dst, x, w, mask, k, threads, a.c.pause)
 	})
 }

@@ -44,6 +44,9 @@ func numBPR(a *args) uint64 {
 			a.c.fail("%s: item %d of the block, %d, is there twice", a.name, t, c)
 		}
 		twice[c] = true
+		if t%piece == piece-1 {
+			a.c.pause()
+		}
 	}
 	return uint64(kernel.BPR(u, i, b, p, a.c.pause))
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"io"
+	"slices"
 
 	"rechost/host/array"
 	"rechost/host/fault"
@@ -33,6 +34,20 @@ func newOutput(o Output, sink io.Writer, limit int64) (outputBuffer, error) {
 		b.pending = make([]byte, 0, b.want)
 	}
 	return b, nil
+}
+
+// room makes room for n more bytes, where all of them stay here. It moves what
+// there is in pieces, and pauses between them.
+func (b *outputBuffer) room(n int, pause func()) {
+	if b.sink != nil || cap(b.pending)-len(b.pending) >= n || len(b.pending) <= readPiece {
+		return
+	}
+	old := b.pending
+	b.pending = make([]byte, 0, max(len(old)+n, len(old)/4*5))
+	for part := range slices.Chunk(old, readPiece) {
+		b.pending = append(b.pending, part...)
+		pause()
+	}
 }
 
 // write takes bytes of the guest's memory, which it does not keep.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"rechost/host/fault"
 )
@@ -282,7 +283,10 @@ func fdWrite(c *call, stack []uint64) {
 	for k := uint32(0); k < n; k++ {
 		p := c.bytes("fd_write: data", binary.LittleEndian.Uint32(vec[k*8:]), uint64(binary.LittleEndian.Uint32(vec[k*8+4:])))
 		c.logged(int64(len(p)), 1+bytes.Count(p[:min(int64(len(p)), c.limits.Log)], []byte("\n")))
-		c.guest.output(int(fd-1), p)
+		for part := range slices.Chunk(p, maxLine) {
+			c.guest.output(int(fd-1), part)
+			c.pause()
+		}
 		total += uint64(len(p))
 	}
 	c.putU32("fd_write: result", result, uint32(total))

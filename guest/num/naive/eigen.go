@@ -19,12 +19,13 @@ func Eigen(values, vectors, g []float32, k int, pause func()) {
 		for j := range i + 1 {
 			x := float64(g[i*k+j])
 			if x-x != 0 {
-				fillNaN(values)
-				fillNaN(vectors)
+				e.fillNaN(values)
+				e.fillNaN(vectors)
 				return
 			}
 			e.v[i*k+j], e.v[j*k+i] = x, x
 		}
+		e.spend(4 * i)
 	}
 	if k == 0 {
 		return
@@ -39,21 +40,22 @@ func Eigen(values, vectors, g []float32, k int, pause func()) {
 			order[i] = order[i-1]
 		}
 		order[i] = j
+		e.spend(2 * (j - i))
 	}
 	for j, from := range order {
 		values[j] = float32(e.d[from])
 		for i, x := range e.row(from) {
-			vectors[i*k+j] = float32(x)
+			vectors[i*k+j] = Canonical(float32(x))
 		}
-		e.spend(k)
+		e.spend(4 * k)
 	}
 	canonical(values)
-	canonical(vectors)
 }
 
-func fillNaN(x []float32) {
+func (s *eigen) fillNaN(x []float32) {
 	for i := range x {
 		x[i] = Canonical(float32(math.NaN()))
+		s.spend(1)
 	}
 }
 
@@ -93,6 +95,7 @@ func (s *eigen) reduce() {
 				d[j] = s.row(j)[i-1]
 				s.row(j)[i], s.row(i)[j] = 0, 0
 			}
+			s.spend(8 * i)
 			d[i] = 0
 			continue
 		}
@@ -163,6 +166,7 @@ func (s *eigen) accumulate() {
 			}
 		}
 		clear(next[:i+1])
+		s.spend(i)
 	}
 	for j := range n {
 		d[j], s.row(j)[n-1] = s.row(j)[n-1], 0
@@ -183,6 +187,7 @@ func (s *eigen) iterate() {
 		for m < n-1 && math.Abs(e[m]) > float64(eps*size) {
 			m++
 		}
+		s.spend(m - l)
 		for turn := 0; m > l && turn < 64 && math.Abs(e[l]) > float64(eps*size); turn++ {
 			shift += s.turn(l, m)
 		}
