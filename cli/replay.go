@@ -9,6 +9,7 @@ import (
 	"rechost/host"
 	"rechost/host/capsule"
 	"rechost/host/fault"
+	"rechost/host/task"
 
 	"github.com/urfave/cli/v2"
 )
@@ -57,7 +58,8 @@ func replayCommand(e *env) *command {
 		},
 		about: strings.TrimSpace(`
 A capsule is a folder that run --save-failures or --shadow made: a module, one
-task, the rows that it was given, and what was seen. It holds private data. The
+task, the rows that it was given, and what was seen; or what a module was asked
+before there were tasks, its description or its plan. It holds private data. The
 task runs on the engine that ran it then, or on both where those differed, in the
 sandbox, whoever the capsule is from. The exit code is that of the failure; 0 says
 that it did not fail again. Limits are the capsule's, but no higher than the
@@ -75,14 +77,20 @@ func printReplay(w io.Writer, v *host.Replayed) error {
 	g := grid{uncut: true}
 	row := func(name, format string, a ...any) { g.add(name, fmt.Sprintf(format, a...)) }
 	t := v.Saved.Task
-	row("task", "stage %s, shard %d of %d, iteration %d, number %s", t.Stage, t.Shard+1, t.Shards, t.Iteration+1, t.ID.Short())
+	if t.Phase == task.Running {
+		row("task", "stage %s, shard %d of %d, iteration %d, number %s", t.Stage, t.Shard+1, t.Shards, t.Iteration+1, t.ID.Short())
+	} else {
+		row("task", "%s, number %s", t.Phase, t.ID.Short())
+	}
 	row("module", "%s (%s), %s", v.Saved.Module.Name, v.Saved.Module.Digest.Short(), bytesText(v.Saved.Module.Bytes))
 	var bytes int64
 	for _, in := range t.Inputs {
 		row("input", "%s: %s, %s from row %d on", in.Name, in.DType, plural(in.Rows, "row"), in.First)
 		bytes += in.Bytes()
 	}
-	row("inputs", "%s", bytesText(bytes))
+	if t.Phase == task.Running {
+		row("inputs", "%s", bytesText(bytes))
+	}
 	row("limits", "memory %s, deadline %s, log %s, output %s%s", bytesText(v.Limits.Memory), shortTime(v.Limits.Deadline),
 		bytesText(v.Limits.Log), bytesText(v.Limits.Output), fuelText(v.Limits.Fuel))
 	row(map[capsule.Why]string{capsule.Failed: "failed", capsule.Refused: "refused", capsule.Differs: "differed"}[v.Saved.Seen.Why],

@@ -67,20 +67,21 @@ func inSandbox(t *testing.T, file string, interpreter bool) *sandboxed {
 }
 
 func (r *sandboxed) Describe() (d abi.Description, err error) {
-	b, err := r.module.Describe(context.Background())
+	got, err := r.module.Describe(context.Background())
 	if err == nil {
-		err = json.Unmarshal(b, &d)
+		err = json.Unmarshal(got.Emitted, &d)
 	}
 	return d, err
 }
 
 func (r *sandboxed) Plan(c abi.Config) (p abi.Plan, err error) {
 	b, err := json.Marshal(c)
+	var got sandbox.Reply
 	if err == nil {
-		b, err = r.module.Plan(context.Background(), b)
+		got, err = r.module.Plan(context.Background(), b)
 	}
 	if err == nil {
-		err = json.Unmarshal(b, &p)
+		err = json.Unmarshal(got.Emitted, &p)
 	}
 	return p, err
 }

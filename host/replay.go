@@ -170,10 +170,19 @@ func (r Replay) once(ctx context.Context, o *capsule.Opened, st *store.Store, co
 	defer exec.Close()
 	// The module is compiled before the clock runs. What is wrong with it is
 	// told by the task as well.
-	_, _ = exec.Describe(ctx)
+	if o.Run.Phase != task.Describing {
+		_, _ = exec.Describe(ctx)
+		run.Diagnosis, failed = task.Diagnosis{}, false
+	}
 	var outputs [][]byte
 	start := time.Now()
-	err = exec.Run(ctx, []task.Task{o.Run}, func(_ int, got executor.Result) error {
+	answer := func(text []byte, err error) error {
+		if err == nil {
+			run.Outputs = []manifest.Output{{Name: string(o.Run.Phase), Meta: textMeta(text)}}
+		}
+		return err
+	}
+	done := func(_ int, got executor.Result) error {
 		defer got.Release()
 		data := got.Data
 		if forge != nil && interpreter != o.Interpreter {
@@ -187,7 +196,15 @@ func (r Replay) once(ctx context.Context, o *capsule.Opened, st *store.Store, co
 		}
 		run.Log, run.Stats = got.Log, got.Stats
 		return nil
-	})
+	}
+	switch o.Run.Phase {
+	case task.Describing:
+		err = answer(exec.Describe(ctx))
+	case task.Planning:
+		err = answer(exec.Plan(ctx, o.Run.Config))
+	default:
+		err = exec.Run(ctx, []task.Task{o.Run}, done)
+	}
 	run.Seconds = seconds(time.Since(start))
 	run.Walls = exec.Walls()
 	if code := fault.CodeOf(err); err != nil && !failed && code != fault.Module && code != fault.Limit {

@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"rechost/guest/abi"
 	"rechost/host"
 	"rechost/host/capsule"
 	"rechost/host/fault"
 	"rechost/host/manifest"
+	w "rechost/host/sandbox/rewrite/wasmenc"
 	"rechost/host/task"
 )
 
@@ -97,6 +99,94 @@ func TestSaveFailures(t *testing.T) {
 				}
 				if _, err := json.Marshal(v); err != nil {
 					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// describing is a module that gives a text as its description, or traps where
+// there is none.
+func describing(t *testing.T, text string) string {
+	var m w.Module
+	number := m.Type(nil, []byte{w.I32})
+	describe := m.ImportFunc(abi.DataModule, abi.FnDescribe, m.Type([]byte{w.I32, w.I32}, nil))
+	m.Memory(1, 1)
+	m.ExportMemory()
+	m.Data(16, []byte(text))
+	body := w.Join(w.I32Const(16), w.I32Const(int32(len(text))), w.Call(describe), w.I32Const(0))
+	if text == "" {
+		body = w.Op(w.Unreachable)
+	}
+	m.ExportFunc(abi.ExportABI, m.Func(number, nil, w.I32Const(abi.Version)))
+	m.ExportFunc(abi.ExportDescribe, m.Func(number, nil, body))
+	m.ExportFunc(abi.ExportPlan, m.Func(number, nil, w.I32Const(0)))
+	m.ExportFunc(abi.ExportRun, m.Func(m.Type([]byte{w.I32}, []byte{w.I32}), nil, w.I32Const(0)))
+	path := filepath.Join(t.TempDir(), "describing.wasm")
+	if err := os.WriteFile(path, m.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A description or a plan that cannot be had, or is refused, is saved and
+// replayed as a task is, without any row of the data.
+func TestSaveWhatWasAsked(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	store := filepath.Join(dir, "store")
+	for _, c := range []struct {
+		name, how, text string
+		phase           task.Phase
+		why             capsule.Why
+		code            fault.Code
+		says            string
+	}{
+		{"a panic", "planpanic", "", task.Planning, capsule.Failed, fault.Module, "no plan today"},
+		{"a loop", "planloop", "", task.Planning, capsule.Failed, fault.Limit, "still running after"},
+		{"a plan that is refused", "plan", "", task.Planning, capsule.Refused, fault.Module, "nowhere"},
+		{"a trap", "", "", task.Describing, capsule.Failed, fault.Module, "unreachable"},
+		{"a description that is refused", "", "[]", task.Describing, capsule.Refused, fault.Module, "description"},
+	} {
+		for i, ex := range executors() {
+			t.Run(c.name+" in "+ex, func(t *testing.T) {
+				saved := filepath.Join(t.TempDir(), "failures")
+				job := host.Job{
+					Module: hostile(t), Params: map[string]string{"how": c.how}, Paths: []string{data}, Top: 5, Executor: ex, Workers: 1, Store: store,
+					Out: filepath.Join(t.TempDir(), "out.parquet"), SaveFailures: saved, Limits: task.Limits{Deadline: time.Minute},
+				}
+				if c.phase == task.Describing {
+					job.Module, job.Params = describing(t, c.text), nil
+				}
+				if c.how == "planloop" { // the code is in the store by then
+					job.Limits.Deadline = 4 * time.Second
+				}
+				var notes []string
+				job.Progress = func(e host.Event) { notes = append(notes, e.Note) }
+				_, err := host.Run(context.Background(), job)
+				if fault.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
+					t.Fatalf("code %d, want %d: %v", fault.CodeOf(err), c.code, err)
+				}
+				list := capsules(t, saved)
+				if len(list) != 1 || !strings.HasPrefix(filepath.Base(list[0]), string(c.phase)+"-") {
+					t.Fatalf("saved %v", list)
+				}
+				if files, _ := filepath.Glob(filepath.Join(list[0], "*")); len(files) != 2 {
+					t.Errorf("the capsule has %v", files)
+				}
+				if !slices.Contains(notes, "what was asked of the module was saved: rechost replay "+list[0]) {
+					t.Errorf("the notes %q do not say where", notes)
+				}
+				v := replay(t, host.Replay{Capsule: list[0], Executor: executors()[len(executors())-1-i], Store: store})
+				if seen := v.Saved.Seen; seen.Why != c.why || seen.Code != c.code || seen.Error != err.Error() {
+					t.Errorf("seen %+v, the run said %v", seen, err)
+				}
+				if !v.Again || v.Code != c.code || fault.CodeOf(v.Err()) != c.code || !strings.Contains(v.Err().Error(), c.says) {
+					t.Errorf("verdict %q, %v", v.Verdict, v.Err())
+				}
+				r := v.Runs[0]
+				if c.name == "a trap" && len(r.Trace) == 0 || c.why == capsule.Refused && (len(r.Outputs) != 1 || r.Outputs[0].Name != string(c.phase)) {
+					t.Errorf("only this is known: %+v", r)
 				}
 			})
 		}

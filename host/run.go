@@ -25,6 +25,7 @@ import (
 	"rechost/host/plan"
 	"rechost/host/recs"
 	"rechost/host/store"
+	"rechost/host/task"
 )
 
 // DefaultOut is the output's name when Job.Out is "".
@@ -492,7 +493,7 @@ func (s *session) emits(ctx context.Context) ([]abi.Emit, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.remembered("plan", config, func() ([]byte, error) { return s.exec.Plan(ctx, config) })
+	text, err := s.remembered(task.Planning, config, func() ([]byte, error) { return s.exec.Plan(ctx, config) })
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ type saves struct {
 
 // saveFailed saves a task that an executor says failed.
 func (s *session) saveFailed(t *task.Task, _ task.Diagnosis, err error) {
+	if t.Phase != task.Running {
+		t = s.asked(t.Phase, t.Config)
+	}
 	s.save(s.job.SaveFailures, t, s.job.Interpreter, capsule.Seen{Why: capsule.Failed, Code: fault.CodeOf(err), Error: err.Error(), Hint: fault.HintOf(err)})
 }
 
@@ -32,6 +35,30 @@ func (s *session) saveRefused(t *task.Task, outputs plan.Parts, err error) {
 		s.save(s.job.SaveFailures, t, s.job.Interpreter, capsule.Seen{
 			Why: capsule.Refused, Code: fault.CodeOf(err), Error: err.Error(), Hint: fault.HintOf(err), Outputs: outputs})
 	}
+}
+
+// asked is what the module is asked before there are tasks, as a task.
+func (s *session) asked(p task.Phase, config []byte) *task.Task {
+	t := &task.Task{ID: s.question(p, config), Phase: p, Config: config}
+	if p == task.Describing {
+		t.Config = []byte("{}")
+	}
+	return t
+}
+
+// refuse is the error of a description or plan that was refused, and saves what
+// it is the answer to where the job asks for that.
+func (s *session) refuse(p task.Phase, config, text []byte, err error) error {
+	err = s.blame(err)
+	s.saveRefused(s.asked(p, config), plan.Parts{textMeta(text)}, err)
+	return err
+}
+
+// textMeta is a description or a plan as an output.
+func textMeta(text []byte) array.Meta {
+	m := array.Meta{DType: array.U8, Rows: len(text)}
+	m.Digest = digestOf(m, text)
+	return m
 }
 
 // save saves a task into the folder dir, and notes where, or why not: the run
@@ -47,13 +74,16 @@ func (s *session) save(dir string, t *task.Task, interpreter bool, seen capsule.
 		Seen:        seen,
 	}, t, s.wasm, s.store)
 	place := t.Place()
-	if s.job.QuietGuest { // the names of stages are the module's words
+	if s.job.QuietGuest && t.Phase == task.Running { // the names of stages are the module's words
 		place, path = "a task", filepath.Join(dir, "…")
 	}
 	if err != nil && s.job.QuietGuest { // it names the folder, by the stage
 		err = fault.Cause(err)
 	}
 	note := place + " was saved, with the private data that it was given: rechost replay " + path
+	if t.Phase != task.Running {
+		note = "what was asked of the module was saved: rechost replay " + path
+	}
 	if err != nil {
 		note = place + " was not saved: " + err.Error()
 	}

@@ -27,6 +27,7 @@ import (
 	"rechost/host/plan"
 	"rechost/host/recs"
 	"rechost/host/store"
+	"rechost/host/task"
 	"rechost/host/trust"
 )
 
@@ -330,6 +331,7 @@ func engineFolder(interpreter bool) string {
 func (s *session) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer s.tellSaved()
 	described := make(chan error, 1)
 	go func() {
 		t := time.Now()
@@ -365,12 +367,12 @@ func (s *session) prepare(ctx context.Context) error {
 
 // describe asks the module what it is and resolves its parameters.
 func (s *session) describe(ctx context.Context) error {
-	text, err := s.remembered("description", nil, func() ([]byte, error) { return s.exec.Describe(ctx) })
+	text, err := s.remembered(task.Describing, nil, func() ([]byte, error) { return s.exec.Describe(ctx) })
 	if err != nil {
 		return err
 	}
 	if s.desc, err = params.Parse(text); err != nil {
-		return s.blame(err)
+		return s.refuse(task.Describing, nil, text, err)
 	}
 	s.module.Name, s.module.Version = s.desc.Name, s.desc.Version
 	s.values, err = params.Resolve(s.desc, s.job.Params)
@@ -380,8 +382,8 @@ func (s *session) describe(ctx context.Context) error {
 // remembered returns what a module said when it was asked the same before, and
 // asks it otherwise: like a task, the answer is a pure function of the module
 // and the question. What is remembered is checked again like what is new.
-func (s *session) remembered(what string, question []byte, ask func() ([]byte, error)) ([]byte, error) {
-	id := digest.OfParts([]byte(what+"\x00"+s.module.Digest.String()+strconv.Itoa(abi.Version)+"\x00"+s.job.Salt+"\x00"), question)
+func (s *session) remembered(p task.Phase, config []byte, ask func() ([]byte, error)) ([]byte, error) {
+	id := s.question(p, config)
 	if !s.distrustful {
 		if b := s.store.Blob(id); b != nil {
 			return b, nil
@@ -393,6 +395,11 @@ func (s *session) remembered(what string, question []byte, ask func() ([]byte, e
 		return nil, err
 	}
 	return b, s.store.PutBlob(id, b)
+}
+
+// question is the identity of what the module is asked, and so of its answer.
+func (s *session) question(p task.Phase, config []byte) digest.Digest {
+	return digest.OfParts([]byte(string(p)+"\x00"+s.module.Digest.String()+strconv.Itoa(abi.Version)+"\x00"+s.job.Salt+"\x00"), config)
 }
 
 // walls names what stood between the guests of this run and the machine. Where
@@ -639,7 +646,7 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.planText, err = s.remembered("plan", config, func() ([]byte, error) {
+	s.planText, err = s.remembered(task.Planning, config, func() ([]byte, error) {
 		b, err := s.exec.Plan(ctx, config)
 		return b, s.ofGuest(err)
 	})
@@ -647,10 +654,10 @@ func (s *session) makePlan(ctx context.Context) error {
 		return err
 	}
 	if s.plan, err = plan.Parse(s.planText); err != nil {
-		return s.blame(err)
+		return s.refuse(task.Planning, config, s.planText, err)
 	}
 	if err := s.plan.Check(s.env, s.shape); err != nil {
-		return s.withheldHint(s.blame(err))
+		return s.withheldHint(s.refuse(task.Planning, config, s.planText, err))
 	}
 	if err := s.checkEmits(); err != nil {
 		return err

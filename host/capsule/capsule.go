@@ -54,9 +54,11 @@ type Module struct {
 }
 
 // Task is a task.Task whose inputs are cut to the rows that it was given. Its
-// ID, of which its random numbers are made, is that of the uncut one.
+// ID, of which its random numbers are made, is that of the uncut one. One that
+// describes or plans has no stage, no inputs and no outputs.
 type Task struct {
 	ID        digest.Digest   `json:"id"`
+	Phase     task.Phase      `json:"phase,omitempty"`
 	Stage     string          `json:"stage"`
 	Index     int             `json:"index"`
 	Iteration int             `json:"iteration"`
@@ -106,7 +108,7 @@ type Seen struct {
 // task is t for an executor.
 func (t *Task) task() task.Task {
 	x := task.Task{
-		ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards, Config: t.Config,
+		ID: t.ID, Phase: t.Phase, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards, Config: t.Config,
 	}
 	for _, in := range t.Inputs {
 		x.Inputs = append(x.Inputs, task.Input{Name: in.Name, Array: in.Meta, Rows: in.Rows})

@@ -177,6 +177,12 @@ func parse(b []byte) (*Capsule, error) {
 // check makes sure that the task is one that an executor may be given.
 func (t *Task) check() error {
 	switch {
+	case t.Phase == task.Describing || t.Phase == task.Planning:
+		if t.Stage != "" || t.Index != 0 || t.Iteration != 0 || t.Shard != 0 || t.Shards != 0 || len(t.Inputs) != 0 || len(t.Outputs) != 0 {
+			return fmt.Errorf("what a module is asked before there are tasks is none of a stage")
+		}
+	case t.Phase != task.Running:
+		return fmt.Errorf("the phase is named %q", fault.Clean(string(t.Phase), 80))
 	case !stageForm.MatchString(t.Stage):
 		return fmt.Errorf("the stage is named %q", fault.Clean(t.Stage, 80))
 	case t.Index < 0 || t.Index > 1<<16 || t.Iteration < 0 || t.Iteration > 1<<30:

@@ -37,7 +37,7 @@ func Save(dir string, c Capsule, t *task.Task, wasm []byte, from Arrays) (path s
 	defer os.RemoveAll(tmp) // not there where it has its name
 	c.Version = Version
 	c.Module.Digest, c.Module.Bytes = digest.Of(wasm), int64(len(wasm))
-	c.Task = Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards, Config: t.Config}
+	c.Task = Task{ID: t.ID, Phase: t.Phase, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards, Config: t.Config}
 	for _, o := range t.Outputs {
 		c.Task.Outputs = append(c.Task.Outputs, Output(o))
 	}
@@ -63,6 +63,9 @@ func Save(dir string, c Capsule, t *task.Task, wasm []byte, from Arrays) (path s
 		return failed(err)
 	}
 	base := fmt.Sprintf("%s-%d-of-%d-%s", t.Stage, t.Shard+1, t.Shards, t.ID.Short())
+	if t.Phase != task.Running {
+		base = fmt.Sprintf("%s-%s", t.Phase, t.ID.Short())
+	}
 	for n := 1; n < 1000; n++ {
 		path = filepath.Join(dir, base)
 		if n > 1 {

@@ -69,7 +69,7 @@ type Options struct {
 
 	// Failed, if not nil, is told of every task that failed by its own doing
 	// (fault.Module, fault.Limit), or whose worker somebody kept killing, while
-	// Run is under way, from several goroutines. Not of tasks that were stopped,
-	// or whose inputs could not be had.
+	// Run is under way, from several goroutines; and of a Describe or Plan that
+	// did. Not of tasks that were stopped, or whose inputs could not be had.
 	Failed func(t *task.Task, d task.Diagnosis, err error)
 }

@@ -62,22 +62,33 @@ func (g *Goroutines) load(ctx context.Context) (*sandbox.Module, error) {
 
 // Describe returns the JSON that the module describes itself by.
 func (g *Goroutines) Describe(ctx context.Context) ([]byte, error) {
-	m, err := g.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b, err := m.Describe(ctx)
-	return b, at(g.options.Name, "describe", err)
+	return g.ask(ctx, &task.Task{Phase: task.Describing}, (*sandbox.Module).Describe)
 }
 
 // Plan returns the plan's JSON for the configuration's.
 func (g *Goroutines) Plan(ctx context.Context, config []byte) ([]byte, error) {
+	return g.ask(ctx, &task.Task{Phase: task.Planning, Config: config}, func(m *sandbox.Module, ctx context.Context) (sandbox.Reply, error) {
+		return m.Plan(ctx, config)
+	})
+}
+
+// ask is what Describe and Plan have in common.
+func (g *Goroutines) ask(ctx context.Context, t *task.Task, call func(*sandbox.Module, context.Context) (sandbox.Reply, error)) ([]byte, error) {
 	m, err := g.load(ctx)
+	var r sandbox.Reply
+	if err == nil {
+		r, err = call(m, ctx)
+		err = at(g.options.Name, t.Place(), err)
+	}
 	if err != nil {
+		g.options.failed(t, diagnosis(r), err)
 		return nil, err
 	}
-	b, err := m.Plan(ctx, config)
-	return b, at(g.options.Name, "plan", err)
+	return r.Emitted, nil
+}
+
+func diagnosis(r sandbox.Reply) task.Diagnosis {
+	return task.Diagnosis{Trace: r.Trace, Log: r.Log, Stats: task.Stats(r.Stats)}
 }
 
 // Run runs the tasks, Options.Workers at a time.
@@ -112,12 +123,11 @@ func (g *Goroutines) task(ctx context.Context, m *sandbox.Module, t *task.Task) 
 	}
 	opening := time.Since(start)
 	r, err := m.Run(ctx, call)
-	s := task.Stats(r.Stats)
-	s.Host += opening
+	r.Stats.Host += opening
 	if err != nil {
-		return Result{}, task.Diagnosis{Trace: r.Trace, Log: r.Log, Stats: s}, err
+		return Result{}, diagnosis(r), err
 	}
-	return Result{Data: r.Data, Log: r.Log, Stats: s}, task.Diagnosis{}, nil
+	return Result{Data: r.Data, Log: r.Log, Stats: task.Stats(r.Stats)}, task.Diagnosis{}, nil
 }
 
 // Walls names what stands between the guest and the machine.

@@ -380,24 +380,30 @@ type toldError struct{ error }
 
 // Describe returns the JSON that the module describes itself by.
 func (p *processes) Describe(ctx context.Context) ([]byte, error) {
-	return p.emitted(ctx, &message{Kind: msgDescribe}, "describe", abi.MaxDescription)
+	return p.ask(ctx, &message{Kind: msgDescribe}, &task.Task{Phase: task.Describing}, abi.MaxDescription)
 }
 
 // Plan returns the plan's JSON for the configuration's.
 func (p *processes) Plan(ctx context.Context, config []byte) ([]byte, error) {
-	return p.emitted(ctx, &message{Kind: msgPlan, Config: config}, "plan", abi.MaxPlan)
+	return p.ask(ctx, &message{Kind: msgPlan, Config: config}, &task.Task{Phase: task.Planning, Config: config}, abi.MaxPlan)
 }
 
-func (p *processes) emitted(ctx context.Context, request *message, place string, most int) (b []byte, err error) {
+// ask is what Describe and Plan have in common; the answer has at most most
+// bytes.
+func (p *processes) ask(ctx context.Context, request *message, t *task.Task, most int) (b []byte, err error) {
+	var d task.Diagnosis
 	err = p.with(ctx, 0, func(w *workerProcess) error {
 		if err := send(int(w.host.Fd()), request, nil); err != nil {
 			return w.died(err)
 		}
-		m, err := p.answer(w, emittedMost(int64(most)))
+		m, err := p.answer(w, max(emittedMost(int64(most)), replyMost(p.options.Limits.Log)))
 		switch {
 		case err != nil:
 			return err
 		case m.Kind == msgFailed:
+			if d, err = p.diagnosis(m); err != nil {
+				return err
+			}
 			return &toldError{m.failed()}
 		case m.Kind != msgDone || len(m.Emitted) > most:
 			return fault.Mod("its worker process broke the protocol: %s", fault.Clean(m.Kind, 20))
@@ -405,7 +411,16 @@ func (p *processes) emitted(ctx context.Context, request *message, place string,
 		b = m.Emitted
 		return nil
 	})
-	return b, p.at(place, err)
+	if err = p.at(t.Place(), err); err != nil {
+		p.options.failed(t, d, err)
+	}
+	return b, err
+}
+
+// diagnosis is what a worker says of a call that failed.
+func (p *processes) diagnosis(m *reply) (task.Diagnosis, error) {
+	log, err := p.log(m.Log)
+	return task.Diagnosis{Trace: trace(m.Trace), Log: log, Stats: m.Stats}, err
 }
 
 // at is where a failure happened; one of loading the module has no place.
@@ -485,11 +500,9 @@ func (p *processes) task(w *workerProcess, t *task.Task, d *task.Diagnosis) (r R
 			}
 			r.Data = append(r.Data, b)
 		case m.Kind == msgFailed && f == nil:
-			log, err := p.log(m.Log)
-			if err != nil {
+			if *d, err = p.diagnosis(m); err != nil {
 				return r, err
 			}
-			*d = task.Diagnosis{Trace: trace(m.Trace), Log: log, Stats: m.Stats}
 			return r, &toldError{m.failed()}
 		case m.Kind == msgDone && f == nil && len(r.Data) == len(t.Outputs):
 			if s := m.Stats; min(s.Guest, s.Kernel, s.Host) < 0 || min(s.Memory, s.LogBytes, s.Calls, s.Fuel) < 0 {

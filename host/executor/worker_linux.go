@@ -103,6 +103,13 @@ func failure(err error, stale bool) *reply {
 	return &reply{Kind: msgFailed, Code: fault.CodeOf(err), Error: fault.Clean(err.Error(), errorMost), Hint: fault.Clean(fault.HintOf(err), hintMost), Stale: stale}
 }
 
+// diagnosed is the failure of a call of the guest.
+func diagnosed(r sandbox.Reply, err error) *reply {
+	f := failure(err, false)
+	f.Trace, f.Log, f.Stats = trace(r.Trace), r.Log, task.Stats(r.Stats)
+	return f
+}
+
 // workerState is what a worker keeps between calls: nothing of any guest.
 type workerState struct {
 	host   int // its end of the socket pair
@@ -167,17 +174,17 @@ func (w *workerState) serve(m *message, file *os.File) error {
 		w.open[m.Meta.Digest] = a
 		return nil
 	case msgDescribe, msgPlan:
-		var b []byte
+		var r sandbox.Reply
 		var err error
 		if m.Kind == msgDescribe {
-			b, err = w.module.Describe(ctx)
+			r, err = w.module.Describe(ctx)
 		} else {
-			b, err = w.module.Plan(ctx, m.Config)
+			r, err = w.module.Plan(ctx, m.Config)
 		}
 		if err != nil {
-			return send(w.host, failure(err, false), nil)
+			return send(w.host, diagnosed(r, err), nil)
 		}
-		return send(w.host, &reply{Kind: msgDone, Emitted: b}, nil)
+		return send(w.host, &reply{Kind: msgDone, Emitted: r.Emitted}, nil)
 	case msgRun:
 		return w.run(ctx, m)
 	case msgDrill:
@@ -223,9 +230,7 @@ func (w *workerState) run(ctx context.Context, m *message) error {
 	opening := time.Since(start)
 	r, err := w.module.Run(ctx, call)
 	if err != nil {
-		f := failure(err, false)
-		f.Trace, f.Log, f.Stats = trace(r.Trace), r.Log, task.Stats(r.Stats)
-		return send(w.host, f, nil)
+		return send(w.host, diagnosed(r, err), nil)
 	}
 	start = time.Now()
 	for i, f := range outs {

@@ -338,14 +338,14 @@ func TestLog(t *testing.T) {
 
 func TestDescribeAndPlan(t *testing.T) {
 	m := guestModule(t)
-	b, err := m.Describe(context.Background())
+	r, err := m.Describe(context.Background())
 	var d abi.Description
-	if err != nil || json.Unmarshal(b, &d) != nil || d.Name != "guest" {
-		t.Fatalf("describe: %s, %v", b, err)
+	if err != nil || json.Unmarshal(r.Emitted, &d) != nil || d.Name != "guest" {
+		t.Fatalf("describe: %s, %v", r.Emitted, err)
 	}
-	b, err = m.Plan(context.Background(), []byte(`{"parameters":{}}`))
-	if err != nil || string(b) != `{"steps":[]}` {
-		t.Fatalf("plan: %s, %v", b, err)
+	r, err = m.Plan(context.Background(), []byte(`{"parameters":{}}`))
+	if err != nil || string(r.Emitted) != `{"steps":[]}` {
+		t.Fatalf("plan: %s, %v", r.Emitted, err)
 	}
 	for mode, words := range map[string]string{
 		"panic": "panic: no plan",

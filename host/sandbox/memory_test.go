@@ -60,6 +60,57 @@ func TestMemoryIsBlankAfterReset(t *testing.T) {
 	}
 }
 
+// However many ranges a guest reads that could be mapped, few of them are, and
+// all of them hold what they should. Neighbours are one range.
+func TestMappedRangesAreBounded(t *testing.T) {
+	const rows, ranges = 2 * leastMapped, mostMapped + 100
+	name := filepath.Join(t.TempDir(), "a.npy")
+	meta := array.Meta{DType: array.U8, Rows: rows}
+	if err := os.WriteFile(name, append(meta.Header(), bytes.Repeat([]byte{7}, rows)...), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenArray(f, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	m := newMemory()
+	defer m.close()
+	if err := m.reset(1 << 32); err != nil {
+		t.Fatal(err)
+	}
+	b := m.Reallocate(1 << 30)
+	if b == nil {
+		t.Skip("no memory of 1 GiB")
+	}
+	page := uint32(pageSize)
+	for i := range uint32(ranges) { // a page apart, over and over
+		at := i % 1000 * (rows + page)
+		if err := a.read(m, at, 0, rows); err != nil || b[at] != 7 || b[at+rows-1] != 7 {
+			t.Fatalf("range %d: %v, %d to %d", i, err, b[at], b[at+rows-1])
+		}
+	}
+	if n := len(m.mapped); n > mostMapped {
+		t.Errorf("%d ranges are mapped", n)
+	}
+	if err := m.reset(1 << 32); err != nil || len(m.mapped) != 0 {
+		t.Fatalf("%v, %d ranges are mapped", err, len(m.mapped))
+	}
+	m.Reallocate(1 << 30)
+	for at := range uint32(8) {
+		if err := a.read(m, at*rows, 0, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(m.mapped); m.space != nil && n != 1 {
+		t.Errorf("ranges side by side are %d", n)
+	}
+}
+
 // BenchmarkFeed is 512 MB of an array into a guest's memory, and a look at the
 // last byte of it.
 func BenchmarkFeed(b *testing.B) {

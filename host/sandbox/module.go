@@ -150,12 +150,6 @@ func (m *Module) giveMemory(x *memory) {
 	m.mu.Unlock()
 }
 
-// reply is a Reply with what "describe" or "plan" gave.
-type reply struct {
-	Reply
-	emitted []byte
-}
-
 // carrier is the context of a guest call: host functions find their call in
 // it without a search.
 type carrier struct {
@@ -181,7 +175,7 @@ func callOf(ctx context.Context) *call {
 }
 
 // call runs one export in a fresh instance.
-func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error) {
+func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error) {
 	start := time.Now()
 	c := &call{ctx: ctx, module: m, limits: m.limits, config: t.Config, inputs: t.Inputs, phase: p, threads: max(t.Threads, 1)}
 	if err := c.prepare(t); err != nil {
@@ -209,7 +203,7 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r reply, err error)
 	if err != nil {
 		return r, err
 	}
-	r.emitted = c.emitted
+	r.Emitted = c.emitted
 	for i := range c.outputs {
 		o := &c.outputs[i]
 		if err := o.check(); err != nil {

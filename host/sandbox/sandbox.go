@@ -2,7 +2,7 @@
 // module. It is the only importer of wazero.
 //
 //	m, err := sandbox.Load(ctx, wasm, sandbox.Options{Name: "cf.wasm", Limits: limits, CacheDir: dir})
-//	plan, err := m.Plan(ctx, config)
+//	reply, err := m.Plan(ctx, config) // reply.Emitted is the plan
 //	out, err := m.Run(ctx, sandbox.Call{Index: 0, Config: config, Inputs: inputs, Outputs: outputs})
 //
 // A guest gets what the functions of package abi give and a few functions of
@@ -83,6 +83,8 @@ type Reply struct {
 	Log   []string // cleaned, each with its level
 	Trace []string // of a call that trapped: the functions that were active, innermost first, cleaned
 	Stats Stats
+
+	Emitted []byte // what Describe and Plan are for: JSON, unchecked
 }
 
 // Stats is what a call took.
@@ -96,23 +98,20 @@ type Stats struct {
 	Fuel     int64         // spent, where metered
 }
 
-// Describe returns the JSON of the module's abi.Description, unchecked.
-func (m *Module) Describe(ctx context.Context) ([]byte, error) {
-	r, err := m.call(ctx, describing, Call{Config: []byte("{}")})
-	return r.emitted, err
+// Describe asks for the module's abi.Description.
+func (m *Module) Describe(ctx context.Context) (Reply, error) {
+	return m.call(ctx, describing, Call{Config: []byte("{}")})
 }
 
-// Plan returns the JSON of the module's abi.Plan for a configuration,
-// unchecked.
-func (m *Module) Plan(ctx context.Context, config []byte) ([]byte, error) {
-	r, err := m.call(ctx, planning, Call{Config: config})
-	return r.emitted, err
+// Plan asks for the module's abi.Plan for a configuration, the JSON of an
+// abi.Config.
+func (m *Module) Plan(ctx context.Context, config []byte) (Reply, error) {
+	return m.call(ctx, planning, Call{Config: config})
 }
 
 // Run runs one task in a fresh instance. The outputs have whole rows, and the
 // rows that were asked for; their contents are the guest's word. A Reply that
 // comes with an error has no Data.
 func (m *Module) Run(ctx context.Context, c Call) (Reply, error) {
-	r, err := m.call(ctx, running, c)
-	return r.Reply, err
+	return m.call(ctx, running, c)
 }

@@ -13,9 +13,21 @@ import (
 	"rechost/host/fault"
 )
 
-// Task is one stage on one shard.
+// Phase is what a module is called for.
+type Phase string
+
+// The phases. Executors describe and plan by functions of their own, and tell of
+// what failed there as of a task.
+const (
+	Running    Phase = ""         // a stage on a shard
+	Describing Phase = "describe" // what it is: always the same
+	Planning   Phase = "plan"     // its plan for a configuration
+)
+
+// Task is one stage on one shard. In the phases before there is only Config.
 type Task struct {
 	ID        digest.Digest // identity; names the task in messages and in the journal
+	Phase     Phase
 	Stage     string
 	Index     int // argument of rechost_run
 	Iteration int
@@ -26,8 +38,12 @@ type Task struct {
 	Outputs   []Output
 }
 
-// Place names the task for messages: "stage users, shard 3 of 16".
+// Place names the task for messages: "stage users, shard 3 of 16", or its
+// phase.
 func (t *Task) Place() string {
+	if t.Phase != Running {
+		return string(t.Phase)
+	}
 	s := fmt.Sprintf("stage %s, shard %d of %d", fault.Clean(t.Stage, 100), t.Shard+1, t.Shards)
 	if t.Iteration > 0 {
 		s += fmt.Sprintf(", iteration %d", t.Iteration+1)
