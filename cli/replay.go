@@ -25,6 +25,7 @@ func replayCommand(e *env) *command {
 			Usage: "`ENGINE` that runs WebAssembly: compiler or interpreter (default: the one that ran the task, or both where they differed)"},
 		storeFlag(&r.Store, groupHow),
 		isolationFlag(&r.RequireIsolation),
+		quietGuestFlag(&r.QuietGuest),
 	}
 	flags = append(flags, trustFlags(&r.ModuleSHA256, &r.Trust)...)
 	flags = append(flags, f.limitFlags()...)

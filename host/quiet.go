@@ -46,15 +46,53 @@ func (s *session) hush(err error) error {
 	if at := s.at.Load(); at != beforeStages {
 		place = fmt.Sprintf("stage %d of %d", at+1, len(s.plan.Stages))
 	}
-	what := "its tasks could not be run"
+	return fault.New(code, "%s: %s: %s", filepath.Base(s.job.Module), place, hushed(code)).WithHint(hushHint)
+}
+
+const hushHint = "what the module said of it is dropped; without --quiet-guest it is shown"
+
+// hushed says as much of a failure as its code does.
+func hushed(code fault.Code) string {
 	switch code {
 	case fault.Module:
-		what = "the module misbehaved"
+		return "the module misbehaved"
 	case fault.Limit:
-		what = "a limit was hit"
+		return "a limit was hit"
+	case fault.Differs:
+		return "wazero's engines gave different bytes"
 	}
-	return fault.New(code, "%s: %s: %s", filepath.Base(s.job.Module), place, what).
-		WithHint("what the module said of it is dropped; without --quiet-guest it is shown")
+	return "its tasks could not be run"
+}
+
+// hush drops the module's words from what is said of a replay: messages, texts
+// of errors, names of functions, stages and arrays, and the configuration, which
+// a capsule may have from anybody.
+func (v *Replayed) hush() {
+	seen, t := &v.Saved.Seen, &v.Saved.Task
+	seen.Error, seen.Hint = hushed(seen.Code), ""
+	t.Config = nil
+	if t.Stage != "" {
+		t.Stage = strconv.Itoa(t.Index + 1)
+	}
+	for i := range t.Inputs {
+		t.Inputs[i].Name = strconv.Itoa(i + 1)
+	}
+	for i := range t.Outputs {
+		t.Outputs[i].Name = strconv.Itoa(i + 1)
+	}
+	for i := range v.Runs {
+		r := &v.Runs[i]
+		if r.Error != "" {
+			r.Error, r.Hint = hushed(r.Code), hushHint
+		}
+		r.Trace, r.Log = nil, nil
+		for k := range r.Outputs {
+			r.Outputs[k].Name = strconv.Itoa(k + 1)
+		}
+	}
+	if v.Code == fault.Differs && len(v.Runs) == 2 { // it has an element, or an error
+		v.Verdict = "the engines differ again"
+	}
 }
 
 // label names a stage for people: by the plan's name, or by its place where

@@ -34,6 +34,7 @@ type Replay struct {
 	// word: where those are above the defaults, the defaults count.
 	Limits           task.Limits
 	RequireIsolation bool
+	QuietGuest       bool // as Job.QuietGuest
 
 	ModuleSHA256 digest.Digest // as Job.ModuleSHA256
 	Trust        string        // as Job.Trust
@@ -116,6 +117,9 @@ func (r Replay) Run(ctx context.Context) (*Replayed, error) {
 		v.compare()
 	} else {
 		v.judge()
+	}
+	if r.QuietGuest {
+		v.hush()
 	}
 	return v, nil
 }

@@ -229,6 +229,43 @@ func TestReplayOfHostileWords(t *testing.T) {
 	}
 }
 
+// With QuietGuest a replay has no word of the module's: nor of its text, nor of
+// its functions, stages and arrays.
+func TestQuietReplay(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	for _, how := range []string{"panic", "nan"} {
+		saved := filepath.Join(dir, how)
+		_, err := host.Run(context.Background(), host.Job{
+			Module: hostile(t), Params: map[string]string{"how": how}, Paths: []string{data}, Shards: 3, Top: 5,
+			Executor: host.Goroutines, Workers: 1, Store: filepath.Join(dir, "store"), Out: filepath.Join(dir, "out.parquet"), SaveFailures: saved,
+		})
+		list := capsules(t, saved)
+		if fault.CodeOf(err) != fault.Module || len(list) != 1 {
+			t.Fatalf("%v, saved %v", err, list)
+		}
+		for _, quiet := range []bool{false, true} {
+			v := replay(t, host.Replay{Capsule: list[0], Executor: host.Goroutines, Store: filepath.Join(dir, "store"), QuietGuest: quiet})
+			v.Capsule = "" // its name has the stage's
+			b, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range []string{`"lists`, `"recommendations`, `"how"`} {
+				if bytes.Contains(b, []byte(word)) == quiet {
+					t.Errorf("%s, quiet %v: has %s should be %v, but is not:\n%s", how, quiet, word, !quiet, b)
+				}
+			}
+			if r := v.Runs[0]; quiet && (len(r.Log) > 0 || len(r.Trace) > 0 || strings.Contains(r.Error, "goroutine")) {
+				t.Errorf("%s: %+v", how, r)
+			}
+			if !v.Again || fault.CodeOf(v.Err()) != fault.Module || quiet && !strings.Contains(v.Err().Error(), "the module misbehaved") {
+				t.Errorf("%s, quiet %v: %q, %v", how, quiet, v.Verdict, v.Err())
+			}
+		}
+	}
+}
+
 // Without its cause a task does not fail again.
 func TestReplayWithAnotherLimit(t *testing.T) {
 	dir := t.TempDir()

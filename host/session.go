@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"rechost/guest/abi"
@@ -254,10 +256,16 @@ func (s *session) openModule() error {
 	if name == "" {
 		return fault.Use("no module was named").WithHint("name one: --module cf.wasm")
 	}
-	fi, err := os.Stat(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
 	switch {
 	case os.IsNotExist(err):
 		return fault.New(fault.Failed, "%s: there is no such module", name).WithHint("build the modules: ./build.sh build; they are in bin/modules")
+	case err != nil:
+		return fault.File(name, err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	switch {
 	case err != nil:
 		return fault.File(name, err)
 	case fi.IsDir():
@@ -267,7 +275,7 @@ func (s *session) openModule() error {
 	case fi.Size() > maxModule:
 		return fault.Mod("%s has %d bytes; modules of at most %d are loaded", name, fi.Size(), maxModule)
 	}
-	if s.wasm, err = os.ReadFile(name); err != nil {
+	if s.wasm, err = io.ReadAll(io.LimitReader(f, maxModule)); err != nil {
 		return fault.File(name, err)
 	}
 	s.module = Module{Path: name, Digest: digest.Of(s.wasm), Size: int64(len(s.wasm))}

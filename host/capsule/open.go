@@ -3,11 +3,13 @@ package capsule
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"rechost/host/array"
 	"rechost/host/digest"
@@ -99,24 +101,35 @@ func keep(f io.Reader, size int64, to Store) (array.Meta, error) {
 	return to.Copy(m, f)
 }
 
-// open opens a regular file of at most most bytes and gives its size.
+// open opens a regular file of at most most bytes and gives its size. What is
+// looked at is what was opened, whatever has its name by then; O_NONBLOCK keeps a
+// pipe from being waited for. The name is looked at for links, none of which
+// leads out of root anyway.
 func open(root *os.Root, name string, most int64) (*os.File, int64, error) {
-	fi, err := root.Lstat(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
+		if fi, err := root.Lstat(name); err == nil && !fi.Mode().IsRegular() {
+			return nil, 0, errNoFile
+		}
 		return nil, 0, fault.Cause(err)
 	}
-	if !fi.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("not a regular file")
+	fi, err := f.Stat()
+	switch link, linkErr := root.Lstat(name); {
+	case err != nil:
+		err = fault.Cause(err)
+	case !fi.Mode().IsRegular() || linkErr == nil && !link.Mode().IsRegular():
+		err = errNoFile
+	case fi.Size() > most:
+		err = fmt.Errorf("%d bytes, more than %d", fi.Size(), most)
 	}
-	if fi.Size() > most {
-		return nil, 0, fmt.Errorf("%d bytes, more than %d", fi.Size(), most)
-	}
-	f, err := root.Open(name)
 	if err != nil {
-		return nil, 0, fault.Cause(err)
+		f.Close()
+		return nil, 0, err
 	}
 	return f, fi.Size(), nil
 }
+
+var errNoFile = errors.New("not a regular file")
 
 // read reads such a file whole.
 func read(root *os.Root, name string, most int64) ([]byte, error) {

@@ -28,6 +28,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"rechost/host/digest"
 	"rechost/host/fault"
@@ -114,20 +115,17 @@ func Read(name string) (*File, error) {
 // readSmall reads a regular file of at most most bytes. Where the system has
 // such modes, one with any of the permissions bad is refused.
 func readSmall(name, what string, most int64, bad os.FileMode) ([]byte, error) {
-	fi, err := os.Stat(name)
-	if err != nil {
-		return nil, fault.New(fault.Failed, "cannot read the %s: %v", what, err)
-	}
-	if !fi.Mode().IsRegular() { // a pipe would wait for ever
-		return nil, fault.Use("%s is not a file, and so no %s", name, what)
-	}
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot read the %s: %v", what, err)
 	}
 	defer f.Close()
-	if fi, err = f.Stat(); err != nil {
+	fi, err := f.Stat() // of what was opened, whatever has its name by now
+	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot read the %s: %v", what, err)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fault.Use("%s is not a file, and so no %s", name, what)
 	}
 	if p := fi.Mode().Perm(); p&bad != 0 && runtime.GOOS != "windows" {
 		verb := "write"
