@@ -114,6 +114,7 @@ func fitWindow[T int64 | uint64](x *numbers, ids []T) {
 
 func indexNumbers[T int64 | uint64](x *numbers, dst []uint32, ids []T) {
 	flip, base, window := x.flip, x.base, x.window
+	var far batch
 	for i, id := range ids {
 		k := uint64(id) ^ flip
 		if d := k - base; d < uint64(len(window)) {
@@ -126,7 +127,63 @@ func indexNumbers[T int64 | uint64](x *numbers, dst []uint32, ids []T) {
 			dst[i] = c - 1
 			continue
 		}
-		dst[i] = x.lookup(k)
+		far.row[far.n], far.key[far.n] = i, k
+		if far.n++; far.n == together {
+			x.lookupAll(dst, &far)
+		}
+	}
+	x.lookupAll(dst, &far)
+}
+
+// together is how many rows are looked up at a time. In a table that is larger
+// than the cache each waits for memory twice, for a slot and for its key; those
+// of a batch wait at the same time.
+const together = 64
+
+// batch is rows with their keys, to be looked up in the hash table.
+type batch struct {
+	n   int
+	row [together]int
+	key [together]uint64
+}
+
+// lookupAll sets the rows' codes in dst and empties the batch.
+func (x *numbers) lookupAll(dst []uint32, b *batch) {
+	n := b.n
+	if b.n = 0; n == 0 {
+		return
+	}
+	if 2*(x.used+n) > len(x.slots) {
+		x.grow()
+	}
+	mask := uint64(len(x.slots) - 1)
+	var at, key [together]uint64
+	var code [together]uint32
+	for j := range n {
+		at[j] = b.key[j] * x.mul >> x.shift
+	}
+	for n > 0 {
+		for j := range n {
+			code[j] = x.slots[at[j]]
+		}
+		for j := range n {
+			if c := code[j]; c != 0 {
+				key[j] = x.keys[c-1]
+			}
+		}
+		left := 0
+		for j := range n {
+			switch {
+			case code[j] == 0: // new, or was it until another row of the batch
+				dst[b.row[j]] = x.lookup(b.key[j])
+			case key[j] == b.key[j]:
+				dst[b.row[j]] = code[j] - 1
+			default:
+				b.row[left], b.key[left], at[left] = b.row[j], b.key[j], (at[j]+1)&mask
+				left++
+			}
+		}
+		n = left
 	}
 }
 

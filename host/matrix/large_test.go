@@ -86,13 +86,13 @@ func TestMemory(t *testing.T) {
 }
 
 func BenchmarkBuild10M(b *testing.B) {
-	name := os.Getenv("RECHOST_BENCH_FILE") // another file of two columns
+	name := os.Getenv("RECHOST_BENCH_FILE") // another file
 	if name == "" {
 		name = filepath.Join(b.TempDir(), "large.parquet")
 		large(b, name)
 	}
 	for b.Loop() {
-		m := build(b, []string{name}, interactions.Options{}, Options{})
+		m := build(b, []string{name}, interactions.Options{NoValue: true, NoTime: true}, Options{})
 		b.ReportMetric(float64(m.ByUser.Entries()), "entries")
 	}
 }

@@ -1,5 +1,11 @@
 package matrix
 
+import "slices"
+
+// span is how many columns are written to in turn: two lines of the cache and a
+// counter each, of which the popular ones fit into its second level.
+const span = 1 << 15
+
 // transpose gives the matrix by columns. Rows are visited in order, so each
 // column's entries come out sorted by row. Threads take ranges of rows and
 // write behind one another within each column, at places counted before.
@@ -28,14 +34,22 @@ func transpose(c *CSR, columns, workers int) CSR {
 		}
 	}
 	out.Offsets[columns] = sum
+	// Every column has a place of its own that is written next. Places of all
+	// columns may be more than the cache holds, so a thread goes through its rows
+	// once for each span of columns; rows are sorted, so each goes on where it was.
 	each(len(parts), workers, func(_, p int) {
 		to, s := at[p], parts[p]
-		for r := s.First; r < s.First+s.Rows; r++ {
-			index, value := c.Row(r)
-			for i, col := range index {
-				k := to[col]
-				to[col]++
-				out.Index[k], out.Value[k] = uint32(r), value[i]
+		next := slices.Clone(c.Offsets[s.First : s.First+s.Rows])
+		for end := uint32(0); int(end) < columns; {
+			end = uint32(min(int(end)+span, columns))
+			for r, i := range next {
+				stop := c.Offsets[s.First+r+1]
+				for ; i < stop && c.Index[i] < end; i++ {
+					k := to[c.Index[i]]
+					to[c.Index[i]] = k + 1
+					out.Index[k], out.Value[k] = uint32(s.First+r), c.Value[i]
+				}
+				next[r] = i
 			}
 		}
 	})
