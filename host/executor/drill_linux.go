@@ -24,7 +24,24 @@ type escape struct {
 	try  func() error
 	by   string       // wall, where it is not seccomp
 	also []unix.Errno // that refuse it, besides EPERM and EACCES
+	// compiling is the wall, where it is another one as long as the module is not
+	// loaded, or needed.
+	compiling string
 }
+
+// drill is what a worker is for, if it is not for guests.
+type drill string
+
+const (
+	drillGuest     drill = "guest"     // locked in as for one
+	drillCompiling drill = "compiling" // locked in as to compile, with nothing loaded
+)
+
+// needed marks what a worker that compiles has to do itself.
+const needed = "-"
+
+// parent is asked for while a worker may.
+var parent = os.Getppid()
 
 const (
 	bySeals    = "seals"
@@ -34,24 +51,32 @@ const (
 // escapes only ask: where a wall is missing, none of them does harm. That of
 // the parent is signal 0, a limit that is read, a trace that does not stop it.
 var escapes = []escape{
-	{name: "open /etc/passwd", try: func() error { return opened(unix.Open("/etc/passwd", unix.O_RDONLY|unix.O_CLOEXEC, 0)) }},
-	{name: "openat a folder", try: func() error { return opened(unix.Openat(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_CLOEXEC, 0)) }},
+	{name: "open /etc/passwd", compiling: wallLandlock, try: func() error { return opened(unix.Open("/etc/passwd", unix.O_RDONLY|unix.O_CLOEXEC, 0)) }},
+	{name: "openat a folder", compiling: needed, try: func() error { return opened(unix.Openat(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_CLOEXEC, 0)) }},
 	{name: "openat2", try: func() error {
 		return opened(unix.Openat2(unix.AT_FDCWD, "/etc/passwd", &unix.OpenHow{Flags: unix.O_CLOEXEC}))
 	}},
-	{name: "create a file", try: func() error { return opened(unix.Open("/tmp", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)) }},
-	{name: "reopen a descriptor through /proc", try: func() error { return opened(unix.Open("/proc/self/fd/1", unix.O_RDWR|unix.O_CLOEXEC, 0)) }},
-	{name: "read the parent's environment", try: func() error {
-		return opened(unix.Open(fmt.Sprintf("/proc/%d/environ", os.Getppid()), unix.O_RDONLY|unix.O_CLOEXEC, 0))
+	{name: "create a file", compiling: wallLandlock, try: func() error { return opened(unix.Open("/tmp", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)) }},
+	{name: "reopen a descriptor through /proc", compiling: wallLandlock, try: func() error { return opened(unix.Open("/proc/self/fd/1", unix.O_RDWR|unix.O_CLOEXEC, 0)) }},
+	{name: "read the parent's environment", compiling: wallLandlock, try: func() error {
+		return opened(unix.Open(fmt.Sprintf("/proc/%d/environ", parent), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	}},
-	{name: "stat", try: func() error { var st unix.Stat_t; return unix.Stat("/etc/passwd", &st) }},
+	{name: "stat", compiling: needed, try: func() error { var st unix.Stat_t; return unix.Stat("/etc/passwd", &st) }},
 	{name: "read a link", try: func() error { _, err := unix.Readlink("/proc/self/exe", make([]byte, 100)); return err }},
 	{name: "change the folder", try: func() error { return unix.Chdir("/") }},
-	{name: "rename and unlink", try: func() error {
+	{name: "rename and unlink", compiling: needed, try: func() error {
 		if err := unix.Rename("/nothing-of-this-name", "/nor-this"); !refuses(err) {
 			return nil
 		}
 		return unix.Unlink("/nothing-of-this-name")
+	}},
+	{name: "make a folder", compiling: wallLandlock, try: func() error {
+		const dir = "/tmp/rechost-drill"
+		err := unix.Mkdir(dir, 0o700)
+		if err == nil {
+			unix.Rmdir(dir)
+		}
+		return err
 	}},
 	{name: "socket", try: func() error { return opened(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)) }},
 	{name: "socket to a local service", try: func() error { return opened(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)) }},
@@ -61,18 +86,18 @@ var escapes = []escape{
 	{name: "listen", try: func() error { return unix.Listen(hostFD, 1) }},
 	{name: "ptrace the parent", try: func() error {
 		const seize = 0x4206 // does not stop it
-		return asked(unix.SYS_PTRACE, seize, uintptr(os.Getppid()), 0, 0)
+		return asked(unix.SYS_PTRACE, seize, uintptr(parent), 0, 0)
 	}},
 	{name: "read the parent's memory", try: func() error { return parentMemory(unix.SYS_PROCESS_VM_READV) }},
 	{name: "write the parent's memory", try: func() error { return parentMemory(unix.SYS_PROCESS_VM_WRITEV) }},
-	{name: "kill the parent", try: func() error { return unix.Kill(os.Getppid(), 0) }},
-	{name: "kill the parent's thread", try: func() error { return unix.Tgkill(os.Getppid(), os.Getppid(), 0) }},
+	{name: "kill the parent", try: func() error { return unix.Kill(parent, 0) }},
+	{name: "kill the parent's thread", try: func() error { return unix.Tgkill(parent, parent, 0) }},
 	{name: "the parent's limits", try: func() error {
 		var l unix.Rlimit
-		return unix.Prlimit(os.Getppid(), unix.RLIMIT_NOFILE, nil, &l)
+		return unix.Prlimit(parent, unix.RLIMIT_NOFILE, nil, &l)
 	}},
 	{name: "raise its own limits", try: func() error { return unix.Prlimit(0, unix.RLIMIT_CPU, &unix.Rlimit{Cur: 1 << 40, Max: 1 << 40}, nil) }},
-	{name: "pidfd_open the parent", try: func() error { return opened(unix.PidfdOpen(os.Getppid(), 0)) }},
+	{name: "pidfd_open the parent", try: func() error { return opened(unix.PidfdOpen(parent, 0)) }},
 	{name: "fork", try: func() error { return child(unix.SYS_CLONE, uintptr(unix.SIGCHLD)) }},
 	{name: "clone into new namespaces", try: func() error { return child(unix.SYS_CLONE, uintptr(unix.CLONE_NEWUSER|unix.CLONE_NEWNET|unix.SIGCHLD)) }},
 	{name: "clone3", try: func() error { return asked(unix.SYS_CLONE3, 0, 0, 0, 0) }},
@@ -87,11 +112,11 @@ var escapes = []escape{
 	{name: "io_uring", try: func() error { return asked(unix.SYS_IO_URING_SETUP, 1, 0, 0, 0) }},
 	{name: "userfaultfd", try: func() error { return asked(unix.SYS_USERFAULTFD, 0, 0, 0, 0) }},
 	{name: "keyctl", try: func() error { return asked(unix.SYS_KEYCTL, 0, 0, 0, 0) }},
-	{name: "map executable memory", try: func() error {
+	{name: "map executable memory", compiling: needed, try: func() error {
 		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_ANON|unix.MAP_PRIVATE)
 		return err
 	}},
-	{name: "make memory executable", try: func() error {
+	{name: "make memory executable", compiling: needed, try: func() error {
 		b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 		if err != nil {
 			return fmt.Errorf("no memory for the attempt: %v", err)
@@ -100,7 +125,7 @@ var escapes = []escape{
 	}},
 	{name: "duplicate a descriptor", try: func() error { return opened(unix.Dup(hostFD)) }},
 	{name: "make itself dumpable", try: func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) }},
-	{name: "load another filter", try: func() error { return asked(unix.SYS_SECCOMP, 1, 0, 0, 0) }},
+	{name: "load another filter", compiling: needed, try: func() error { return asked(unix.SYS_SECCOMP, 1, 0, 0, 0) }},
 	{name: "ioctl on its descriptors", try: func() error { return asked(unix.SYS_IOCTL, 0, unix.TIOCGWINSZ, uintptr(unsafe.Pointer(new(int32))), 0) }},
 	{name: "write to an array's file", by: byReadOnly, also: []unix.Errno{unix.EBADF}, try: func() error {
 		return onFile(false, func(fd int) error { _, err := unix.Write(fd, []byte("x")); return err })
@@ -175,7 +200,7 @@ func parentMemory(call uintptr) error {
 	local := unix.Iovec{Base: &b[0]}
 	local.SetLen(1)
 	remote := unix.RemoteIovec{Base: 0, Len: 1}
-	return asked(call, uintptr(os.Getppid()), uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&remote)))
+	return asked(call, uintptr(parent), uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&remote)))
 }
 
 // onFile finds an array that the worker holds, a sealed memfd or a file of the
@@ -194,13 +219,15 @@ func onFile(sealed bool, f func(fd int) error) error {
 	return errors.New("the worker has no such descriptor")
 }
 
-// Attempts are the names that Drill knows.
-func Attempts() []string {
-	var names []string
+// Attempts is what Drill knows.
+func Attempts() (list []Try) {
 	for _, e := range escapes {
-		names = append(names, e.name)
+		list = append(list, Try{Name: e.name}, Try{Name: e.name, Second: true})
+		if e.compiling != needed {
+			list = append(list, Try{Name: e.name, Compiling: true, Second: true})
+		}
 	}
-	return names
+	return list
 }
 
 func escapeNamed(name string) *escape {
@@ -248,16 +275,19 @@ func play(name string, second bool) *reply {
 }
 
 // Drill starts a worker as for a guest of o.Module, hands it the array input,
-// as a file of o.Arrays and as a sealed memfd, and lets it try what name says
-// (see Attempts) from the inside. A worker that was not told in its first
+// as a file of o.Arrays and as a sealed memfd, and lets it try t from the inside. A worker that was not told in its first
 // message that it is one for drills does not know how.
-func Drill(ctx context.Context, o Options, name string, second bool, input array.Meta) (a Attempt, err error) {
-	e := escapeNamed(name)
-	if e == nil {
-		return a, fault.Use("there is no attempt %q", name)
+func Drill(ctx context.Context, o Options, t Try, input array.Meta) (a Attempt, err error) {
+	e := escapeNamed(t.Name)
+	if e == nil || t.Compiling && e.compiling == needed {
+		return a, fault.Use("there is no attempt %q", t)
 	}
 	o.Workers = 1
-	x, err := newProcesses(o, true)
+	what := drillGuest
+	if t.Compiling {
+		what, o.Cache = drillCompiling, "" // an empty folder, which the worker may write to
+	}
+	x, err := newProcesses(o, what)
 	if err != nil {
 		return a, err
 	}
@@ -276,18 +306,18 @@ func Drill(ctx context.Context, o Options, name string, second bool, input array
 		}
 		defer copied.Close()
 		other := input
-		other.Digest = digest.Of([]byte(name)) // a second name for it
+		other.Digest = digest.Of([]byte(t.Name)) // a second name for it
 		if err := send(int(w.host.Fd()), &message{Kind: msgArray, Meta: other}, copied); err != nil {
 			return w.died(err)
 		}
-		if err := send(int(w.host.Fd()), &message{Kind: msgDrill, Name: name, Second: second}, nil); err != nil {
+		if err := send(int(w.host.Fd()), &message{Kind: msgDrill, Name: t.Name, Second: t.Second}, nil); err != nil {
 			return w.died(err)
 		}
 		m, err = p.answer(w, replyPage)
 		return err
 	})
 	if err == nil {
-		return e.judge(m), nil
+		return e.judge(m, t.Compiling), nil
 	}
 	if w == nil || ctx.Err() != nil {
 		return a, err
@@ -299,7 +329,7 @@ func Drill(ctx context.Context, o Options, name string, second bool, input array
 	return Attempt{Answer: fault.Clean(err.Error(), 300)}, nil
 }
 
-func (e *escape) judge(m *reply) Attempt {
+func (e *escape) judge(m *reply, compiling bool) Attempt {
 	errno := unix.Errno(m.Errno)
 	switch {
 	case m.Kind != msgDone || m.Errno < 0:
@@ -317,6 +347,9 @@ func (e *escape) judge(m *reply) Attempt {
 	}
 	if e.by != "" {
 		a.Wall = e.by
+	}
+	if compiling && e.compiling != "" {
+		a.Wall = e.compiling
 	}
 	if !a.Refused {
 		a.Wall = ""

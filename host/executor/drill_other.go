@@ -8,12 +8,11 @@ import (
 	"rechost/host/array"
 )
 
-// Attempts are the names that Drill knows: none here, where there are no
-// workers.
-func Attempts() []string { return nil }
+// Attempts is what Drill knows: nothing here, where there are no workers.
+func Attempts() []Try { return nil }
 
 // Drill fails: there are no workers here.
-func Drill(context.Context, Options, string, bool, array.Meta) (Attempt, error) {
+func Drill(context.Context, Options, Try, array.Meta) (Attempt, error) {
 	_, err := NewProcesses(Options{})
 	return Attempt{}, err
 }

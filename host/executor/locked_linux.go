@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/elastic/go-seccomp-bpf" // assembles filters with conditions on arguments
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -38,6 +39,11 @@ func lockFiles(dir string, write bool) (walls []string, err error) {
 	return []string{fmt.Sprintf("%s %d", wallLandlock, abi)}, nil
 }
 
+// lockCalls leaves the process the system calls of compiling: it can open what
+// Landlock leaves it and map executable memory, but no socket, no other process
+// and nothing of theirs.
+func lockCalls() error { return filter(callsToCompile) }
+
 // lockDown gives up everything that serving calls does not need. From here on
 // no thread of this process can open a file or a socket, start a process, or
 // map executable memory.
@@ -53,38 +59,92 @@ func lockDown() (walls []string, err error) {
 	if !seccomp.Supported() {
 		return nil, nil
 	}
-	runtime.LockOSThread() // the filter goes from this thread to the others
-	defer runtime.UnlockOSThread()
-	policy, err := systemCalls()
-	if err != nil {
+	if err := filter(callsToServe); err != nil {
 		return nil, err
-	}
-	if err := seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy}); err != nil {
-		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	return []string{wallSeccomp}, nil
 }
 
-// systemCalls is what a locked worker may ask of the kernel, found by leaving
-// out one name at a time: what the Go runtime needs to run goroutines, timers
-// and collections on threads that come and go, and what a call needs.
-// Whatever is in neither list fails with EPERM, so that a stray call of the
-// runtime's does not end an honest worker.
-func systemCalls() (seccomp.Policy, error) {
+// filter puts a filter on every thread, where the kernel has such. Filters add
+// up: what one of them refuses is refused.
+func filter(calls func(*arch.Info) seccomp.Policy) error {
+	if !seccomp.Supported() {
+		return nil
+	}
+	runtime.LockOSThread() // the filter goes from this thread to the others
+	defer runtime.UnlockOSThread()
 	info, err := arch.GetInfo("")
 	if err != nil {
-		return seccomp.Policy{}, fmt.Errorf("seccomp: %w", err)
+		return fmt.Errorf("seccomp: %w", err)
 	}
-	known := func(names ...string) (s []string) {
+	if err := seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: calls(info)}); err != nil {
+		return fmt.Errorf("seccomp: %w", err)
+	}
+	return nil
+}
+
+// Calls that no honest worker comes near, and those to open files, which it
+// does until it has compiled.
+var (
+	killing = []string{"open", "openat2", "creat", "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4",
+		"execve", "execveat", "fork", "vfork", "clone3", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill",
+		"io_uring_setup", "io_uring_enter", "io_uring_register", "pidfd_open", "pidfd_getfd", "pidfd_send_signal",
+		"mount", "umount2", "unshare", "setns", "chroot", "pivot_root", "bpf", "perf_event_open", "userfaultfd",
+		"keyctl", "add_key", "request_key", "setrlimit", "prlimit64", "init_module", "finit_module", "kexec_load", "reboot"}
+	opening = []string{"openat"}
+)
+
+// serving is what the Go runtime needs to run goroutines, timers and
+// collections on threads that come and go, and what a call needs, found by
+// leaving out one name at a time. Whatever is in no list fails with EPERM, so
+// that a stray call of the runtime's does not end an honest worker.
+var serving = []string{
+	"futex", "nanosleep", "sched_yield", "epoll_pwait", // scheduler
+	"gettid", "sigaltstack", "rt_sigprocmask", "exit", // threads
+	"getpid", "rt_sigreturn", "rt_sigaction", // preemption and the crash path
+	"munmap", "madvise", // memory
+	"recvmsg", "sendmsg", "read", "write", "close", "fstat", "pread64", // input, output
+	"memfd_create", "ftruncate", // results
+	"clock_gettime", // where the vDSO falls back to it
+	"exit_group", "restart_syscall",
+}
+
+// compiling is what it takes besides, until the module is loaded: its code is
+// mapped, its cache is a folder of files, and then the last locks are put on.
+var compiling = []string{
+	"mmap", "mprotect",
+	"openat", "newfstatat", "getdents64", "unlinkat", "renameat", "mkdirat", "fsync", "geteuid",
+	"landlock_create_ruleset", "landlock_restrict_self", "seccomp",
+}
+
+func callsToCompile(info *arch.Info) seccomp.Policy {
+	return policy(info, killing, append(slices.Clone(serving), compiling...), []seccomp.NameWithConditions{
+		when("prctl", 0, seccomp.Equal, unix.PR_SET_NO_NEW_PRIVS),
+		{Name: "prctl", Conditions: seccomp.ArgumentConditions{
+			{Argument: 0, Operation: seccomp.Equal, Value: unix.PR_SET_DUMPABLE}, {Argument: 1, Operation: seccomp.Equal, Value: 0}}},
+	})
+}
+
+func callsToServe(info *arch.Info) seccomp.Policy {
+	return policy(info, append(slices.Clone(killing), opening...), serving, []seccomp.NameWithConditions{
+		when("mmap", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
+		when("mprotect", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
+	})
+}
+
+func when(name string, arg uint32, op seccomp.Operation, v uint64) seccomp.NameWithConditions {
+	return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: arg, Operation: op, Value: v}}}
+}
+
+// policy kills, allows, allows under conditions, and refuses the rest.
+func policy(info *arch.Info, kill, allow []string, conditions []seccomp.NameWithConditions) seccomp.Policy {
+	known := func(names []string) (s []string) {
 		for _, n := range names {
 			if _, ok := info.SyscallNames[n]; ok { // some exist on one architecture only
 				s = append(s, n)
 			}
 		}
 		return s
-	}
-	when := func(name string, arg uint32, op seccomp.Operation, v uint64) seccomp.NameWithConditions {
-		return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: arg, Operation: op, Value: v}}}
 	}
 	// The flags of Go's newosproc: a thread of this process and nothing else.
 	thread := uint64(unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD)
@@ -94,35 +154,13 @@ func systemCalls() (seccomp.Policy, error) {
 	return seccomp.Policy{
 		DefaultAction: seccomp.ActionErrno,
 		Syscalls: []seccomp.SyscallGroup{
-			{
-				// No honest worker comes near these.
-				Action: seccomp.ActionKillProcess,
-				Names: known("open", "openat", "openat2", "creat", "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4",
-					"execve", "execveat", "fork", "vfork", "clone3", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill",
-					"io_uring_setup", "io_uring_enter", "io_uring_register", "pidfd_open", "pidfd_getfd", "pidfd_send_signal",
-					"mount", "umount2", "unshare", "setns", "chroot", "pivot_root", "bpf", "perf_event_open", "userfaultfd",
-					"keyctl", "add_key", "request_key", "setrlimit", "prlimit64", "init_module", "finit_module", "kexec_load", "reboot"),
-			},
-			{
-				Action: seccomp.ActionAllow,
-				Names: known(
-					"futex", "nanosleep", "sched_yield", "epoll_pwait", // scheduler
-					"gettid", "sigaltstack", "rt_sigprocmask", "exit", // threads
-					"getpid", "rt_sigreturn", "rt_sigaction", // preemption and the crash path
-					"munmap", "madvise", // memory
-					"recvmsg", "sendmsg", "read", "write", "close", "fstat", "pread64", // input, output
-					"memfd_create", "ftruncate", // results
-					"clock_gettime", // where the vDSO falls back to it
-					"exit_group", "restart_syscall"),
-				NamesWithCondtions: []seccomp.NameWithConditions{
-					when("clone", 0, seccomp.Equal, thread),
-					when("tgkill", 0, seccomp.Equal, uint64(os.Getpid())),
-					when("mmap", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
-					when("mprotect", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
-					when("fcntl", 1, seccomp.Equal, unix.F_ADD_SEALS),
-					when("fcntl", 1, seccomp.Equal, unix.F_GET_SEALS),
-				},
-			},
+			{Action: seccomp.ActionKillProcess, Names: known(kill)},
+			{Action: seccomp.ActionAllow, Names: known(allow), NamesWithCondtions: append(conditions,
+				when("clone", 0, seccomp.Equal, thread),
+				when("tgkill", 0, seccomp.Equal, uint64(os.Getpid())),
+				when("fcntl", 1, seccomp.Equal, unix.F_ADD_SEALS),
+				when("fcntl", 1, seccomp.Equal, unix.F_GET_SEALS),
+			)},
 		},
-	}, nil
+	}
 }

@@ -27,7 +27,7 @@ import (
 // each. A worker is killed at the deadline, whatever it is doing, and replaced.
 type processes struct {
 	options Options
-	drill   bool     // its workers are for Drill
+	drill   drill    // what its workers are for
 	path    string   // of the workers' binary
 	module  *os.File // sealed memfd
 	scratch string   // folder for compiled code where none was given
@@ -72,9 +72,9 @@ func (l lock) give() { <-l }
 // program's own binary with the argument WorkerCommand, or what Options.Worker
 // or the environment variable WorkerEnv names. They are started at once, so that they
 // compile the module while the caller reads its data.
-func NewProcesses(o Options) (Executor, error) { return newProcesses(o, false) }
+func NewProcesses(o Options) (Executor, error) { return newProcesses(o, "") }
 
-func newProcesses(o Options, drill bool) (Executor, error) {
+func newProcesses(o Options, drill drill) (Executor, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err

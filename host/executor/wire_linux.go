@@ -40,7 +40,7 @@ type message struct {
 	Interpreter bool        `json:"interpreter,omitempty"`
 	Places      bool        `json:"places,omitempty"`
 	CPU         uint64      `json:"cpu,omitempty"`   // hard limit, seconds
-	Drill       bool        `json:"drill,omitempty"` // the worker is for Drill
+	Drill       drill       `json:"drill,omitempty"` // the worker is for Drill
 
 	// array
 	Meta array.Meta `json:"meta,omitzero"`

@@ -43,6 +43,9 @@ func worker() error {
 	if err := closeInherited(); err != nil {
 		return err
 	}
+	// The runtime's poller starts with the first timer in the heap, which may be
+	// the collector's, long after its calls are forbidden.
+	time.AfterFunc(time.Hour, func() {}).Stop()
 	hello, file, err := receiveMessage(hostFD)
 	if err != nil {
 		return err
@@ -122,9 +125,20 @@ type workerState struct {
 // start locks the process in and compiles the module, in the order in which
 // that can be done: what compiling needs is given up after it.
 func (w *workerState) start(hello *message, file *os.File) (walls []string, err error) {
-	w.limits, w.drill = hello.Limits, hello.Drill
+	w.limits, w.drill = hello.Limits, hello.Drill != ""
 	if walls, err = limitProcess(hello); err != nil {
 		return nil, err
+	}
+	more, err := lockFiles(hello.CacheDir, hello.MayCompile)
+	if err != nil {
+		return nil, err
+	}
+	walls = append(walls, more...)
+	if err := lockCalls(); err != nil {
+		return nil, err
+	}
+	if hello.Drill == drillCompiling {
+		return walls, nil
 	}
 	size, err := checkSealed(file)
 	if err != nil {
@@ -136,11 +150,6 @@ func (w *workerState) start(hello *message, file *os.File) (walls []string, err 
 	}
 	file.Close()
 
-	more, err := lockFiles(hello.CacheDir, hello.MayCompile)
-	if err != nil {
-		return nil, err
-	}
-	walls = append(walls, more...)
 	limits := sandbox.Limits(hello.Limits)
 	limits.Deadline = 0 // the parent's affair
 	w.module, err = sandbox.Load(context.Background(), wasm, sandbox.Options{
