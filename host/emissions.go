@@ -44,6 +44,9 @@ func (s *session) checkEmits() error {
 		if err := emit.Refuse(d.Name, d.IDs != "", want.File); err != nil {
 			return err
 		}
+		if err := emit.CheckNames(d, s.matrix.Users.Name, s.matrix.Items.Name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

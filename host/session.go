@@ -463,6 +463,15 @@ func (s *session) index(ctx context.Context) error {
 	if s.set, err = interactions.Open(s.job.Paths, o); err != nil {
 		return err
 	}
+	if r := s.set.Report(); s.job.Module != "" { // else nothing is written
+		err := recs.CheckName(r.User.Name, abi.OverUsers, "recommendations", recs.Score.Name, recs.Rank.Name)
+		if err == nil {
+			err = recs.CheckName(r.Item.Name, abi.OverItems, "recommendations", recs.Score.Name, recs.Rank.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	s.matrix, err = matrix.Build(ctx, s.set, matrix.Options{Duplicates: s.job.Duplicates, Workers: s.job.Workers})
 	if err != nil {
 		return err

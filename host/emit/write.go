@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
 	"rechost/host/matrix"
@@ -59,6 +60,27 @@ func Refuse(name string, lists bool, file string) error {
 		err = fault.Use("%s are lists, which %s cannot hold", name, file).WithHint("--emit %s=%s", name, file[:len(file)-len(form)]+Parquet)
 	}
 	return err
+}
+
+// CheckNames refuses names of the columns of users and items that a file of the
+// emission has for columns of its own.
+func CheckNames(d abi.Emit, users, items string) error {
+	names := map[string]string{abi.OverUsers: users, abi.OverItems: items}
+	sides, own := []string{d.Rows}, []string{Vector, Value}
+	if d.IDs != "" {
+		own = []string{recs.Score.Name, recs.Rank.Name}
+		if d.Of == d.Rows {
+			own = append(own, Neighbour)
+		} else {
+			sides = append(sides, d.Of)
+		}
+	}
+	for _, side := range sides {
+		if err := recs.CheckName(names[side], side, "files of "+d.Name, own...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func column(d *matrix.IDs) table.Column { return table.Column{Name: d.Name, Type: d.Type} }

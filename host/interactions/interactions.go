@@ -11,8 +11,8 @@
 //
 // Files are read in the bytewise order of their paths. All have the same
 // columns by name; the types of the columns used may differ in width. The
-// names of Hive folders, key=value, are columns where the file has none of
-// that name.
+// names of Hive folders, key=value, are columns; one that the files have as well
+// gives no role.
 //
 // A row with a null user or item is left out and counted, and so is one whose
 // value is null or NaN, whose time is null, or whose value is below MinValue,

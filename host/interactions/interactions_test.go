@@ -216,6 +216,8 @@ func TestPaths(t *testing.T) {
 	file(t, "s/user=a%2Fb/x.parquet", ints64("item", 7))
 	file(t, "s/user=7/x.parquet", ints64("item", 8))
 	file(t, "n/x.parquet", ints64("user", 1), ints64("item", 2), ints64("extra", 3))
+	file(t, "t/item=2/x.parquet", ints64("user", 1), ints64("item", 2))
+	file(t, "o/extra=2/x.parquet", ints64("user", 1), ints64("item", 2), ints64("extra", 3))
 	tests := []struct {
 		paths []string
 		want  string
@@ -233,6 +235,8 @@ func TestPaths(t *testing.T) {
 		{[]string{"d/**/*.parquet"}, "error: d/**/*.parquet: patterns have no **, for folders of any depth"},
 		{[]string{"h"}, "[7 5 8 6]"},
 		{[]string{"s"}, "[7 8 a/b 7]"},
+		{[]string{"t"}, "error: t/item=2/x.parquet: items twice: the file has a column item, and a folder is named item=2"},
+		{[]string{"o"}, "[1 2]"}, // a column that nobody reads
 		{[]string{"missing.parquet"}, "error: missing.parquet: no such file or directory"},
 		{[]string{"no*.parquet"}, "error: no*.parquet: nothing matches this pattern"},
 		{[]string{"none"}, "error: none: no file in this folder ends in .parquet (names that begin with _ or . do not count)"},

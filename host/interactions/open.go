@@ -88,14 +88,16 @@ func (s *Set) open(names []string) error {
 		}
 	}
 	fields := make([][]table.Field, len(s.files))
-	hives := make([][]hive, len(s.files))
+	hives, doubled := make([][]hive, len(s.files)), make([][]hive, len(s.files))
 	for i, f := range s.files {
 		fields[i] = slices.Clone(f.Fields())
 		for _, h := range hiveOf(f.Name()) {
-			if !slices.ContainsFunc(fields[i], func(x table.Field) bool { return x.Name == h.name }) {
-				fields[i] = append(fields[i], table.Field{Name: h.name, Type: table.TypeString, Optional: true})
-				hives[i] = append(hives[i], h)
+			if slices.ContainsFunc(f.Fields(), func(x table.Field) bool { return x.Name == h.name }) {
+				doubled[i] = append(doubled[i], h)
+				continue
 			}
+			fields[i] = append(fields[i], table.Field{Name: h.name, Type: table.TypeString, Optional: true})
+			hives[i] = append(hives[i], h)
 		}
 		if i > 0 {
 			if err := sameColumns(names[0], fields[0], names[i], fields[i]); err != nil {
@@ -119,6 +121,12 @@ func (s *Set) open(names []string) error {
 			continue
 		}
 		for i, f := range s.files {
+			for _, h := range doubled[i] {
+				if h.name == c.name { // which of the two holds, nobody can tell
+					return fault.Data("%s: %s twice: the file has a column %s, and a folder is named %s=%s", f.Name(), plurals[c.role], h.name, h.name, h.value).
+						WithHint("give the folder a name without =, and the column is read; or name another column: --%s COLUMN", c.role)
+				}
+			}
 			src := source{file: f.Name(), place: -1}
 			for k, fd := range fields[i] {
 				if fd.Name == c.name {

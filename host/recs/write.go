@@ -145,6 +145,19 @@ var (
 	Rank  = table.Column{Name: "rank", Type: table.TypeInt32}
 )
 
+// CheckName refuses a name for the column of ids of a side, users or items, that
+// is also one of a file's own: few programs read a file with two columns of one
+// name, whatever its case. what has the columns, such as "recommendations".
+func CheckName(name, side, what string, own ...string) error {
+	for _, n := range own {
+		if strings.EqualFold(name, n) {
+			return fault.Use("column %s cannot give %s: %s have a column %s of their own", fault.Clean(name, 100), side, what, n).
+				WithHint("give it another name in the input, such as %s_id", strings.TrimSuffix(side, "s"))
+		}
+	}
+	return nil
+}
+
 func writeRows(ctx context.Context, h io.Writer, l Lists, m *matrix.Matrix, w *Written) error {
 	u := table.Column{Name: m.Users.Name, Type: m.Users.Type}
 	i := table.Column{Name: m.Items.Name, Type: m.Items.Type}
