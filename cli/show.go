@@ -39,7 +39,7 @@ func showCommand(e *env) *command {
 				&cli.GenericFlag{Name: "top", Aliases: []string{"k"}, Category: groupLists, Value: whole{&top, 1},
 					Usage: "show the first `N` items of a list (default: all)"},
 				&cli.StringFlag{Name: "titles", Category: groupOutput, Destination: &titles,
-					Usage: "`FILE` with an item and a title column, Parquet or CSV, to show titles"},
+					Usage: "`FILE` with an item and a title column, Parquet or CSV, or MovieLens's u.item or movies.dat, to show titles"},
 				jsonFlag(&asJSON),
 				&cli.StringFlag{Name: "user", Category: groupData, Destination: &columns.User, Usage: "`COLUMN` of users (default: found by its name)"},
 				&cli.StringFlag{Name: "item", Category: groupData, Destination: &columns.Item, Usage: "`COLUMN` of items"},

@@ -22,7 +22,8 @@ var (
 )
 
 // readTitles reads a title for items of a dictionary, by dense id: from
-// Parquet, or else from CSV with a header. Items without one have "".
+// Parquet, or else from CSV with a header or one of MovieLens's old files
+// without. Items without one have "".
 func readTitles(name string, items *matrix.IDs) ([]string, error) {
 	titles := make([]string, items.Len())
 	take := func(id, title string) {
@@ -105,22 +106,32 @@ func csvTitles(name string, take func(id, title string)) error {
 		return fault.File(name, err)
 	}
 	defer f.Close()
-	r := csv.NewReader(bufio.NewReaderSize(f, 1<<16))
-	r.ReuseRecord = true
-	r.LazyQuotes = true // titles hold quotes that nobody escaped
-	r.FieldsPerRecord = -1
+	b := bufio.NewReaderSize(f, 1<<16)
+	first, err := b.Peek(b.Size())
+	switch {
+	case len(first) == 0 && errors.Is(err, io.EOF):
+		return fault.Data("%s: the file is empty", name)
+	case err != nil && !errors.Is(err, io.EOF):
+		return fault.File(name, err)
+	}
+	line, _, _ := strings.Cut(string(first), "\n")
+	if sep := movieLens(line); sep != "" {
+		return splitTitles(name, b, sep, take)
+	}
+	r := reader(b)
+	if r.Comma = separator(line); r.Comma == 0 {
+		r.Comma = ','
+	}
 	head, err := r.Read()
 	var pe *csv.ParseError
 	switch {
-	case errors.Is(err, io.EOF):
-		return fault.Data("%s: the file is empty", name)
 	case errors.As(err, &pe):
 		return fault.Data("%s: not a CSV file with a header: %v", name, err)
 	case err != nil:
 		return fault.File(name, err)
 	}
 	names := append([]string(nil), head...)
-	names[0] = strings.TrimPrefix(names[0], "\ufeff")
+	names[0] = strings.TrimPrefix(names[0], bom)
 	item, title, err := titleColumns(name, names)
 	if err != nil {
 		return err
@@ -138,6 +149,66 @@ func csvTitles(name string, take func(id, title string)) error {
 		}
 		take(strings.Clone(row[item]), latin1(row[title]))
 	}
+}
+
+// bom is what some programs put before UTF-8.
+const bom = "\ufeff"
+
+func reader(f io.Reader) *csv.Reader {
+	r := csv.NewReader(f)
+	r.ReuseRecord = true
+	r.LazyQuotes = true // titles hold quotes that nobody escaped
+	r.FieldsPerRecord = -1
+	return r
+}
+
+// separator is what stands between the names of a header, or 0 where the line
+// is no header of titles.
+func separator(line string) rune {
+	for _, c := range ",\t;|" {
+		r := reader(strings.NewReader(strings.TrimPrefix(line, bom)))
+		r.Comma = c
+		if head, err := r.Read(); err == nil {
+			if _, _, err := titleColumns("", head); err == nil {
+				return c
+			}
+		}
+	}
+	return 0
+}
+
+// movieLens is the separator of a file as MovieLens had them first, u.item and
+// movies.dat: without a header, an id and a title in front.
+func movieLens(line string) string {
+	if separator(line) != 0 {
+		return ""
+	}
+	for _, sep := range []string{"::", "|"} {
+		if id, _, ok := strings.Cut(line, sep); ok && id != "" && !strings.ContainsAny(id, ",;\t ") {
+			return sep
+		}
+	}
+	return ""
+}
+
+// splitTitles reads lines of an id, a title and more.
+func splitTitles(name string, f io.Reader, sep string, take func(id, title string)) error {
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSuffix(lines.Text(), "\r")
+		if line == "" {
+			continue
+		}
+		fields := strings.SplitN(line, sep, 3)
+		if len(fields) < 2 {
+			return fault.Data("%s: line %d has no %s, which stands between the fields of line 1", name, n, sep)
+		}
+		take(fields[0], latin1(fields[1]))
+	}
+	if err := lines.Err(); err != nil {
+		return fault.File(name, err)
+	}
+	return nil
 }
 
 // latin1 reads bytes that are not UTF-8 as Latin-1, as old public data sets are.
