@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		// The parts need not be there any more, but the record of each must.
 		for i, t := range turn.Tasks {
 			e, ok := s.journal.Peek(t.ID)
-			joined = joined && ok && len(e.Outputs) == len(t.Outputs)
+			joined = joined && ok && fits(t, e.Outputs)
 			parts[i] = e.Outputs
 		}
 	}
@@ -137,9 +138,12 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		if joined {
 			break
 		}
-		if e, ok := s.journal.Get(t.ID); ok && len(e.Outputs) == len(t.Outputs) {
-			parts[i] = e.Outputs
-			continue
+		if e, ok := s.journal.Get(t.ID); ok {
+			if turn.CheckKept(t, e.Outputs, s.store) == nil {
+				parts[i] = e.Outputs
+				continue
+			}
+			s.journal.Drop(t.ID) // it is of something else
 		}
 		missing, at = append(missing, t), append(at, i)
 	}
@@ -317,8 +321,18 @@ func (s *session) joined(turn *plan.Turn, id digest.Digest) ([]plan.Bound, bool)
 	if !ok {
 		return nil, false
 	}
-	frames, err := turn.Frames(e.Outputs)
+	frames, err := turn.Frames(e.Outputs, s.store)
+	if err != nil {
+		s.journal.Drop(id)
+	}
 	return frames, err == nil
+}
+
+// fits tells whether arrays have the shapes that a task's outputs have.
+func fits(t task.Task, metas []array.Meta) bool {
+	return slices.EqualFunc(t.Outputs, metas, func(o task.Output, m array.Meta) bool {
+		return m.DType == o.DType && m.Width == o.Width && (o.Rows < 0 || m.Rows == o.Rows)
+	})
 }
 
 func frameMetas(frames []plan.Bound) []array.Meta {

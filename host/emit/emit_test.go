@@ -23,7 +23,7 @@ import (
 )
 
 // data is users "ann" and "b%d", items 7, 8 and 300.
-func data(t *testing.T) *matrix.Matrix {
+func data(t testing.TB) *matrix.Matrix {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "d.parquet")
 	f, err := os.Create(name)

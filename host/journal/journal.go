@@ -6,6 +6,9 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 
 	"rechost/host/array"
 	"rechost/host/digest"
@@ -33,14 +36,35 @@ func (j Journal) Peek(id digest.Digest) (Entry, bool) {
 	if b == nil {
 		return Entry{}, false
 	}
-	var e Entry
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if d.Decode(&e) != nil {
+	e, err := parse(b)
+	if err != nil {
+		j.Drop(id)
 		return Entry{}, false
 	}
 	return e, true
 }
+
+// parse reads an entry, which may be anything that was put into the store's
+// folder.
+func parse(b []byte) (e Entry, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return Entry{}, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return Entry{}, errors.New("there is text after its end")
+	}
+	for _, m := range e.Outputs {
+		if m.Rows < 0 || m.Width < 0 || m.Rows > array.MaxElements || m.Width > array.MaxElements/max(m.Rows, 1) {
+			return Entry{}, fmt.Errorf("an array of %dx%d", m.Rows, m.Width)
+		}
+	}
+	return e, nil
+}
+
+// Drop forgets the entry of id: it is no entry, or not of this task.
+func (j Journal) Drop(id digest.Digest) { j.Store.DropBlob(id) }
 
 // Get returns the entry of id if there is one and all its outputs are in the
 // store, whole.

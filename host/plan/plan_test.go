@@ -268,7 +268,7 @@ func TestJoin(t *testing.T) {
 	if got := fmt.Sprint(array.View[uint64](off), array.View[uint32](item), frames[0].Arrays["item"].Rows); got != "[0 2 2 3 3 4] [7 8 9 6] 4" {
 		t.Errorf("concatenated to %s", got)
 	}
-	back, err := turn.Frames([]array.Meta{frames[0].Arrays["item"].Meta, frames[0].Arrays["offsets"].Meta, frames[0].Arrays["score"].Meta})
+	back, err := turn.Frames([]array.Meta{frames[0].Arrays["item"].Meta, frames[0].Arrays["offsets"].Meta, frames[0].Arrays["score"].Meta}, st)
 	if err != nil || back[0].Digest() != frames[0].Digest() {
 		t.Errorf("remembered as %v, %v", back, err)
 	}

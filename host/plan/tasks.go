@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"sync"
 
@@ -322,15 +323,11 @@ func (t *Turn) CheckParts(task task.Task, data [][]byte) ([]array.Meta, error) {
 			return nil, bad(k, "%d rows were written, %d were asked for", m.Rows, o.Rows)
 		}
 		if pl.array == abi.Offsets {
-			off := array.View[uint64](data[k])
-			last := uint64(0)
-			for i, x := range off {
-				if x < last || i == 0 && x != 0 || x > array.MaxElements {
-					return nil, bad(k, "offset %d is %d after %d: offsets rise from 0", i, x, last)
-				}
-				last = x
+			n, err := rising(array.View[uint64](data[k]))
+			if err != nil {
+				return nil, bad(k, "%v", err)
 			}
-			entries[pl.output] = int(last)
+			entries[pl.output] = n
 		}
 		metas[k] = m
 	}
@@ -342,11 +339,74 @@ func (t *Turn) CheckParts(task task.Task, data [][]byte) ([]array.Meta, error) {
 	return metas, nil
 }
 
+// rising checks offsets, and returns the number of entries that they end at.
+func rising(offsets []uint64) (entries int, err error) {
+	last := uint64(0)
+	for i, x := range offsets {
+		if x < last || i == 0 && x != 0 || x > array.MaxElements {
+			return 0, fmt.Errorf("offset %d is %d after %d: offsets rise from 0", i, x, last)
+		}
+		last = x
+	}
+	return int(last), nil
+}
+
+// CheckKept tells whether arrays in the store, which a record says a task gave,
+// can be its outputs: what CheckParts looks for. A record may be anybody's.
+func (t *Turn) CheckKept(task task.Task, metas Parts, st Store) error {
+	if len(metas) != len(task.Outputs) {
+		return fmt.Errorf("%d outputs, not %d", len(metas), len(task.Outputs))
+	}
+	at := make([]kept, len(metas))
+	for k, pl := range t.outputs {
+		o, m := task.Outputs[k], metas[k]
+		if m.DType != o.DType || m.Width != o.Width || o.Rows >= 0 && m.Rows != o.Rows {
+			return fmt.Errorf("output %s is %v %dx%d, not %v %dx%d", o.Name, m.DType, m.Rows, m.Width, o.DType, o.Rows, o.Width)
+		}
+		at[k] = kept{pl.output, pl.array, m}
+	}
+	return t.checkKept(at, st)
+}
+
+// kept is an array in the store that is said to be one of a frame's.
+type kept struct {
+	output int
+	array  string
+	meta   array.Meta
+}
+
+// checkKept checks that offsets rise to the number of entries.
+func (t *Turn) checkKept(arrays []kept, st Store) error {
+	entries := map[int]int{}
+	for _, a := range arrays {
+		if a.array != abi.Offsets {
+			continue
+		}
+		b, release, err := st.Read(a.meta)
+		if err != nil {
+			return err
+		}
+		n, err := rising(array.View[uint64](b))
+		release()
+		if err != nil {
+			return err
+		}
+		entries[a.output] = n
+	}
+	for _, a := range arrays {
+		if t.Makes[a.output].Arrays[a.array].PerEntry && a.meta.Rows != entries[a.output] {
+			return fmt.Errorf("%s has %d entries, the offsets end at %d", a.array, a.meta.Rows, entries[a.output])
+		}
+	}
+	return nil
+}
+
 // Frames is Join for outputs that were joined before: their arrays in the
 // order of the outputs and, in each, of the names.
-func (t *Turn) Frames(metas []array.Meta) ([]Bound, error) {
+func (t *Turn) Frames(metas []array.Meta, st Store) ([]Bound, error) {
 	var frames []Bound
-	for _, b := range t.Makes {
+	var at []kept
+	for i, b := range t.Makes {
 		f := Bound{Extent: b.Extent, Frame: array.Frame{Rows: b.Rows, Arrays: map[string]array.Column{}}}
 		for _, n := range b.Names() {
 			if len(metas) == 0 {
@@ -359,12 +419,16 @@ func (t *Turn) Frames(metas []array.Meta) ([]Bound, error) {
 			}
 			col.Meta = m
 			f.Arrays[n] = col
+			at = append(at, kept{i, n, m})
 			metas = metas[1:]
 		}
 		frames = append(frames, f)
 	}
 	if len(metas) != 0 {
 		return nil, fault.New(fault.Failed, "the journal's entry for stage %s has too many arrays", t.Stage.Name)
+	}
+	if err := t.checkKept(at, st); err != nil {
+		return nil, fault.New(fault.Failed, "the journal's entry for stage %s: %v", t.Stage.Name, err)
 	}
 	return frames, nil
 }

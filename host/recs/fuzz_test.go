@@ -135,3 +135,70 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCandidates: any file is refused by its name, or is rows of items of the
+// data, in order, each once, and its notes are fit for a terminal.
+func FuzzCandidates(f *testing.F) {
+	in, m := data(f, false)
+	parquet, err := os.ReadFile(in)
+	if err != nil {
+		f.Fatal(err)
+	}
+	one := save(f, filepath.Join(f.TempDir(), "one.parquet"), []table.Column{{Name: "item", Type: table.TypeString}}, table.BytesVector("10", "40", "x", "10"))
+	items, err := os.ReadFile(one)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(parquet)
+	f.Add(items)
+	for _, s := range []string{"10\n40\n", "item\n10\n\n 20 \n", "userId,Item ID\nann,10\nbob,50\n,10\nx,y\n", "\xef\xbb\xbfuser\titem\r\nann\t20\r\n",
+		"user;item;score\n\"ann\";\"30\";1\n", "item,item_id\n1,2\n", "user,item\nann\n", "\x1b[2J\n10\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		name := filepath.Join(t.TempDir(), "candidates")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if x, err := table.Open(name); err == nil {
+			rows := x.Rows()
+			x.Close()
+			if rows > 1<<16 { // believed, and takes its time
+				return
+			}
+		}
+		c, err := ReadCandidates(context.Background(), name, m)
+		if err != nil {
+			if s := err.Error(); fault.CodeOf(err) != fault.BadData || !strings.HasPrefix(s, name) || fault.Clean(s, len(s)) != s {
+				t.Errorf("code %d: %q", fault.CodeOf(err), s)
+			}
+			return
+		}
+		rows := 3
+		if c.ForAll {
+			rows = 1
+		}
+		if len(c.Offsets) != rows+1 || c.Offsets[0] != 0 || c.Offsets[rows] != uint64(len(c.Items)) || len(c.Items) == 0 || c.Read < c.Unknown || c.LeftOut < 0 {
+			t.Fatalf("%+v", c)
+		}
+		for u := range rows {
+			if c.Offsets[u+1] < c.Offsets[u] {
+				t.Fatalf("offsets %v", c.Offsets)
+			}
+			row := c.Row(uint32(u))
+			for k, i := range row {
+				if i >= 5 || k > 0 && i <= row[k-1] {
+					t.Errorf("row %d is %v", u, row)
+				}
+			}
+		}
+		if c.Digest.IsZero() {
+			t.Error("no digest")
+		}
+		for _, n := range c.Notes(name, []uint32{0, 1, 2}) {
+			if fault.Clean(n, len(n)) != n {
+				t.Errorf("%q", n)
+			}
+		}
+	})
+}

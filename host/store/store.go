@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"rechost/host/array"
@@ -236,7 +237,7 @@ func (s *Store) Check(m array.Meta) error {
 		}
 		return nil
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("array %s: %w", m.Digest.Short(), ErrGone)
 	} else if err != nil {
@@ -246,6 +247,10 @@ func (s *Store) Check(m array.Meta) error {
 	fi, err := f.Stat()
 	if err != nil {
 		return err
+	}
+	if !fi.Mode().IsRegular() {
+		os.Remove(path)
+		return fmt.Errorf("array %s is no file: %w", m.Digest.Short(), ErrGone)
 	}
 	h := sha256.New()
 	got, err := array.ReadHeader(io.TeeReader(f, h), fi.Size())
@@ -277,27 +282,52 @@ func (s *Store) Read(m array.Meta) (data []byte, release func(), err error) {
 // PutBlob stores a small record under a name its writer derives. Where one is
 // there already it stays.
 func (s *Store) PutBlob(name digest.Digest, b []byte) error {
-	sum := digest.Of(b)
+	if len(b) > maxBlob {
+		return fault.New(fault.Failed, "store: a record of %d bytes, more than %d", len(b), maxBlob)
+	}
 	return s.write(s.blobPath(name), func(w io.Writer) error {
-		// The content's own digest stands first, so that a damaged record is seen.
-		_, err := w.Write(append([]byte(sum.String()+"\n"), b...))
+		_, err := w.Write(append([]byte(blobSum(name, b)), b...))
 		return err
 	})
 }
 
-// Blob returns the record under name, or nil where there is none.
-func (s *Store) Blob(name digest.Digest) []byte {
-	b, err := os.ReadFile(s.blobPath(name))
-	if err != nil || len(b) < 65 {
-		return nil
-	}
-	if sum, err := digest.Parse(string(b[:64])); err != nil || digest.Of(b[65:]) != sum {
-		os.Remove(s.blobPath(name))
-		return nil
-	}
-	s.touch(s.blobPath(name))
-	return b[65:]
+// maxBlob is the most bytes of a record: a plan has a MiB, and an entry of the
+// journal less than 300 bytes for each of its arrays.
+const maxBlob = 16 << 20
+
+// blobSum is the line that stands before a record: a digest of its name and
+// content, so that one is seen that is damaged, or another's.
+func blobSum(name digest.Digest, b []byte) string {
+	return digest.OfParts(name[:], b).String() + "\n"
 }
+
+// Blob returns the record under name, or nil where there is none. What is there
+// and none is removed.
+func (s *Store) Blob(name digest.Digest) []byte {
+	path := s.blobPath(name)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var b []byte
+	if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
+		if b, err = io.ReadAll(io.LimitReader(f, int64(maxBlob+blobSumLen+1))); err != nil {
+			return nil
+		}
+	}
+	if len(b) < blobSumLen || len(b) > maxBlob+blobSumLen || string(b[:blobSumLen]) != blobSum(name, b[blobSumLen:]) {
+		s.DropBlob(name)
+		return nil
+	}
+	s.touch(path)
+	return b[blobSumLen:]
+}
+
+const blobSumLen = 2*len(digest.Digest{}) + 1
+
+// DropBlob removes the record under name.
+func (s *Store) DropBlob(name digest.Digest) { os.Remove(s.blobPath(name)) }
 
 func (s *Store) blobPath(d digest.Digest) string {
 	x := d.String()
