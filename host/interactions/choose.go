@@ -73,10 +73,11 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 			like = append(like, i)
 		}
 	}
+	name := func(i int) string { return fault.Clean(fields[i].Name, 200) } // a file's words
 	list := func(places []int) string {
 		var s []string
 		for _, i := range places {
-			s = append(s, fields[i].Name)
+			s = append(s, name(i))
 		}
 		return strings.Join(s, ", ")
 	}
@@ -85,21 +86,20 @@ func Choose(file string, fields []table.Field, role Role, explicit string) (int,
 		return like[0], nil
 	case len(like) > 1:
 		return -1, fault.Data("%s: more than one column for %s: %s", file, plurals[role], list(like)).
-			WithHint("say which: --%s %s", role, quoted(fields[like[0]].Name))
+			WithHint("say which: --%s %s", role, quoted(name(like[0])))
 	case explicit == "" && (role == Value || role == Time):
 		return -1, nil
 	case len(nested) > 0:
-		name := fields[nested[0]].Name
-		return -1, fault.Data("%s: column %s is inside a list, map or struct, which cannot give %s", file, name, plurals[role]).
-			WithHint("write the file again with %s as a column of its own", name)
+		return -1, fault.Data("%s: column %s is inside a list, map or struct, which cannot give %s", file, name(nested[0]), plurals[role]).
+			WithHint("write the file again with %s as a column of its own", name(nested[0]))
 	case len(flat) == 0:
 		return -1, fault.Data("%s: no column for %s: there are no columns that are not nested", file, plurals[role])
 	case explicit != "":
 		return -1, fault.Data("%s: no column %s for %s: the columns are %s", file, explicit, plurals[role], list(flat)).
-			WithHint("say which: --%s %s", role, quoted(fields[guess(fields, flat, role)].Name))
+			WithHint("say which: --%s %s", role, quoted(name(guess(fields, flat, role))))
 	}
 	return -1, fault.Data("%s: no column for %s: the columns are %s", file, plurals[role], list(flat)).
-		WithHint("name it: --%s %s", role, quoted(fields[guess(fields, flat, role)].Name))
+		WithHint("name it: --%s %s", role, quoted(name(guess(fields, flat, role))))
 }
 
 // fits reports whether a column of this name can be meant for a role: by the

@@ -149,7 +149,7 @@ func sameColumns(a string, fa []table.Field, b string, fb []table.Field) error {
 	sorted := func(f []table.Field) []string {
 		var n []string
 		for _, x := range f {
-			n = append(n, x.Name)
+			n = append(n, fault.Clean(x.Name, 200)) // a file's words
 		}
 		slices.Sort(n)
 		return n
