@@ -493,7 +493,7 @@ func (s *session) emits(ctx context.Context) ([]abi.Emit, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.remembered(task.Planning, config, func() ([]byte, error) { return s.exec.Plan(ctx, config) })
+	text, err := s.remembered(task.Planning, config, func() ([]byte, error) { return s.exec.Plan(ctx, config) }, isPlan)
 	if err != nil {
 		return nil, err
 	}

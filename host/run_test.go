@@ -119,6 +119,48 @@ func TestJournal(t *testing.T) {
 	if s := run(t, j); s.Output.Digest != cold.Output.Digest {
 		t.Error("damaged arrays changed the output")
 	}
+	// Records under each other's names are none, written well or not: a record
+	// that says nothing, or something of another kind, is dropped as well.
+	records := func() []string {
+		list, err := filepath.Glob(filepath.Join(dir, "store", "blobs", "*", "*"))
+		if err != nil || len(list) < 20 {
+			t.Fatalf("%d records in the store, %v", len(list), err)
+		}
+		return list
+	}
+	list := records()
+	first := list[0] + ".first"
+	for i, name := range append(list[1:], first) {
+		if i == 0 {
+			if err := os.Rename(list[0], first); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Rename(name, list[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := run(t, j); s.Output.Digest != cold.Output.Digest || s.Reused != 0 {
+		t.Errorf("records under other names: %d tasks reused, same output: %v", s.Reused, s.Output.Digest == cold.Output.Digest)
+	}
+	st, err := store.Open(j.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range records() {
+		id, err := digest.Parse(filepath.Base(name))
+		if err != nil {
+			continue
+		}
+		st.DropBlob(id)
+		text := []string{"", "{}", `{"outputs":[]}`, `{"outputs":[{"dtype":"u8","rows":-1}]}`, `{"steps":[]`}[i%5]
+		if err := st.PutBlob(id, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := run(t, j); s.Output.Digest != cold.Output.Digest || s.Reused != 0 {
+		t.Errorf("records of nothing: %d tasks reused, same output: %v", s.Reused, s.Output.Digest == cold.Output.Digest)
+	}
 }
 
 // What a hostile module does is its own error, naming module, stage and shard,

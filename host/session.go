@@ -375,7 +375,8 @@ func (s *session) prepare(ctx context.Context) error {
 
 // describe asks the module what it is and resolves its parameters.
 func (s *session) describe(ctx context.Context) error {
-	text, err := s.remembered(task.Describing, nil, func() ([]byte, error) { return s.exec.Describe(ctx) })
+	text, err := s.remembered(task.Describing, nil, func() ([]byte, error) { return s.exec.Describe(ctx) },
+		func(b []byte) error { _, err := params.Parse(b); return err })
 	if err != nil {
 		return err
 	}
@@ -390,11 +391,15 @@ func (s *session) describe(ctx context.Context) error {
 // remembered returns what a module said when it was asked the same before, and
 // asks it otherwise: like a task, the answer is a pure function of the module
 // and the question. What is remembered is checked again like what is new.
-func (s *session) remembered(p task.Phase, config []byte, ask func() ([]byte, error)) ([]byte, error) {
+// One that check refuses is forgotten.
+func (s *session) remembered(p task.Phase, config []byte, ask func() ([]byte, error), check func([]byte) error) ([]byte, error) {
 	id := s.question(p, config)
 	if !s.distrustful {
 		if b := s.store.Blob(id); b != nil {
-			return b, nil
+			if check(b) == nil {
+				return b, nil
+			}
+			s.store.DropBlob(id)
 		}
 	}
 	s.ran.Store(true)
@@ -403,6 +408,11 @@ func (s *session) remembered(p task.Phase, config []byte, ask func() ([]byte, er
 		return nil, err
 	}
 	return b, s.store.PutBlob(id, b)
+}
+
+func isPlan(b []byte) error {
+	_, err := plan.Parse(b)
+	return err
 }
 
 // question is the identity of what the module is asked, and so of its answer.
@@ -666,7 +676,7 @@ func (s *session) makePlan(ctx context.Context) error {
 	s.planText, err = s.remembered(task.Planning, config, func() ([]byte, error) {
 		b, err := s.exec.Plan(ctx, config)
 		return b, s.ofGuest(err)
-	})
+	}, isPlan)
 	if err != nil {
 		return err
 	}

@@ -250,11 +250,47 @@ func TestJoin(t *testing.T) {
 	}
 	u64, u32, f32 := array.BytesOf[uint64], array.BytesOf[uint32], array.BytesOf[float32]
 
+	// What a record says a task gave is looked at like what it gives.
+	kept := func(turn *Turn, data ...[]byte) Parts {
+		list := make(Parts, len(data))
+		for k, b := range data {
+			o := turn.Tasks[0].Outputs[k]
+			m := array.Meta{DType: o.DType, Width: o.Width}
+			m.Rows = len(b) / m.RowBytes()
+			var err error
+			if list[k], err = st.Put(m, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return list
+	}
+
 	// Concatenation of ragged outputs: item, offsets, score in order of names.
 	e["y"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
 	turn, err := p.Unroll(5, 0, e, s, src)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		parts Parts
+		good  bool
+	}{
+		"as it was":        {kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3}), f32([]float32{.5, .4, .3})), true},
+		"falling offsets":  {kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 1, 3}), f32([]float32{.5, .4, .3})), false},
+		"more entries":     {kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 2}), f32([]float32{.5, .4, .3})), false},
+		"a score too few":  {kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3}), f32([]float32{.5, .4})), false},
+		"no offsets":       {kept(turn, u32([]uint32{}), u64([]uint64{}), f32([]float32{})), false},
+		"another's offset": {kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 3}), f32([]float32{.5, .4, .3})), false},
+		"an array less":    {kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3})), false},
+	} {
+		if err := turn.CheckKept(turn.Tasks[0], c.parts, st); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	other := kept(turn, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3}), f32([]float32{.5, .4, .3}))
+	other[0].DType = array.F32
+	if turn.CheckKept(turn.Tasks[0], other, st) == nil {
+		t.Error("items that are f32 are taken")
 	}
 	frames, err := turn.Join([]Parts{
 		give(turn, 0, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3}), f32([]float32{.5, .4, .3})),

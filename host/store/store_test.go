@@ -114,6 +114,19 @@ func TestBlobs(t *testing.T) {
 	}
 	path := s.blobPath(name)
 	b, _ := os.ReadFile(path)
+	other := digest.Of([]byte("other"))
+	if err := os.MkdirAll(filepath.Dir(s.blobPath(other)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.blobPath(other), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Blob(other); got != nil {
+		t.Errorf("%q: a record was read under another's name", got)
+	}
+	if _, err := os.Stat(s.blobPath(other)); err == nil {
+		t.Error("what is no record stays")
+	}
 	os.Chmod(path, 0o600)
 	os.WriteFile(path, b[:len(b)-1], 0o600)
 	if s.Blob(name) != nil {
