@@ -7,5 +7,6 @@ func all() []attack {
 	return slices.Concat(
 		loops(), metering(), memoryBombs(), tableBombs(), deepStacks(), compileBombs(), malformedBinaries(),
 		confusedImports(), evilNumbers(), outputFloods(), worldly(), leftovers(), cacheAttacks(), arrayAttacks(),
+		sentFiles(),
 	)
 }

@@ -24,6 +24,7 @@ type attack struct {
 	oneThread  bool   // with GOMAXPROCS=1
 	garbage    bool   // while the host collects garbage all the time
 	on         string // the one executor that it is for; "" is both
+	once       bool   // needs no guest, so that one executor is enough
 	want       want
 
 	// do takes the place of modules: an attack that is not, or not only, one
@@ -73,6 +74,7 @@ type want struct {
 	gives string // what check expects, in words
 	wall  string // which makes it harmless
 	plain bool   // the error has no control characters
+	most  int    // bytes of the error; 0 is any
 }
 
 func (w want) String() string {
@@ -87,6 +89,9 @@ func (w want) String() string {
 	t := strings.Join(s, " or ")
 	if len(w.words) > 0 {
 		t += ": " + strings.ReplaceAll(strings.Join(w.words, ", "), "|", " or ")
+	}
+	if w.most > 0 {
+		t += fmt.Sprintf(", in at most %d KiB", w.most>>10)
 	}
 	return t
 }
@@ -141,6 +146,9 @@ func (w want) judge(err error, wasm []byte, kind string) outcome {
 	if w.plain && controls(text) {
 		return outcome{end: broken, text: fmt.Sprintf("%q", text)}
 	}
+	if w.most > 0 && len(text) > w.most {
+		return outcome{end: broken, text: fmt.Sprintf("an error of %d bytes", len(text))}
+	}
 	for _, either := range w.words {
 		if !slices.ContainsFunc(strings.Split(either, "|"), func(s string) bool { return strings.Contains(text, s) }) {
 			o.wall, o.end = "", broken
@@ -173,6 +181,7 @@ const (
 	byOwner     = "private cache folder"
 	byDigest    = "cache checks"
 	byLists     = "check of lists"
+	byFiles     = "checks of files"
 )
 
 func refuser(text string, wasm []byte) string {

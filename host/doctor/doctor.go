@@ -165,7 +165,7 @@ func (r *Report) examine(ctx context.Context, l *lab, attacks []attack, o Option
 		}
 	}
 	for _, a := range attacks {
-		if a.on != "" && a.on != l.kind {
+		if a.on != "" && a.on != l.kind || a.once && len(r.Rows) > 0 && r.Rows[0].Executor != l.kind {
 			continue
 		}
 		x := l.try(ctx, a)

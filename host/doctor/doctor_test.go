@@ -43,7 +43,7 @@ func TestAttacks(t *testing.T) {
 		o.Executors = []string{Goroutines}
 	}
 	if testing.Short() {
-		o.Only = regexp.MustCompile("loop in|table|recursion|pages|output_write|clock|flipped|truncated|socket")
+		o.Only = regexp.MustCompile("loop in|table|recursion|pages|output_write|clock|flipped|truncated|socket|files that others|1 GiB")
 	}
 	r, err := Run(context.Background(), o)
 	if err != nil {

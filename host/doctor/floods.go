@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	w "rechost/host/sandbox/rewrite/wasmenc"
@@ -45,6 +46,12 @@ func outputFloods() []attack {
 		x.call = p
 		return x
 	}
+	// An attack by a guest with more than 1 GiB of memory.
+	vast := func(name string, want want, gs ...guest) attack {
+		x := a(name, want, gs...)
+		x.memory = 1100 << 20
+		return x
+	}
 	// A guest whose attack is this, with a text at atRoom.
 	does := func(imp, s string, f func(x names) []byte) guest {
 		return guest{imports: []string{imp}, more: text(s), attack: f}
@@ -66,6 +73,9 @@ func outputFloods() []attack {
 	logged := mustLimit("of log, stdout and stderr")
 	valid := `{"name":"x","version":"1","summary":"s","parameters":[%s]}`
 	param := func(s string) string { return fmt.Sprintf(valid, s) }
+	offer := func(name string) string {
+		return `{"name":"` + name + `","frame":"x","rows":"items","values":"y","help":""}`
+	}
 	deep := strings.Repeat("[", 500_000)
 	return []attack{
 		a("stdout without end", logged, does(wasi+".fd_write", "line\n", again(iov(1, atRoom, 5))), does(wasi+".fd_write", "x", again(iov(1, atRoom, 1)))),
@@ -89,8 +99,15 @@ func outputFloods() []attack {
 		}), does("rechost.progress", "", func(x names) []byte {
 			return w.Join(w.I64Const(3), w.I64Const(2), x.call("rechost.progress"), w.I32Const(0))
 		})),
-		a("an error message of 62 MiB", mustStop("stage attack"), guest{pages: 1000, imports: []string{"rechost.fail"}, attack: func(x names) []byte {
-			return w.Join(w.I32Const(0), w.I32Const(990<<16), x.call("rechost.fail"), w.I32Const(0))
+		vast("an error message of 1 GiB", mustStop("stage attack").short(), guest{pages: 16<<10 + 1, imports: []string{"rechost.fail"}, attack: func(x names) []byte {
+			return w.Join(w.I32Const(atRoom), w.I32Const('x'), w.I32Const(1<<30), w.MemoryFill(), w.I32Const(atRoom), w.I32Const(1<<30), x.call("rechost.fail"), w.I32Const(0))
+		}}, guest{pages: 16<<10 + 1, imports: []string{"rechost.fail"}, attack: func(x names) []byte {
+			return w.Join(w.I32Const(atRoom), w.I32Const(1<<30), x.call("rechost.fail"), w.I32Const(0))
+		}}),
+		vast("1 GiB on stderr, then a trap", logged.short(), guest{pages: 16<<10 + 1, imports: []string{wasi + ".fd_write"}, attack: func(x names) []byte {
+			return w.Join(w.I32Const(atRoom), w.I32Const('x'), w.I32Const(1<<30), w.MemoryFill(), iov(2, atRoom, 1<<30)(x), trap)
+		}}, guest{pages: 17, imports: []string{wasi + ".fd_write"}, locals: []w.Local{{N: 1, Type: w.I32}}, attack: func(x names) []byte {
+			return w.Join(times(0, 1<<10, iov(2, 0, 1<<20)(x)), trap)
 		}}),
 		a("an error message that plays with the terminal", want{ends: []end{stopped}, words: []string{"stage attack"}}.clean(), does("rechost.fail", dirty, func(x names) []byte {
 			return w.Join(w.I32Const(atRoom), w.I32Const(int32(len(dirty))), x.call("rechost.fail"), w.I32Const(0))
@@ -133,10 +150,20 @@ func outputFloods() []attack {
 		textLie("a plan without steps, with text behind, with unknown fields", planning, "plan", `{"steps":[]}`, `{"steps":[]} x`, `{"steps":[],"run":"/bin/sh"}`),
 		textLie("repeats within repeats, 2^60 turns", planning, "plan", repeats(30, 4), repeats(4, 1<<15), repeats(5_000, 1)),
 		textLie("stages that play with the terminal", planning, "stage named", stagePlan(`"\u001b[2J"`)),
+		textLie("--emit: names that are paths, play with the terminal, are there twice, a thousand of them", planning, "emit",
+			emitsPlan(offer("../../etc/cron.d/x")), emitsPlan(offer("/tmp/x.parquet")), emitsPlan(offer(`\u001b[2J`)), emitsPlan(offer("a b")), emitsPlan(offer("")),
+			emitsPlan(offer("a"), offer("a")), emitsPlan(offer(strings.Repeat("a", 1000))), emitsPlan(slices.Repeat([]string{offer("a")}, 1000)...)),
 		textLie("stages over what there is not, frames that there are not", planning, "plan", stagePlan(`"a"`)),
 		{kind: floods, name: "lists with NaN, infinity, ids out of range, seen items, twice, unsorted, too long", do: lists, tries: len(listLies),
 			want: want{ends: []end{stopped}}},
 	}
+}
+
+// short adds that the error, with what it has of the module's words, does not
+// grow with what the module says.
+func (w want) short() want {
+	w.most = 16 << 10
+	return w
 }
 
 // clean adds that the error has no control characters.

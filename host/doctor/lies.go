@@ -72,6 +72,11 @@ func stagePlan(name string) string {
 	return `{"steps":[{"stage":{"name":` + name + `,"over":"nothing","inputs":[],"outputs":[{"frame":"x","arrays":[{"name":"y","dtype":"f32"}]}]}}]}`
 }
 
+// emitsPlan is a plan that offers something by a name.
+func emitsPlan(offers ...string) string {
+	return strings.TrimSuffix(stagePlan(`"a"`), "}") + `,"emits":[` + strings.Join(offers, ",") + "]}"
+}
+
 // repeats is a stage in so many repeats, each of so many turns.
 func repeats(deep, turns int) string {
 	head := fmt.Sprintf(`{"steps":[{"repeat":{"times":%d,"steps":[`, turns)
@@ -107,14 +112,7 @@ var listLies = []struct {
 // lists gives the host's last check of recommendations each of listLies. They
 // need no guest: what a guest writes arrives as these arrays.
 func lists(_ context.Context, _ *lab, a *attack) outcome {
-	ids := func(name string, n int64) matrix.IDs {
-		v := make([]int64, n)
-		for i := range v {
-			v[i] = int64(i)
-		}
-		return matrix.IDs{Name: name, Type: table.Type{Physical: table.Int64}, Values: table.IntVector(v)}
-	}
-	m := &matrix.Matrix{Users: ids("user", 3), Items: ids("item", 5),
+	m := &matrix.Matrix{Users: smallIDs("user", 3), Items: smallIDs("item", 5),
 		ByUser: matrix.CSR{Offsets: []uint64{0, 1, 2, 3}, Index: []uint32{0, 0, 0}, Value: []float32{1, 1, 1}}}
 	check := func(items []uint32, scores []float32, offsets []uint64) (err error) {
 		defer func() {
@@ -142,4 +140,13 @@ func lists(_ context.Context, _ *lab, a *attack) outcome {
 		}
 	}
 	return outcome{stopped, fmt.Sprintf("%d of %d; the first: %s", len(listLies), len(listLies), first), byLists}
+}
+
+// smallIDs are ids from 0 to n-1.
+func smallIDs(name string, n int64) matrix.IDs {
+	v := make([]int64, n)
+	for i := range v {
+		v[i] = int64(i)
+	}
+	return matrix.IDs{Name: name, Type: table.Type{Physical: table.Int64}, Values: table.IntVector(v)}
 }
