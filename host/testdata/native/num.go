@@ -35,9 +35,9 @@ func (p Ridge) naive() naive.Ridge {
 	return naive.Ridge{Rows: p.Rows.naive(), Factors: p.Factors.naive(), Gram: p.Gram, Lambda: p.Lambda, Weight: p.Weight, Target: p.Target}
 }
 
-func Dot(x, y []float32) float32 { return kernel.Dot(x, y) }
+func Dot(x, y []float32) float32 { return kernel.Dot(x, y, nil) }
 
-func Sum(x []float32) float32 { return kernel.Sum(x) }
+func Sum(x []float32) float32 { return kernel.Sum(x, nil) }
 
 func Axpy(a float32, x, y []float32) { kernel.Axpy(a, x, y) }
 
