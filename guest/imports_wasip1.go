@@ -44,6 +44,13 @@ func importFail(ptr unsafe.Pointer, n int32)
 //go:wasmexport rechost_abi
 func exportABI() int32 { return abi.Version }
 
+// exportResume is there for its name: it allows the host to begin calls where
+// the runtime has started, with the same seeds for maps and for the global
+// functions of math/rand in every task.
+//
+//go:wasmexport rechost_resume
+func exportResume() {}
+
 //go:wasmexport rechost_describe
 func exportDescribe() int32 {
 	return export(func(m *Module) error {

@@ -28,6 +28,7 @@ const (
 const (
 	ExportInitialize = "_initialize"      // () -> (), optional; WASI reactor start-up
 	ExportABI        = "rechost_abi"      // () -> i32, Version
+	ExportResume     = "rechost_resume"   // () -> (), optional; called before each of the following, see ABI.md
 	ExportDescribe   = "rechost_describe" // () -> i32; calls "describe" once
 	ExportPlan       = "rechost_plan"     // () -> i32; reads the configuration, calls "plan" once
 	ExportRun        = "rechost_run"      // (stage i32) -> i32; runs one task of the stage

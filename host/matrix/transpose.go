@@ -1,6 +1,9 @@
 package matrix
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // span is how many columns are written to in turn: two lines of the cache and a
 // counter each, of which the popular ones fit into its second level.
@@ -108,5 +111,8 @@ func Cut(offsets []uint64, n int) []Shard {
 }
 
 // DefaultShards is the number of shards for a matrix of so many entries: one
-// for each 100,000, at least 1, at most 64.
-func DefaultShards(entries int) int { return min(max((entries+99_999)/100_000, 1), 64) }
+// for each 100,000, or fewer, so that it is a power of two, at most 64. As
+// machines have 2, 4 or 8 cores, none is left with a task more than the others.
+func DefaultShards(entries int) int {
+	return 1 << (bits.Len(uint(min(max(entries/100_000, 1), 64))) - 1)
+}

@@ -45,7 +45,7 @@ var kernels = map[string]hostFunc{}
 type call struct {
 	ctx    context.Context
 	module *Module
-	mem    *memory
+	*instance
 
 	inputs  []Input
 	open    []*opened
@@ -66,6 +66,7 @@ type call struct {
 	failure    error    // why the task ended, when a host function ended it
 	said       bool     // failure is the guest's own word
 	exited     bool     // failure is an exit of the guest
+	asked      bool     // the guest has called functions that know of the call
 	trace      []string // see Reply.Trace
 	calls      int64
 	outputLeft int64

@@ -337,7 +337,7 @@ func TestEvilNumbers(t *testing.T) {
 					b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
 				}
 			}
-			c := &call{ctx: context.Background(), module: &evilModule, mem: mem, limits: testLimits, config: []byte("{}"), phase: running,
+			c := &call{ctx: context.Background(), module: &evilModule, instance: &instance{mem: mem}, limits: testLimits, config: []byte("{}"), phase: running,
 				inputs:  []Input{{Name: "in.x", Array: a, Rows: 5000}, {Name: "\x00", Array: words, Rows: 64}},
 				outputs: []outputBuffer{{Output: Output{Name: "out.y", DType: array.F32, Rows: -1}, want: -1}}, deadline: time.Now().Add(200 * time.Millisecond)}
 			c.outputLeft = c.limits.Output

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/tetratelabs/wazero/experimental"
@@ -28,6 +29,8 @@ type memory struct {
 	space  []byte // reserved address space, or nil
 	limit  uint64 // bytes that a guest may have, kernels' space included
 	denied uint64 // size that the guest asked for in vain, or 0
+
+	shrinkTo int // bytes that Reallocate gives next, whatever it is asked for; or 0
 }
 
 func newMemory() *memory {
@@ -39,6 +42,10 @@ func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 
 // Reallocate gives the guest size bytes, or returns nil.
 func (m *memory) Reallocate(size uint64) []byte {
+	if m.shrinkTo != 0 {
+		m.bytes, m.shrinkTo = m.bytes[:m.shrinkTo:m.shrinkTo], 0
+		return m.bytes
+	}
 	if size > m.limit || size > maxPages*wasmPage {
 		m.denied = max(m.denied, size)
 		return nil
@@ -76,21 +83,79 @@ func (m *memory) reset(limit int64) error {
 	case len(used) > keep:
 		return discard(m.space[:len(used)])
 	}
-	// Pages that are in memory already are cleared and kept: new ones would
-	// cost the next guest a fault each, which takes longer.
+	if err := wipe(used, mapped, 0); err != nil {
+		return err
+	}
+	return conceal(used)
+}
+
+// wipe makes used[from:] zeros, and all of used that files are mapped over.
+// Pages that are in memory already are cleared and kept: new ones would cost
+// the next guest a fault each, which takes longer.
+func wipe(used []byte, mapped []span, from int) error {
 	slices.SortFunc(mapped, func(a, b span) int { return a.from - b.from })
-	at := 0
 	for _, x := range mapped {
 		if err := blank(used[x.from:x.to]); err != nil {
 			return err
 		}
-		if x.from > at {
-			clear(used[at:x.from])
+		if x.from > from {
+			clear(used[from:x.from])
 		}
-		at = max(at, x.to)
+		from = max(from, x.to)
 	}
-	clear(used[at:])
-	return conceal(used)
+	clear(used[from:])
+	return nil
+}
+
+// restore makes m's first bytes those of start and takes the others away, which
+// are zeros when the guest grows to them again. The next Reallocate that asks
+// for no more than there was has to give as many: see shrinkTo.
+func (m *memory) restore(start []byte) error {
+	used, mapped := m.bytes, m.mapped
+	m.mapped, m.denied = nil, 0
+	switch {
+	case m.space == nil:
+	case len(used) > keep:
+		// Only what start covers is worth keeping, and it has no files over it then.
+		if err := discard(m.space[len(start):len(used)]); err != nil {
+			return err
+		}
+		m.bytes = used[:len(start)]
+		if err := wipe(used[:len(start)], within(mapped, len(start)), len(start)); err != nil {
+			return err
+		}
+	default:
+		if err := wipe(used, mapped, len(start)); err != nil {
+			return err
+		}
+		if len(used) > len(start) {
+			if err := conceal(used[len(start):]); err != nil {
+				return err
+			}
+		}
+	}
+	// Most pages are as they were, and looking costs less than writing.
+	for at := 0; at < len(start); at += comparePage {
+		was := start[at:min(at+comparePage, len(start))]
+		if is := used[at:][:len(was)]; !bytes.Equal(is, was) {
+			copy(is, was)
+		}
+	}
+	return nil
+}
+
+// comparePage is the bytes that restore looks at at a time.
+const comparePage = 4096
+
+// within cuts the spans off at end.
+func within(list []span, end int) []span {
+	var cut []span
+	for _, x := range list {
+		if x.from < end {
+			cut = append(cut, span{x.from, min(x.to, end)})
+		}
+	}
+	return cut
 }
 
 // span is a range of bytes of the guest's memory.

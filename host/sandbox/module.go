@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ import (
 const features = api.CoreFeaturesV2
 
 // Module is a compiled module. It may be used by several goroutines at a time;
-// each call has an instance of its own.
+// each call has an instance to itself, in the state in which the module begins.
 type Module struct {
 	name        string
 	limits      Limits
@@ -39,8 +40,14 @@ type Module struct {
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
 
-	mu   sync.Mutex
-	free []*memory // reserved address space of ended instances
+	restorable bool     // its instances can be put back
+	resumes    bool     // it exports abi.ExportResume
+	state      []string // globals that this takes
+
+	mu      sync.Mutex
+	free    []*memory // reserved address space of ended instances
+	idle    []*instance
+	initial *snapshot // of its instances, or nil: not known yet
 }
 
 // Load checks the module's shape, imports and exports, rewrites it as the
@@ -57,7 +64,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		go func() { checked <- checkCache(cache) }() // which takes as long as looking at the module
 	}
 	info, ready, err := rewrite.Prepare(wasm, rewrite.Caps{}, rewrite.Options{
-		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, DWARF: true,
+		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, State: true, DWARF: true,
 	})
 	if err != nil {
 		return nil, err
@@ -65,7 +72,9 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if err := checkInterface(info); err != nil {
 		return nil, err
 	}
-	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info, bodies: bodies(wasm)}
+	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info, bodies: bodies(wasm),
+		restorable: ready.Restorable, state: ready.State,
+		resumes: slices.ContainsFunc(info.Exports, func(e rewrite.Export) bool { return e.Name == abi.ExportResume })}
 	if m.budget, err = newBudget(info, o.Limits.Memory); err != nil {
 		return nil, err
 	}
@@ -117,10 +126,13 @@ func (m *Module) Close() error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, x := range m.idle {
+		x.mem.close()
+	}
 	for _, x := range m.free {
 		x.close()
 	}
-	m.free = nil
+	m.idle, m.free = nil, nil
 	return err
 }
 
@@ -174,7 +186,7 @@ func callOf(ctx context.Context) *call {
 	return ctx.Value(callKey{}).(*call)
 }
 
-// call runs one export in a fresh instance.
+// call runs one export in an instance of its own.
 func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error) {
 	start := time.Now()
 	c := &call{ctx: ctx, module: m, limits: m.limits, config: t.Config, inputs: t.Inputs, phase: p, threads: max(t.Threads, 1)}
@@ -184,21 +196,25 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error)
 	if m.cooperative && m.limits.Deadline > 0 {
 		c.deadline = start.Add(m.limits.Deadline)
 	}
-	if c.mem, err = m.takeMemory(); err != nil {
-		return r, fault.New(fault.Failed, "cannot get memory for a guest: %v", err)
-	}
-	defer m.giveMemory(c.mem)
 	defer func() { c.stats(&r.Stats, time.Since(start)) }()
+	defer func() {
+		switch x := c.instance; {
+		case x == nil:
+		case err == nil:
+			m.give(x)
+		default:
+			m.discard(x)
+		}
+	}()
 
-	gctx := &carrier{experimental.WithMemoryAllocator(ctx, c.mem), c}
-	err = c.run(gctx, t.Index)
+	err = c.run(&carrier{ctx, c}, t)
 	c.guest.finish()
 	r.Log, r.Trace = c.guest.log, c.trace
-	if n := c.mem.denied; n > 0 && (c.failure == nil || c.exited) {
+	if c.instance != nil && c.mem.denied > 0 && (c.failure == nil || c.exited) {
 		// Runtimes panic, exit, give up or run into "unreachable" when they get
 		// no memory: the limit is why, whatever they say. If it went on without,
 		// what it gave depends on the limit, which is in no task's identity.
-		err = m.budget.beyond(int64(n))
+		err = m.budget.beyond(int64(c.mem.denied))
 	}
 	if err != nil {
 		return r, err
@@ -222,48 +238,26 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error)
 }
 
 // run makes the instance and calls what the phase asks for.
-func (c *call) run(ctx context.Context, index int) (err error) {
-	var mod api.Module
+func (c *call) run(ctx context.Context, t Call) (err error) {
 	defer func() {
 		// wazero recovers what happens in guest calls; an instance that cannot
 		// be made may panic elsewhere.
 		if x := recover(); x != nil {
 			err = c.explain(fmt.Errorf("%v", x))
 		}
-		if mod != nil {
-			mod.Close(context.Background())
-		}
 	}()
-	guest := time.Now()
-	mod, err = c.module.runtime.InstantiateModule(ctx, c.module.compiled,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions())
-	if err != nil {
-		return c.explain(err)
-	}
-	fuel, _ := mod.ExportedGlobal(rewrite.FuelGlobal).(api.MutableGlobal)
-	if fuel != nil {
-		spent := rewrite.StartFuel - int64(fuel.Get())
-		fuel.Set(uint64(c.limits.Fuel - spent))
-		defer func() { c.times.fuel = c.limits.Fuel - max(int64(fuel.Get()), 0) }()
-	}
-	c.times.instance = time.Since(guest)
-	guest = time.Now()
 	defer func() {
-		c.times.guest = time.Since(guest)
-		c.times.memory = int64(len(c.mem.bytes))
-	}()
-	if f := mod.ExportedFunction(abi.ExportInitialize); f != nil {
-		if _, err := f.Call(ctx); err != nil {
-			return c.explain(err)
+		if c.instance != nil {
+			c.times.guest = time.Since(c.times.began)
+			c.times.memory = int64(len(c.mem.bytes))
 		}
+	}()
+	if err := c.begin(ctx, t.Seed); err != nil {
+		return err
 	}
-	version, err := mod.ExportedFunction(abi.ExportABI).Call(ctx)
-	if err != nil {
-		return c.explain(err)
-	}
-	if v := int32(version[0]); v != abi.Version {
-		return fault.Mod("the module speaks ABI version %d, this rechost %d", v, abi.Version).
-			WithHint("build the module with the SDK of this version of rechost")
+	mod := c.mod
+	if fuel := c.fuel(); fuel != nil {
+		defer func() { c.times.fuel = c.limits.Fuel - max(int64(fuel.Get()), 0) }()
 	}
 	export := abi.ExportRun
 	var args []uint64
@@ -273,10 +267,15 @@ func (c *call) run(ctx context.Context, index int) (err error) {
 	case planning:
 		export = abi.ExportPlan
 	default:
-		if index < 0 || index > math.MaxInt32 {
-			return fault.New(fault.Failed, "stage index %d", index)
+		if t.Index < 0 || t.Index > math.MaxInt32 {
+			return fault.New(fault.Failed, "stage index %d", t.Index)
 		}
-		args = []uint64{uint64(index)}
+		args = []uint64{uint64(t.Index)}
+	}
+	if f := mod.ExportedFunction(abi.ExportResume); f != nil {
+		if _, err := f.Call(ctx); err != nil {
+			return c.explain(err)
+		}
 	}
 	result, err := mod.ExportedFunction(export).Call(ctx, args...)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 
 // timers are what a call took, by kind.
 type timers struct {
-	functions []timer // by the host function's number
-	instance  time.Duration
+	functions []timer       // by the host function's number
+	began     time.Time     // the instance was there
 	guest     time.Duration // calls into the guest, host functions included
 	memory    int64
 	fuel      int64

@@ -76,6 +76,7 @@ var (
 // guestState is what WASI keeps for an instance.
 type guestState struct {
 	random   *rand.ChaCha8
+	drawn    bool   // there were bytes of it
 	now      uint64 // monotonic clock, ns
 	log      []string
 	lines    [2][]byte // unfinished lines of stdout and stderr
@@ -198,6 +199,7 @@ func (g *guestState) sleepUntil(t uint64) {
 
 func randomGet(c *call, stack []uint64) {
 	b := c.bytes("random_get", uint32(stack[0]), uint64(uint32(stack[1])))
+	c.guest.drawn = true
 	for len(b) > 0 {
 		n := min(len(b), 1<<20)
 		c.guest.random.Read(b[:n])

@@ -16,14 +16,17 @@ const (
 	opReturn       = 0x0f
 	opCall         = 0x10
 	opCallIndirect = 0x11
+	opTableSet     = 0x26
 	opMemoryGrow   = 0x40
 	opMisc         = 0xfc // saturating conversions and bulk operations
 	opSIMD         = 0xfd
 
 	miscMemoryInit = 8
+	miscDataDrop   = 9
 	miscMemoryCopy = 10
 	miscMemoryFill = 11
 	miscTableInit  = 12
+	miscElemDrop   = 13
 	miscTableCopy  = 14
 	miscTableGrow  = 15
 	miscTableFill  = 17
@@ -91,6 +94,12 @@ func (w *walker) check(m *module, i int, r *reader) {
 			labels += w.labels
 		case opMisc:
 			m.info.GrowsTables = m.info.GrowsTables || ins.sub == miscTableGrow
+			switch ins.sub {
+			case miscDataDrop, miscTableInit, miscElemDrop, miscTableCopy, miscTableGrow, miscTableFill:
+				m.info.ChangesTables = true
+			}
+		case opTableSet:
+			m.info.ChangesTables = true
 		}
 	}
 	r.done("function")
@@ -158,7 +167,7 @@ func (w *walker) next(ins *instruction) bool {
 		w.local()
 	case op == 0x23 || op == 0x24:
 		m.index(r, m.globals, "global")
-	case op == 0x25 || op == 0x26:
+	case op == 0x25 || op == opTableSet:
 		m.index(r, m.tables, "table")
 	case op >= 0x28 && op <= 0x3e:
 		m.memarg(r)
@@ -269,7 +278,7 @@ func (m *module) misc(r *reader, sub uint32) {
 	case miscMemoryInit:
 		m.dataIndex(r)
 		m.memoryIndex(r)
-	case 9: // data.drop
+	case miscDataDrop:
 		m.dataIndex(r)
 	case miscMemoryCopy:
 		m.memoryIndex(r)
@@ -279,7 +288,7 @@ func (m *module) misc(r *reader, sub uint32) {
 	case miscTableInit:
 		m.index(r, m.elems, "element segment")
 		m.index(r, m.tables, "table")
-	case 13: // elem.drop
+	case miscElemDrop:
 		m.index(r, m.elems, "element segment")
 	case miscTableCopy:
 		m.index(r, m.tables, "table")

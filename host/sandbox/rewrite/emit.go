@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"strconv"
 	"strings"
 
 	"rechost/host/fault"
@@ -31,6 +32,7 @@ func emit(m *module, o Options, measure measurer) (*Module, error) {
 	}
 	k := &meter{Options: o, measure: measure}
 	e := &emitter{m: m, k: k, helpers: k.place(m)}
+	e.state = k.state(m)
 	e.out = append(make([]byte, 0, k.room(len(m.b))), m.b[:8]...)
 	for _, id := range []byte{secType, secImport, secFunction, secTable, secMemory, secGlobal, secExport, secStart, secElement, secDataCount, secCode, secData} {
 		e.section(id)
@@ -39,8 +41,39 @@ func emit(m *module, o Options, measure measurer) (*Module, error) {
 		}
 	}
 	e.custom()
-	return &Module{Wasm: e.out, Offsets: e.offsets, Changed: k.shift > 0}, nil
+	x := &Module{Wasm: e.out, Offsets: e.offsets, Changed: k.shift > 0, Restorable: e.state != nil}
+	for _, g := range e.state {
+		x.State = append(x.State, stateName(g))
+	}
+	return x, nil
 }
+
+// state lists the globals that are all that changes in an instance, besides its
+// memory, those that are added included. It is nil where other things change, or
+// what cannot be read and set from outside.
+func (k *meter) state(m *module) []uint32 {
+	list := []uint32{}
+	if !k.State || m.info.ChangesTables || len(m.mutable) > mostState {
+		return nil
+	}
+	for _, g := range m.mutable {
+		switch g.t {
+		case I32, I64, F32, F64:
+			list = append(list, g.index)
+		default:
+			return nil
+		}
+	}
+	if k.Yield {
+		list = append(list, k.counter)
+	}
+	if k.Fuel {
+		list = append(list, k.fuel)
+	}
+	return list
+}
+
+func stateName(global uint32) string { return StateGlobal + strconv.Itoa(int(global)) }
 
 // room is a guess at the bytes of what becomes of a module of size bytes.
 func (k *meter) room(size int) int {
@@ -54,6 +87,7 @@ type emitter struct {
 	m       *module
 	k       *meter
 	helpers []helper
+	state   []uint32 // globals to export
 	out     []byte
 	offsets Offsets
 	err     error
@@ -93,7 +127,7 @@ func (e *emitter) section(id byte) {
 		e.tables(reader{b: m.b, pos: int(s.at), end: int(s.end)})
 		return
 	}
-	if k.shift == 0 { // nothing is added, nothing moves
+	if k.shift == 0 && id != secExport { // nothing is added, nothing moves
 		if s.end > 0 {
 			e.append(id, old)
 		}
@@ -137,6 +171,10 @@ func (e *emitter) section(id byte) {
 	case secExport:
 		if k.Fuel {
 			add = appendU32(append(appendName(add, FuelGlobal), byte(GlobalKind)), k.fuel)
+			n++
+		}
+		for _, g := range e.state {
+			add = appendU32(append(appendName(add, stateName(g)), byte(GlobalKind)), g)
 			n++
 		}
 		e.grown(id, e.renumbered(s, func(r *reader, hook func(at, end int, f uint32)) { m.export(r, hook) }), n, add)

@@ -18,7 +18,8 @@ type Info struct {
 	Tables    []Table
 	Start     bool // has a start function
 
-	GrowsTables bool // has an instruction that does
+	GrowsTables   bool // has an instruction that does
+	ChangesTables bool // has an instruction that does, or that drops a segment
 
 	CodeBytes    int // of the code section
 	CodeStart    int // where the contents of the code section begin; Offsets count from there

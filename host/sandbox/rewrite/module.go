@@ -31,6 +31,12 @@ var sectionRank = [...]byte{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6}
 // span is a range of the module's bytes.
 type span struct{ at, end uint32 }
 
+// variable is a global that can change.
+type variable struct {
+	index uint32
+	t     ValType
+}
+
 // section is one section as it stands in the module.
 type section struct {
 	id   byte
@@ -50,6 +56,7 @@ type module struct {
 	funcs         []uint32            // type of each function, imported ones first
 	imported      int                 // functions
 	globals       int                 // imported ones first
+	mutable       []variable          // of the module's own
 	globalImports int                 // the only ones that a constant expression may read
 	tables        int
 	memories      int
@@ -374,10 +381,12 @@ func (m *module) memory(r *reader) {
 	m.info.Memory = &l
 }
 
-func (m *module) mutability(r *reader) {
-	if c := r.byte(); r.err == nil && c > 1 {
+func (m *module) mutability(r *reader) bool {
+	c := r.byte()
+	if r.err == nil && c > 1 {
 		r.failf("unknown mutability %#x", c)
 	}
+	return c == 1
 }
 
 func (m *module) globalSection(r *reader) {
@@ -386,14 +395,17 @@ func (m *module) globalSection(r *reader) {
 		return
 	}
 	for i := 0; i < n && r.err == nil; i++ {
-		m.global(r, nil)
+		if t, mutable := m.global(r, nil); mutable {
+			m.mutable = append(m.mutable, variable{uint32(m.globals + i), t})
+		}
 	}
 	m.globals += n
 	m.info.Globals = n
 }
 
-func (m *module) global(r *reader, hook func(at, end int, f uint32)) {
-	m.valType(r)
-	m.mutability(r)
+func (m *module) global(r *reader, hook func(at, end int, f uint32)) (t ValType, mutable bool) {
+	t = m.valType(r)
+	mutable = m.mutability(r)
 	m.constExpr(r, hook)
+	return t, mutable
 }

@@ -66,11 +66,20 @@ const (
 // or memory.fill is done, with a look at counter and fuel before each.
 const Piece = 1 << 20
 
+// StateGlobal begins the names under which a module whose instances can be
+// restored exports each of its mutable globals, see Module.State.
+const StateGlobal = Reserved + "global "
+
+// mostState is the number of mutable globals up to which they are exported.
+// Compilers make one to a dozen.
+const mostState = 1000
+
 // Options say what Rewrite adds.
 type Options struct {
 	Yield    bool   // count loop heads and function entries, and call FnYield
 	Fuel     bool   // meter instructions in FuelGlobal
 	TableMax uint32 // largest number of entries of a table; 0 is DefaultTableMax
+	State    bool   // export what changes in an instance, see Module.State
 	DWARF    bool   // keep .debug sections; only where the code is not changed, whose offsets they hold
 }
 
@@ -82,4 +91,9 @@ type Module struct {
 	Wasm    []byte  // a module of its own, sharing nothing with the input
 	Offsets Offsets // from Wasm to the original
 	Changed bool    // code bytes differ from the original's
+
+	// An instance of a Restorable module is its memory and these globals, by the
+	// names under which they are exported: nothing else in it can change.
+	Restorable bool
+	State      []string
 }
