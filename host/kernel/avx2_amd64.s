@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot76:
+dot79:
 	CMPQ    DX, $0x10
-	JL      dotend77
+	JL      dotend80
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot76:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot76
+	JMP     dot79
 
-dotend77:
+dotend80:
 	TESTQ      DX, DX
-	JZ         dotdone78
+	JZ         dotdone81
 	CMPQ       DX, $0x08
-	JL         dotshort79
+	JL         dotshort82
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone78
+	JZ         dotdone81
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend77:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone78
+	JMP        dotdone81
 
-dotshort79:
+dotshort82:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort79:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone78:
+dotdone81:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide80:
+axpywide83:
 	CMPQ    DX, $0x20
-	JL      axpy81
+	JL      axpy84
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide80:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide80
+	JMP     axpywide83
 
-axpy81:
+axpy84:
 	CMPQ    DX, $0x08
-	JL      axpyend82
+	JL      axpyend85
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy81
+	JMP     axpy84
 
-axpyend82:
+axpyend85:
 	TESTQ      DX, DX
-	JZ         axpydone83
+	JZ         axpydone86
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend82:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone83:
+axpydone86:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide84:
+divide87:
 	CMPQ    CX, $0x08
-	JL      divideend85
+	JL      divideend88
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide84
+	JMP     divide87
 
-divideend85:
+divideend88:
 	TESTQ      CX, CX
-	JZ         dividedone86
+	JZ         dividedone89
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend85:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone86:
+dividedone89:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6490:
+gemv6493:
 	CMPQ    SI, $0x40
-	JL      gemvone87
+	JL      gemvone90
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv6490:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done92
+	JZ      gemv64done95
 
-gemv64row91:
+gemv64row94:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row91:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row91
+	JNZ          gemv64row94
 
-gemv64done92:
+gemv64done95:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done92:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6490
+	JMP     gemv6493
 
-gemvone87:
-gemv193:
+gemvone90:
+gemv196:
 	CMPQ    SI, $0x08
-	JL      gemvend88
+	JL      gemvend91
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done95
+	JZ      gemv1done98
 
-gemv1row94:
+gemv1row97:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row94
+	JNZ          gemv1row97
 
-gemv1done95:
+gemv1done98:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv193
+	JMP     gemv196
 
-gemvend88:
+gemvend91:
 	TESTQ      SI, SI
-	JZ         gemvall89
+	JZ         gemvall92
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend88:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone98
+	JZ         gemvtaildone101
 
-gemvtailrow97:
+gemvtailrow100:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow97:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow97
+	JNZ          gemvtailrow100
 
-gemvtaildone98:
+gemvtaildone101:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall89:
+gemvall92:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone99
+	JZ    fitdone102
 
-fitk101:
+fitk104:
 	CMPQ       R8, $0x05
-	JL         fitknear102
+	JL         fitknear105
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk101:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear102:
+fitknear105:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip103
+	JZ     fitkskip106
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot104:
+dot107:
 	CMPQ    R14, $0x10
-	JL      dotend105
+	JL      dotend108
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot104:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot104
+	JMP     dot107
 
-dotend105:
+dotend108:
 	TESTQ      R14, R14
-	JZ         dotdone106
+	JZ         dotdone109
 	CMPQ       R14, $0x08
-	JL         dotshort107
+	JL         dotshort110
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone106
+	JZ         dotdone109
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend105:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone106
+	JMP        dotdone109
 
-dotshort107:
+dotshort110:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort107:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone106:
+dotdone109:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone106:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip103:
+fitkskip106:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide108:
+axpywide111:
 	CMPQ    R13, $0x20
-	JL      axpy109
+	JL      axpy112
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide108:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide108
+	JMP     axpywide111
 
-axpy109:
+axpy112:
 	CMPQ    R13, $0x08
-	JL      axpyend110
+	JL      axpyend113
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy109
+	JMP     axpy112
 
-axpyend110:
+axpyend113:
 	TESTQ      R13, R13
-	JZ         axpydone111
+	JZ         axpydone114
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend110:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone111:
+axpydone114:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk101
+	JNZ  fitk104
 
-fitdone99:
+fitdone102:
 	VZEROUPPER
 	RET
 
@@ -460,7 +460,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak112:
+peak115:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -510,7 +510,7 @@ peak112:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak112
+	JNZ    peak115
 	VZEROUPPER
 	RET
 
@@ -571,9 +571,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone114
+	JZ         productdone117
 
-product113:
+product116:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -609,9 +609,9 @@ product113:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product113
+	JNZ          product116
 
-productdone114:
+productdone117:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -655,9 +655,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone116
+	JZ     productdone119
 
-product115:
+product118:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -693,9 +693,9 @@ product115:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product115
+	JNZ          product118
 
-productdone116:
+productdone119:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -752,7 +752,7 @@ productdone116:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone117
+	JZ           scorenone120
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -766,7 +766,7 @@ productdone116:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone117:
+scorenone120:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -788,9 +788,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone119
+	JZ      rowsdone122
 
-rows118:
+rows121:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -814,9 +814,9 @@ rows118:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows118
+	JNZ          rows121
 
-rowsdone119:
+rowsdone122:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -874,9 +874,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone121
+	JZ    turndone124
 
-turn120:
+turn123:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -899,9 +899,9 @@ turn120:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn120
+	JNZ       turn123
 
-turndone121:
+turndone124:
 	VZEROUPPER
 	RET
 
@@ -917,9 +917,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean122:
+clean125:
 	CMPQ      CX, $0x08
-	JL        cleanend123
+	JL        cleanend126
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -927,11 +927,11 @@ clean122:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean122
+	JMP       clean125
 
-cleanend123:
+cleanend126:
 	TESTQ      CX, CX
-	JZ         cleandone124
+	JZ         cleandone127
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -941,7 +941,7 @@ cleanend123:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone124:
+cleandone127:
 	VZEROUPPER
 	RET
 
@@ -956,11 +956,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones125
+	JZ    scatterones128
 
-scatterfour127:
+scatterfour130:
 	CMPQ   DI, $0x04
-	JL     scatterone128
+	JL     scatterone131
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -992,11 +992,11 @@ scatterfour127:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour127
+	JMP    scatterfour130
 
-scatterone128:
+scatterone131:
 	TESTQ  DI, DI
-	JZ     scatterdone126
+	JZ     scatterdone129
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1007,12 +1007,12 @@ scatterone128:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone128
+	JMP    scatterone131
 
-scatterones125:
-scatterfour129:
+scatterones128:
+scatterfour132:
 	CMPQ   DI, $0x04
-	JL     scatterone130
+	JL     scatterone133
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1039,11 +1039,11 @@ scatterfour129:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour129
+	JMP    scatterfour132
 
-scatterone130:
+scatterone133:
 	TESTQ  DI, DI
-	JZ     scatterdone126
+	JZ     scatterdone129
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1052,9 +1052,9 @@ scatterone130:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone130
+	JMP    scatterone133
 
-scatterdone126:
+scatterdone129:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1068,9 +1068,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour131:
+fetchfour134:
 	CMPQ BX, $0x04
-	JL   fetchone132
+	JL   fetchone135
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1090,11 +1090,11 @@ fetchfour131:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour131
+	JMP  fetchfour134
 
-fetchone132:
+fetchone135:
 	TESTQ BX, BX
-	JZ    fetchdone133
+	JZ    fetchdone136
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1102,9 +1102,9 @@ fetchone132:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone132
+	JMP   fetchone135
 
-fetchdone133:
+fetchdone136:
 	VZEROUPPER
 	RET
 
@@ -1125,12 +1125,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate134:
+rate137:
 	TESTQ      BX, BX
-	JZ         ratedone136
+	JZ         ratedone139
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain135
+	JZ         rateplain138
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1140,7 +1140,7 @@ rate134:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain135:
+rateplain138:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1151,9 +1151,9 @@ rateplain135:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate134
+	JMP     rate137
 
-ratedone136:
+ratedone139:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1167,18 +1167,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above137:
+above140:
 	TESTQ    CX, CX
-	JZ       abovedone138
+	JZ       abovedone141
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above137
+	JMP      above140
 
-abovedone138:
+abovedone141:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1200,9 +1200,9 @@ TEXT ·apartAVX2(SB), NOSPLIT, $0-36
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
-apart139:
+apart142:
 	CMPQ    BX, $0x10
-	JL      apartend140
+	JL      apartend143
 	VMOVUPS (CX), Y2
 	VSUBPS  (DX), Y2, Y2
 	VMULPS  (AX), Y2, Y2
@@ -1215,19 +1215,19 @@ apart139:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart139
+	JMP     apart142
 
-apartend140:
+apartend143:
 	TESTQ      BX, BX
-	JZ         apartdone141
+	JZ         apartdone144
 	CMPQ       BX, $0x08
-	JL         apartshort142
+	JL         apartshort145
 	VMOVUPS    (CX), Y2
 	VSUBPS     (DX), Y2, Y2
 	VMULPS     (AX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         apartdone141
+	JZ         apartdone144
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -1237,9 +1237,9 @@ apartend140:
 	VMASKMOVPS 32(AX), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone141
+	JMP        apartdone144
 
-apartshort142:
+apartshort145:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y4
@@ -1250,7 +1250,7 @@ apartshort142:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone141:
+apartdone144:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1273,9 +1273,9 @@ TEXT ·pullAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Y1
 	VBROADCASTSS decay+40(FP), Y2
 
-pull143:
+pull146:
 	CMPQ    BX, $0x08
-	JL      pullend144
+	JL      pullend147
 	VMOVUPS (AX), Y3
 	VMOVUPS (CX), Y4
 	VMOVUPS (DX), Y5
@@ -1301,11 +1301,11 @@ pull143:
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, BX
-	JMP     pull143
+	JMP     pull146
 
-pullend144:
+pullend147:
 	TESTQ      BX, BX
-	JZ         pulldone145
+	JZ         pulldone148
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y9
@@ -1331,7 +1331,7 @@ pullend144:
 	VMASKMOVPS Y4, Y9, (CX)
 	VMASKMOVPS Y5, Y9, (DX)
 
-pulldone145:
+pulldone148:
 	VZEROUPPER
 	RET
 
@@ -1346,9 +1346,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot146:
+dot149:
 	CMPQ    BX, $0x10
-	JL      dotend147
+	JL      dotend150
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1358,18 +1358,18 @@ dot146:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot146
+	JMP     dot149
 
-dotend147:
+dotend150:
 	TESTQ      BX, BX
-	JZ         dotdone148
+	JZ         dotdone151
 	CMPQ       BX, $0x08
-	JL         dotshort149
+	JL         dotshort152
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone148
+	JZ         dotdone151
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1377,9 +1377,9 @@ dotend147:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone148
+	JMP        dotdone151
 
-dotshort149:
+dotshort152:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1388,7 +1388,7 @@ dotshort149:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone148:
+dotdone151:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER

@@ -242,8 +242,8 @@ gemvall13:
 	RET
 
 // func fitAVX512(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
-// Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·fitAVX512(SB), NOSPLIT, $0-64
+// Requires: AVX, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·fitAVX512(SB), NOSPLIT, $16-64
 	MOVQ    q+0(FP), AX
 	MOVQ    p+8(FP), CX
 	MOVQ    y+16(FP), DX
@@ -267,9 +267,148 @@ TEXT ·fitAVX512(SB), NOSPLIT, $0-64
 	VMOVUPS 192(CX), Z3
 	VMOVUPS 192(AX), Z7
 
-fit6425:
+fitfour25:
+	CMPQ       R8, $0x04
+	JL         fitone26
+	VPXORD     X10, X10, X10
+	VMOVUPS    (SI), X8
+	VCMPPS     $0x00, X10, X8, K1
+	KMOVW      K1, CX
+	TESTL      CX, CX
+	JNZ        fitone26
+	CMPQ       R8, $0x10
+	JL         fitfournear27
+	MOVL       48(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+	MOVL       52(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+	MOVL       56(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+	MOVL       60(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+
+fitfournear27:
+	MOVL         (BX), CX
+	IMULQ        R10, CX
+	ADDQ         DX, CX
+	VMULPS       (CX), Z0, Z11
+	VMULPS       64(CX), Z1, Z15
+	VADDPS       Z15, Z11, Z11
+	VMULPS       128(CX), Z2, Z16
+	VADDPS       Z16, Z11, Z11
+	VMULPS       192(CX), Z3, Z15
+	VADDPS       Z15, Z11, Z11
+	MOVL         4(BX), R9
+	IMULQ        R10, R9
+	ADDQ         DX, R9
+	VMULPS       (R9), Z0, Z12
+	VMULPS       64(R9), Z1, Z15
+	VADDPS       Z15, Z12, Z12
+	VMULPS       128(R9), Z2, Z16
+	VADDPS       Z16, Z12, Z12
+	VMULPS       192(R9), Z3, Z15
+	VADDPS       Z15, Z12, Z12
+	MOVL         8(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VMULPS       (R11), Z0, Z13
+	VMULPS       64(R11), Z1, Z15
+	VADDPS       Z15, Z13, Z13
+	VMULPS       128(R11), Z2, Z16
+	VADDPS       Z16, Z13, Z13
+	VMULPS       192(R11), Z3, Z15
+	VADDPS       Z15, Z13, Z13
+	MOVL         12(BX), R12
+	IMULQ        R10, R12
+	ADDQ         DX, R12
+	VMULPS       (R12), Z0, Z14
+	VMULPS       64(R12), Z1, Z15
+	VADDPS       Z15, Z14, Z14
+	VMULPS       128(R12), Z2, Z16
+	VADDPS       Z16, Z14, Z14
+	VMULPS       192(R12), Z3, Z15
+	VADDPS       Z15, Z14, Z14
+	VSHUFF64X2   $0xee, Z12, Z11, Z15
+	VSHUFF64X2   $0x44, Z12, Z11, Z11
+	VADDPS       Z15, Z11, Z11
+	VSHUFF64X2   $0xee, Z14, Z13, Z15
+	VSHUFF64X2   $0x44, Z14, Z13, Z13
+	VADDPS       Z15, Z13, Z13
+	VSHUFF64X2   $0xdd, Z13, Z11, Z15
+	VSHUFF64X2   $0x88, Z13, Z11, Z16
+	VADDPS       Z15, Z16, Z16
+	VPERMILPS    $0x4e, Z16, Z15
+	VADDPS       Z15, Z16, Z16
+	VPERMILPS    $0xb1, Z16, Z15
+	VADDPS       Z15, Z16, Z16
+	VMOVDQU32    quarters<>+0(SB), Z11
+	VPERMPS      Z16, Z11, Z11
+	VADDPS       X10, X11, X11
+	VMULPS       X8, X11, X11
+	VADDPS       (DI), X11, X11
+	VMOVUPS      X11, (SP)
+	VBROADCASTSS (SP), Z11
+	VMULPS       (CX), Z11, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(CX), Z11, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(CX), Z11, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(CX), Z11, Z8
+	VADDPS       Z8, Z7, Z7
+	VBROADCASTSS 4(SP), Z11
+	VMULPS       (R9), Z11, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R9), Z11, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R9), Z11, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R9), Z11, Z8
+	VADDPS       Z8, Z7, Z7
+	VBROADCASTSS 8(SP), Z11
+	VMULPS       (R11), Z11, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R11), Z11, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R11), Z11, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R11), Z11, Z8
+	VADDPS       Z8, Z7, Z7
+	VBROADCASTSS 12(SP), Z11
+	VMULPS       (R12), Z11, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R12), Z11, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R12), Z11, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R12), Z11, Z8
+	VADDPS       Z8, Z7, Z7
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, DI
+	SUBQ         $0x04, R8
+	JNZ          fitfour25
+	JMP          fitstore
+
+fitone26:
 	CMPQ       R8, $0x05
-	JL         fit64near26
+	JL         fit64near29
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -278,14 +417,14 @@ fit6425:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fit64near26:
+fit64near29:
 	MOVL          (BX), R11
 	IMULQ         R10, R11
 	ADDQ          DX, R11
-	VMOVSS        (DI), X10
+	VMOVSS        (DI), X11
 	MOVL          (SI), R12
 	ADDL          R12, R12
-	JZ            fit64skip27
+	JZ            fit64skip30
 	VPXORD        Z9, Z9, Z9
 	VMULPS        (R11), Z0, Z8
 	VADDPS        Z8, Z9, Z9
@@ -297,40 +436,42 @@ fit64near26:
 	VADDPS        Z8, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z9, Y8
 	VADDPS        Y8, Y9, Y8
-	VEXTRACTF128  $0x01, Y8, X11
-	VADDPS        X11, X8, X8
-	VMOVHLPS      X8, X8, X11
-	VADDPS        X11, X8, X8
-	VMOVSHDUP     X8, X11
-	VADDSS        X11, X8, X8
+	VEXTRACTF128  $0x01, Y8, X12
+	VADDPS        X12, X8, X8
+	VMOVHLPS      X8, X8, X12
+	VADDPS        X12, X8, X8
+	VMOVSHDUP     X8, X12
+	VADDSS        X12, X8, X8
 	VMULSS        (SI), X8, X8
-	VADDSS        X8, X10, X10
+	VADDSS        X8, X11, X11
 
-fit64skip27:
-	VBROADCASTSS X10, Z10
-	VMULPS       (R11), Z10, Z8
+fit64skip30:
+	VBROADCASTSS X11, Z11
+	VMULPS       (R11), Z11, Z8
 	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z10, Z8
+	VMULPS       64(R11), Z11, Z8
 	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z10, Z8
+	VMULPS       128(R11), Z11, Z8
 	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z10, Z8
+	VMULPS       192(R11), Z11, Z8
 	VADDPS       Z8, Z7, Z7
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, DI
 	DECQ         R8
-	JNZ          fit6425
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	VMOVUPS      Z6, 128(AX)
-	VMOVUPS      Z7, 192(AX)
-	JMP          fitdone23
+	JNZ          fitfour25
+
+fitstore:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	VMOVUPS Z6, 128(AX)
+	VMOVUPS Z7, 192(AX)
+	JMP     fitdone23
 
 fitany24:
-fitk28:
+fitk31:
 	CMPQ       R8, $0x05
-	JL         fitknear29
+	JL         fitknear32
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -339,33 +480,33 @@ fitk28:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear29:
+fitknear32:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X1
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip30
+	JZ     fitkskip33
 	VPXORD Z0, Z0, Z0
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot31:
+dot34:
 	CMPQ    R14, $0x10
-	JL      dotend32
+	JL      dotend35
 	VMOVUPS (R12), Z2
 	VMULPS  (R13), Z2, Z2
 	VADDPS  Z2, Z0, Z0
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot31
+	JMP     dot34
 
-dotend32:
+dotend35:
 	TESTQ     R14, R14
-	JZ        dotdone33
+	JZ        dotdone36
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -374,7 +515,7 @@ dotend32:
 	VMULPS    Z3, Z2, Z2
 	VADDPS    Z2, Z0, Z0
 
-dotdone33:
+dotdone36:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPS        Y2, Y0, Y2
 	VEXTRACTF128  $0x01, Y2, X3
@@ -386,14 +527,14 @@ dotdone33:
 	VMULSS        (SI), X2, X2
 	VADDSS        X2, X1, X1
 
-fitkskip30:
+fitkskip33:
 	VBROADCASTSS X1, Z1
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide34:
+axpywide37:
 	CMPQ    R13, $0x40
-	JL      axpy35
+	JL      axpy38
 	VMULPS  (R11), Z1, Z2
 	VMULPS  64(R11), Z1, Z3
 	VMULPS  128(R11), Z1, Z4
@@ -409,22 +550,22 @@ axpywide34:
 	ADDQ    $0x00000100, R11
 	ADDQ    $0x00000100, R12
 	SUBQ    $0x40, R13
-	JMP     axpywide34
+	JMP     axpywide37
 
-axpy35:
+axpy38:
 	CMPQ    R13, $0x10
-	JL      axpyend36
+	JL      axpyend39
 	VMULPS  (R11), Z1, Z2
 	VADDPS  (R12), Z2, Z2
 	VMOVUPS Z2, (R12)
 	ADDQ    $0x00000040, R11
 	ADDQ    $0x00000040, R12
 	SUBQ    $0x10, R13
-	JMP     axpy35
+	JMP     axpy38
 
-axpyend36:
+axpyend39:
 	TESTQ     R13, R13
-	JZ        axpydone37
+	JZ        axpydone40
 	MOVL      $0x0000ffff, R14
 	BZHIL     R13, R14, R14
 	KMOVW     R14, K1
@@ -434,16 +575,34 @@ axpyend36:
 	VADDPS    Z3, Z2, Z2
 	VMOVUPS   Z2, K1, (R12)
 
-axpydone37:
+axpydone40:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk28
+	JNZ  fitk31
 
 fitdone23:
 	VZEROUPPER
 	RET
+
+DATA quarters<>+0(SB)/4, $0x00000000
+DATA quarters<>+4(SB)/4, $0x00000004
+DATA quarters<>+8(SB)/4, $0x00000008
+DATA quarters<>+12(SB)/4, $0x0000000c
+DATA quarters<>+16(SB)/4, $0x00000000
+DATA quarters<>+20(SB)/4, $0x00000004
+DATA quarters<>+24(SB)/4, $0x00000008
+DATA quarters<>+28(SB)/4, $0x0000000c
+DATA quarters<>+32(SB)/4, $0x00000000
+DATA quarters<>+36(SB)/4, $0x00000004
+DATA quarters<>+40(SB)/4, $0x00000008
+DATA quarters<>+44(SB)/4, $0x0000000c
+DATA quarters<>+48(SB)/4, $0x00000000
+DATA quarters<>+52(SB)/4, $0x00000004
+DATA quarters<>+56(SB)/4, $0x00000008
+DATA quarters<>+60(SB)/4, $0x0000000c
+GLOBL quarters<>(SB), RODATA|NOPTR, $64
 
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
@@ -463,7 +622,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 
-peak38:
+peak41:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z2, Z2
 	VMULPS Z0, Z0, Z1
@@ -513,7 +672,7 @@ peak38:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z13, Z13
 	DECQ   AX
-	JNZ    peak38
+	JNZ    peak41
 	VZEROUPPER
 	RET
 
@@ -616,9 +775,9 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-56
 	PREFETCHT0 124(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone40
+	JZ         productdone43
 
-product39:
+product42:
 	VMOVUPS     (SI), Z24
 	VMOVUPS     64(SI), Z25
 	VMULPS.BCST (DX), Z24, Z26
@@ -672,9 +831,9 @@ product39:
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	DECQ        R8
-	JNZ         product39
+	JNZ         product42
 
-productdone40:
+productdone43:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -748,9 +907,9 @@ TEXT ·scoreAVX512(SB), NOSPLIT, $0-52
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	TESTQ  BX, BX
-	JZ     productdone42
+	JZ     productdone45
 
-product41:
+product44:
 	VMOVUPS     (DX), Z24
 	VMOVUPS     64(DX), Z25
 	VMULPS.BCST (CX), Z24, Z26
@@ -804,9 +963,9 @@ product41:
 	ADDQ        $0x30, CX
 	ADDQ        $0x00000080, DX
 	DECQ        BX
-	JNZ         product41
+	JNZ         product44
 
-productdone42:
+productdone45:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Z24
 	VCMPPS       $0x1e, Z24, Z0, K1
@@ -893,7 +1052,7 @@ productdone42:
 	MOVL         DX, 44(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone43
+	JZ           scorenone46
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
@@ -919,7 +1078,7 @@ productdone42:
 	VMOVUPS      Z22, 1408(AX)
 	VMOVUPS      Z23, 1472(AX)
 
-scorenone43:
+scorenone46:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -937,9 +1096,9 @@ TEXT ·rowsAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS 128(AX), Z2
 	VMOVUPS 192(AX), Z3
 	TESTQ   SI, SI
-	JZ      rowsdone45
+	JZ      rowsdone48
 
-rows44:
+rows47:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -955,9 +1114,9 @@ rows44:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows44
+	JNZ          rows47
 
-rowsdone45:
+rowsdone48:
 	VBROADCASTSS floor+40(FP), Z4
 	XORQ         CX, CX
 	VMOVUPS      Z0, (AX)
@@ -995,9 +1154,9 @@ TEXT ·turnAVX512(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone47
+	JZ    turndone50
 
-turn46:
+turn49:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1020,9 +1179,9 @@ turn46:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn46
+	JNZ       turn49
 
-turndone47:
+turndone50:
 	VZEROUPPER
 	RET
 
@@ -1038,9 +1197,9 @@ TEXT ·cleanAVX512(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 
-clean48:
+clean51:
 	CMPQ    CX, $0x10
-	JL      cleanend49
+	JL      cleanend52
 	VMOVUPS (AX), Z2
 	VPXORD  Z0, Z2, Z2
 	VCMPPS  $0x03, Z2, Z2, K1
@@ -1048,11 +1207,11 @@ clean48:
 	VMOVUPS Z2, (AX)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     clean48
+	JMP     clean51
 
-cleanend49:
+cleanend52:
 	TESTQ     CX, CX
-	JZ        cleandone50
+	JZ        cleandone53
 	MOVL      $0x0000ffff, DX
 	BZHIL     CX, DX, DX
 	KMOVW     DX, K1
@@ -1062,7 +1221,7 @@ cleanend49:
 	VMOVAPS   Z1, K2, Z2
 	VMOVUPS   Z2, K1, (AX)
 
-cleandone50:
+cleandone53:
 	VZEROUPPER
 	RET
 
@@ -1077,11 +1236,11 @@ TEXT ·scatterAVX512(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones51
+	JZ    scatterones54
 
-scatterfour53:
+scatterfour56:
 	CMPQ   DI, $0x04
-	JL     scatterone54
+	JL     scatterone57
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1113,11 +1272,11 @@ scatterfour53:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour53
+	JMP    scatterfour56
 
-scatterone54:
+scatterone57:
 	TESTQ  DI, DI
-	JZ     scatterdone52
+	JZ     scatterdone55
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1128,12 +1287,12 @@ scatterone54:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone54
+	JMP    scatterone57
 
-scatterones51:
-scatterfour55:
+scatterones54:
+scatterfour58:
 	CMPQ   DI, $0x04
-	JL     scatterone56
+	JL     scatterone59
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1160,11 +1319,11 @@ scatterfour55:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour55
+	JMP    scatterfour58
 
-scatterone56:
+scatterone59:
 	TESTQ  DI, DI
-	JZ     scatterdone52
+	JZ     scatterdone55
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1173,9 +1332,9 @@ scatterone56:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone56
+	JMP    scatterone59
 
-scatterdone52:
+scatterdone55:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1189,9 +1348,9 @@ TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour57:
+fetchfour60:
 	CMPQ BX, $0x04
-	JL   fetchone58
+	JL   fetchone61
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1211,11 +1370,11 @@ fetchfour57:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour57
+	JMP  fetchfour60
 
-fetchone58:
+fetchone61:
 	TESTQ BX, BX
-	JZ    fetchdone59
+	JZ    fetchdone62
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1223,9 +1382,9 @@ fetchone58:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone58
+	JMP   fetchone61
 
-fetchdone59:
+fetchdone62:
 	VZEROUPPER
 	RET
 
@@ -1246,12 +1405,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate60:
+rate63:
 	TESTQ      BX, BX
-	JZ         ratedone62
+	JZ         ratedone65
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain61
+	JZ         rateplain64
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -1261,7 +1420,7 @@ rate60:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain61:
+rateplain64:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -1271,9 +1430,9 @@ rateplain61:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate60
+	JMP      rate63
 
-ratedone62:
+ratedone65:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -1286,9 +1445,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above63:
+above66:
 	TESTQ   CX, CX
-	JZ      abovedone64
+	JZ      abovedone67
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -1296,9 +1455,9 @@ above63:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above63
+	JMP     above66
 
-abovedone64:
+abovedone67:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -1314,9 +1473,9 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-48
 	MOVQ         AX, SI
 	VPTERNLOGD   $0xff, Z1, Z1, Z1
 
-sift65:
+sift68:
 	TESTQ         BX, BX
-	JZ            siftdone66
+	JZ            siftdone69
 	VMOVUPS       (CX), Z2
 	VPXORD        (DX), Z1, Z3
 	VPCMPUD       $0x05, Z0, Z2, K1
@@ -1347,9 +1506,9 @@ sift65:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, BX
-	JMP           sift65
+	JMP           sift68
 
-siftdone66:
+siftdone69:
 	SUBQ SI, AX
 	SHRQ $0x03, AX
 	MOVQ AX, ret+40(FP)
@@ -1365,9 +1524,9 @@ TEXT ·apartAVX512(SB), NOSPLIT, $0-36
 	MOVQ   n+24(FP), BX
 	VPXORD Z0, Z0, Z0
 
-apart67:
+apart70:
 	CMPQ    BX, $0x10
-	JL      apartend68
+	JL      apartend71
 	VMOVUPS (CX), Z1
 	VSUBPS  (DX), Z1, Z1
 	VMULPS  (AX), Z1, Z1
@@ -1376,11 +1535,11 @@ apart67:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     apart67
+	JMP     apart70
 
-apartend68:
+apartend71:
 	TESTQ     BX, BX
-	JZ        apartdone69
+	JZ        apartdone72
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1391,7 +1550,7 @@ apartend68:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone69:
+apartdone72:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -1415,9 +1574,9 @@ TEXT ·pullAVX512(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+36(FP), Z1
 	VBROADCASTSS decay+40(FP), Z2
 
-pull70:
+pull73:
 	CMPQ    BX, $0x10
-	JL      pullend71
+	JL      pullend74
 	VMOVUPS (AX), Z3
 	VMOVUPS (CX), Z4
 	VMOVUPS (DX), Z5
@@ -1443,11 +1602,11 @@ pull70:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     pull70
+	JMP     pull73
 
-pullend71:
+pullend74:
 	TESTQ     BX, BX
-	JZ        pulldone72
+	JZ        pulldone75
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1473,7 +1632,7 @@ pullend71:
 	VMOVUPS   Z4, K1, (CX)
 	VMOVUPS   Z5, K1, (DX)
 
-pulldone72:
+pulldone75:
 	VZEROUPPER
 	RET
 
@@ -1487,20 +1646,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot73:
+dot76:
 	CMPQ    BX, $0x10
-	JL      dotend74
+	JL      dotend77
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot73
+	JMP     dot76
 
-dotend74:
+dotend77:
 	TESTQ     BX, BX
-	JZ        dotdone75
+	JZ        dotdone78
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1509,7 +1668,7 @@ dotend74:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone75:
+dotdone78:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"slices"
 
 	"rechost/guest/num/naive"
 )
@@ -42,7 +43,7 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 			clear(x)
 			continue
 		}
-		first.split(&later, p, a, b, m)
+		first.split(&later, s, p, a, b, m)
 		lambda := p.Lambda[row]
 		s.gram(res, x, &p, lambda, m)
 		for i, v := range res {
@@ -77,37 +78,52 @@ const RidgeScratch = 4*6 + 4
 
 // split fills e with entries [a, b) for the first residual, and later with
 // those that weigh anything for the steps after it.
-func (e *entries) split(later *entries, p naive.Ridge, a, b int, m *meter) {
+func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *meter) {
+	n, zeros := b-a, false
 	e.index = p.Rows.Index[a:b:b]
-	e.w, e.c = grown(e.w, b-a), grown(e.c, b-a)
-	later.w, later.c = grown(later.w, b-a), grown(later.c, b-a)
-	n := 0
-	for i := range e.index {
-		if i%longest == longest-1 {
-			m.stream(8 * longest)
+	e.w, e.c, later.w = grown(e.w, n), grown(e.c, n), grown(later.w, n)
+	for at := 0; at < n; at += longest {
+		end := min(at+longest, n)
+		var values []float32
+		if len(p.Rows.Value) > 0 {
+			values = p.Rows.Value[a+at : a+end]
 		}
-		v := p.Rows.At(a + i)
-		w := float32(p.Weight[0]*v) + p.Weight[1]
-		e.w[i], e.c[i] = -w, float32(p.Target[0]*v)+p.Target[1]
-		later.w[n] = w
-		if w != 0 {
-			n++
+		s.line(e.w[at:end], -p.Weight[0], -p.Weight[1], values)
+		s.line(e.c[at:end], p.Target[0], p.Target[1], values)
+		s.line(later.w[at:end], p.Weight[0], p.Weight[1], values)
+		zeros = zeros || slices.Contains(later.w[at:end], 0)
+		if end < n {
+			m.stream(12 * longest)
 		}
 	}
 	later.index = e.index
-	if 0 < n && n < len(e.index) {
+	if zeros {
 		later.index = make([]uint32, 0, n)
 		for i, j := range e.index {
 			if i%longest == longest-1 {
 				m.stream(4 * longest)
 			}
-			if e.w[i] != 0 {
+			if w := later.w[i]; w != 0 {
+				later.w[len(later.index)] = w
 				later.index = append(later.index, j)
 			}
 		}
+		later.w = later.w[:len(later.index)]
 	}
-	later.index, later.w, later.c = later.index[:n], later.w[:n], later.c[:n]
-	wipe(m, later.c)
+	later.c = grown(later.c, n)[:len(later.index)] // zeros: nothing is ever written to it
+}
+
+// line sets y to m*v + b, for values v that are all 1 where there are none.
+func (s *set) line(y []float32, m, b float32, values []float32) {
+	if values == nil {
+		m, b = 0, float32(m*1)+b
+	}
+	for i := range y {
+		y[i] = b
+	}
+	if values != nil {
+		s.axpy(m, &values[0], &y[0], len(y))
+	}
 }
 
 func grown(x []float32, n int) []float32 {

@@ -23,6 +23,9 @@ type generator struct {
 	*build.Context
 	isa   isa
 	masks operand.Mem // AVX2: 8 words of ones, then 8 of zeros
+
+	space    operand.Mem // of fit, on the stack
+	quarters operand.Mem // of fit: the first lane of each quarter of a register
 }
 
 // vec is a fresh vector register.

@@ -3,6 +3,7 @@ package main
 import (
 	"strconv"
 
+	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -223,7 +224,9 @@ func (g *generator) gemv() {
 }
 
 // fit keeps p and q in memory, which is the first-level cache, for any k, and
-// where there are registers for it (AVX-512 and k = 64) in registers.
+// where there are registers for it (AVX-512 and k = 64) in registers. There it
+// takes four entries at a time, so that their four sums over lanes are made
+// together: half of the work of the ports for arithmetic is in those sums.
 func (g *generator) fit() {
 	g.function("fit", "func(q, p, y *float32, index *uint32, w, c *float32, n, k int)",
 		"does, for each entry in order with y its row: q += (c + w*dot(y, p)) * y, without the dot where w is 0.")
@@ -235,8 +238,19 @@ func (g *generator) fit() {
 	g.TESTQ(n, n)
 	g.JZ(operand.LabelRef(done))
 	row, weight := g.GP64(), g.GP32()
-	entry := func(name string, dot func() reg.VecVirtual, axpy func(t reg.VecVirtual)) {
+	if g.isa.lanes == 16 {
+		g.space = g.AllocLocal(16)
+		g.quarters = g.StaticGlobal("quarters")
+		g.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i := range 16 {
+			g.AddDatum(4*i, operand.U32(4*i%16))
+		}
+	}
+	entry := func(name, next string, dot func() reg.VecVirtual, axpy func(t reg.VecVirtual)) {
 		loop, near, skip := label(name), label(name+"near"), label(name+"skip")
+		if next == "" {
+			next = loop
+		}
 		g.Label(loop)
 		// Fetch the row of the entry after next three, where there is one.
 		g.CMPQ(n, operand.U8(5))
@@ -267,7 +281,7 @@ func (g *generator) fit() {
 		g.ADDQ(operand.U8(4), w)
 		g.ADDQ(operand.U8(4), c)
 		g.DECQ(n)
-		g.JNZ(operand.LabelRef(loop))
+		g.JNZ(operand.LabelRef(next))
 	}
 	any := label("fitany")
 	if g.isa.lanes == 16 {
@@ -278,19 +292,29 @@ func (g *generator) fit() {
 			g.VMOVUPS(operand.Mem{Base: p, Disp: 64 * i}, pv[i])
 			g.VMOVUPS(operand.Mem{Base: q, Disp: 64 * i}, qv[i])
 		}
-		entry("fit64", func() reg.VecVirtual {
+		axpy := func(row reg.GPVirtual, a reg.VecVirtual) {
+			for i := range 4 {
+				g.VMULPS(operand.Mem{Base: row, Disp: 64 * i}, a, t[i])
+				g.VADDPS(t[i], qv[i], qv[i])
+			}
+		}
+		four, one := label("fitfour"), label("fitone")
+		g.Label(four)
+		g.CMPQ(n, operand.U8(4))
+		g.JL(operand.LabelRef(one))
+		g.fitFour(row, y, index, w, c, n, stride, pv, one, axpy)
+		g.JNZ(operand.LabelRef(four))
+		g.JMP(operand.LabelRef("fitstore"))
+		g.Label(one)
+		entry("fit64", four, func() reg.VecVirtual {
 			g.zero(s[0])
 			for i := range 4 {
 				g.VMULPS(operand.Mem{Base: row, Disp: 64 * i}, pv[i], t[i])
 				g.VADDPS(t[i], s[0], s[0])
 			}
 			return g.tree(s)
-		}, func(a reg.VecVirtual) {
-			for i := range 4 {
-				g.VMULPS(operand.Mem{Base: row, Disp: 64 * i}, a, t[i])
-				g.VADDPS(t[i], qv[i], qv[i])
-			}
-		})
+		}, func(a reg.VecVirtual) { axpy(row, a) })
+		g.Label("fitstore")
 		for i := range 4 {
 			g.VMOVUPS(qv[i], operand.Mem{Base: q, Disp: 64 * i})
 		}
@@ -298,7 +322,7 @@ func (g *generator) fit() {
 	}
 	g.Label(any)
 	s := g.vecs(16 / g.isa.lanes)
-	entry("fitk", func() reg.VecVirtual {
+	entry("fitk", "", func() reg.VecVirtual {
 		for _, v := range s {
 			g.zero(v)
 		}
@@ -307,6 +331,77 @@ func (g *generator) fit() {
 	}, func(a reg.VecVirtual) { g.axpyInto(a, row, q, k) })
 	g.Label(done)
 	g.ret()
+}
+
+// fitFour is the body of fit's loop for four entries, none of weight 0: with one
+// of these it goes to one. It leaves the flags of what is left of n.
+func (g *generator) fitFour(row, y, index, w, c, n, stride reg.GPVirtual, p []reg.VecVirtual, one string, axpy func(row reg.GPVirtual, a reg.VecVirtual)) {
+	weights, none := g.XMM(), g.XMM()
+	g.VPXORD(none, none, none)
+	g.VMOVUPS(operand.Mem{Base: w}, weights)
+	zeros, any := g.K(), g.GP32()
+	g.VCMPPS(operand.U8(0), none, weights, zeros)
+	g.KMOVW(zeros, any)
+	g.TESTL(any, any)
+	g.JNZ(operand.LabelRef(one))
+
+	// Rows that come next but three fours are fetched, where there are as many.
+	near := label("fitfournear")
+	g.CMPQ(n, operand.U8(16))
+	g.JL(operand.LabelRef(near))
+	for j := range 4 {
+		g.MOVL(operand.Mem{Base: index, Disp: 48 + 4*j}, row.As32())
+		g.IMULQ(stride, row)
+		for i := range 4 {
+			g.PREFETCHT0(operand.Mem{Base: y, Index: row, Scale: 1, Disp: 64 * i})
+		}
+	}
+	g.Label(near)
+
+	rows, sums, t := []reg.GPVirtual{g.GP64(), g.GP64(), g.GP64(), g.GP64()}, g.vecs(4), g.vecs(4)
+	for j, r := range rows {
+		g.MOVL(operand.Mem{Base: index, Disp: 4 * j}, r.As32())
+		g.IMULQ(stride, r)
+		g.ADDQ(y, r)
+		g.VMULPS(operand.Mem{Base: r}, p[0], sums[j])
+		for i := 1; i < 4; i++ {
+			g.VMULPS(operand.Mem{Base: r, Disp: 64 * i}, p[i], t[i])
+			g.VADDPS(t[i], sums[j], sums[j])
+		}
+	}
+	// The tree, of two rows, then of four, in quarters of a register: lanes l and
+	// l+8, l+4, l+2, l+1. Sums begin with 0, so none is -0: 0 is added at the end.
+	halves := func(a, b, to reg.VecVirtual) {
+		g.VSHUFF64X2(operand.U8(0xee), b, a, t[0])
+		g.VSHUFF64X2(operand.U8(0x44), b, a, to)
+		g.VADDPS(t[0], to, to)
+	}
+	halves(sums[0], sums[1], sums[0])
+	halves(sums[2], sums[3], sums[2])
+	g.VSHUFF64X2(operand.U8(0xdd), sums[2], sums[0], t[1])
+	g.VSHUFF64X2(operand.U8(0x88), sums[2], sums[0], t[2])
+	g.VADDPS(t[1], t[2], t[2])
+	for _, swap := range []operand.U8{0x4e, 0xb1} {
+		g.VPERMILPS(swap, t[2], t[3])
+		g.VADDPS(t[3], t[2], t[2])
+	}
+	dots, first := g.ZMM(), g.ZMM()
+	g.VMOVDQU32(g.quarters, first)
+	g.VPERMPS(t[2], first, dots)
+	g.VADDPS(none, dots.AsX(), dots.AsX())
+	g.VMULPS(weights, dots.AsX(), dots.AsX())
+	g.VADDPS(operand.Mem{Base: c}, dots.AsX(), dots.AsX())
+	// Broadcasts from memory leave the ports for arithmetic alone.
+	g.VMOVUPS(dots.AsX(), g.space)
+	for j, r := range rows {
+		a := g.vec()
+		g.VBROADCASTSS(g.space.Offset(4*j), a)
+		axpy(r, a)
+	}
+	g.ADDQ(operand.U8(16), index)
+	g.ADDQ(operand.U8(16), w)
+	g.ADDQ(operand.U8(16), c)
+	g.SUBQ(operand.U8(4), n)
 }
 
 func (g *generator) divide() {
