@@ -21,6 +21,7 @@ RECHOST_EXPORT(rechost_abi) int32_t rechost_abi(void);           /* returns RECH
 RECHOST_EXPORT(rechost_describe) int32_t rechost_describe(void); /* calls describe once, returns 0 */
 RECHOST_EXPORT(rechost_plan) int32_t rechost_plan(void);         /* calls plan once, returns 0 */
 RECHOST_EXPORT(rechost_run) int32_t rechost_run(int32_t stage);  /* runs a task of the stage, returns 0 */
+/* Optional, called just before each of these three: void rechost_resume(void). See ABI.md. */
 
 enum { RECHOST_U8, RECHOST_U32, RECHOST_I32, RECHOST_U64, RECHOST_I64, RECHOST_F32, RECHOST_F64 };
 struct rechost_info { uint64_t dtype, rows, width, elements; }; /* width 0: 1-D */

@@ -189,13 +189,13 @@ func (of Side) measure(t *guest.Task) {
 	squares := make([]float32, t.Rows) // of jaccard and dice: numbers of entries
 	num.RowSums(squares, of.matrix(t), 2)
 	left, right, beta := make([]float32, t.Rows), make([]float32, t.Rows), make([]float32, t.Rows)
-	a := t.Float("alpha")
+	a, shrink, similarity := t.Float("alpha"), t.Float32("shrink"), t.Text("similarity")
 	if t.Text("cut") == "column" { // the lists are made the other way round
 		a = 1 - a
 	}
 	for i, s := range squares {
-		beta[i] = t.Float32("shrink")
-		switch t.Text("similarity") {
+		beta[i] = shrink
+		switch similarity {
 		case "jaccard", "dice":
 			left[i], right[i], beta[i] = 1, s, s+beta[i]
 		case "asymmetric":

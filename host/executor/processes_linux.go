@@ -114,11 +114,19 @@ func newProcesses(o Options, drill drill) (Executor, error) {
 		return nil, fault.New(fault.Failed, "cannot hand over the module: %v", err)
 	}
 	p.compiled = o.Interpreter || fileExists(p.marker())
-	p.started.Go(func() {
-		// The first alone, where it has to compile for all.
-		p.warm(0)
+	others := func() {
 		for i := 1; i < min(len(p.slots), runtime.NumCPU()); i++ { // more start when they have something to do
 			p.started.Go(func() { p.warm(i) })
+		}
+	}
+	if p.compiled {
+		others()
+	}
+	alone := !p.compiled // the first has to compile for all
+	p.started.Go(func() {
+		p.warm(0)
+		if alone {
+			others()
 		}
 	})
 	return p, nil
