@@ -79,17 +79,17 @@ func rateAVX2(keys *uint32, index *uint32, norms *float32, alpha float32, beta f
 //go:noescape
 func aboveAVX2(keys *uint32, n int, least uint32) int
 
-// apartAVX2 is naive.Dot of u and i-j, n elements.
-//
-//go:noescape
-func apartAVX2(u *float32, i *float32, j *float32, n int) float32
-
-// pullAVX2 is naive.BPR's step of the vectors u, i and j, n elements.
-//
-//go:noescape
-func pullAVX2(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
-
 // lanesAVX2 adds x[i]*y[i] to s[i%16] for i < n in order; s has 16 elements.
 //
 //go:noescape
 func lanesAVX2(s *float32, x *float32, y *float32, n int)
+
+// blocksAVX2 writes n blocks, a multiple of 8, from a counter on: four words each, see naive.Block.
+//
+//go:noescape
+func blocksAVX2(dst *uint32, seed uint64, stream uint64, counter uint64, n int)
+
+// ascendAVX2 takes naive.BPR's step for n <= 16 samples, no two of which have a row or an item in common.
+//
+//go:noescape
+func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)

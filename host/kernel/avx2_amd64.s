@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot79:
+dot101:
 	CMPQ    DX, $0x10
-	JL      dotend80
+	JL      dotend102
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot79:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot79
+	JMP     dot101
 
-dotend80:
+dotend102:
 	TESTQ      DX, DX
-	JZ         dotdone81
+	JZ         dotdone103
 	CMPQ       DX, $0x08
-	JL         dotshort82
+	JL         dotshort104
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone81
+	JZ         dotdone103
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend80:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone81
+	JMP        dotdone103
 
-dotshort82:
+dotshort104:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort82:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone81:
+dotdone103:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide83:
+axpywide105:
 	CMPQ    DX, $0x20
-	JL      axpy84
+	JL      axpy106
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide83:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide83
+	JMP     axpywide105
 
-axpy84:
+axpy106:
 	CMPQ    DX, $0x08
-	JL      axpyend85
+	JL      axpyend107
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy84
+	JMP     axpy106
 
-axpyend85:
+axpyend107:
 	TESTQ      DX, DX
-	JZ         axpydone86
+	JZ         axpydone108
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend85:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone86:
+axpydone108:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide87:
+divide109:
 	CMPQ    CX, $0x08
-	JL      divideend88
+	JL      divideend110
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide87
+	JMP     divide109
 
-divideend88:
+divideend110:
 	TESTQ      CX, CX
-	JZ         dividedone89
+	JZ         dividedone111
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend88:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone89:
+dividedone111:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv6493:
+gemv64115:
 	CMPQ    SI, $0x40
-	JL      gemvone90
+	JL      gemvone112
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv6493:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done95
+	JZ      gemv64done117
 
-gemv64row94:
+gemv64row116:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row94:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row94
+	JNZ          gemv64row116
 
-gemv64done95:
+gemv64done117:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done95:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv6493
+	JMP     gemv64115
 
-gemvone90:
-gemv196:
+gemvone112:
+gemv1118:
 	CMPQ    SI, $0x08
-	JL      gemvend91
+	JL      gemvend113
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done98
+	JZ      gemv1done120
 
-gemv1row97:
+gemv1row119:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row97
+	JNZ          gemv1row119
 
-gemv1done98:
+gemv1done120:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv196
+	JMP     gemv1118
 
-gemvend91:
+gemvend113:
 	TESTQ      SI, SI
-	JZ         gemvall92
+	JZ         gemvall114
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend91:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone101
+	JZ         gemvtaildone123
 
-gemvtailrow100:
+gemvtailrow122:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow100:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow100
+	JNZ          gemvtailrow122
 
-gemvtaildone101:
+gemvtaildone123:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall92:
+gemvall114:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone102
+	JZ    fitdone124
 
-fitk104:
+fitk126:
 	CMPQ       R8, $0x05
-	JL         fitknear105
+	JL         fitknear127
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk104:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear105:
+fitknear127:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip106
+	JZ     fitkskip128
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot107:
+dot129:
 	CMPQ    R14, $0x10
-	JL      dotend108
+	JL      dotend130
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot107:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot107
+	JMP     dot129
 
-dotend108:
+dotend130:
 	TESTQ      R14, R14
-	JZ         dotdone109
+	JZ         dotdone131
 	CMPQ       R14, $0x08
-	JL         dotshort110
+	JL         dotshort132
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone109
+	JZ         dotdone131
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend108:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone109
+	JMP        dotdone131
 
-dotshort110:
+dotshort132:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort110:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone109:
+dotdone131:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone109:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip106:
+fitkskip128:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide111:
+axpywide133:
 	CMPQ    R13, $0x20
-	JL      axpy112
+	JL      axpy134
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide111:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide111
+	JMP     axpywide133
 
-axpy112:
+axpy134:
 	CMPQ    R13, $0x08
-	JL      axpyend113
+	JL      axpyend135
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy112
+	JMP     axpy134
 
-axpyend113:
+axpyend135:
 	TESTQ      R13, R13
-	JZ         axpydone114
+	JZ         axpydone136
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend113:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone114:
+axpydone136:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk104
+	JNZ  fitk126
 
-fitdone102:
+fitdone124:
 	VZEROUPPER
 	RET
 
@@ -460,7 +460,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak115:
+peak137:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -510,7 +510,7 @@ peak115:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak115
+	JNZ    peak137
 	VZEROUPPER
 	RET
 
@@ -571,9 +571,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone117
+	JZ         productdone139
 
-product116:
+product138:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -609,9 +609,9 @@ product116:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product116
+	JNZ          product138
 
-productdone117:
+productdone139:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -655,9 +655,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone119
+	JZ     productdone141
 
-product118:
+product140:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -693,9 +693,9 @@ product118:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product118
+	JNZ          product140
 
-productdone119:
+productdone141:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -752,7 +752,7 @@ productdone119:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone120
+	JZ           scorenone142
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -766,7 +766,7 @@ productdone119:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone120:
+scorenone142:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -788,9 +788,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone122
+	JZ      rowsdone144
 
-rows121:
+rows143:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -814,9 +814,9 @@ rows121:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows121
+	JNZ          rows143
 
-rowsdone122:
+rowsdone144:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -874,9 +874,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone124
+	JZ    turndone146
 
-turn123:
+turn145:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -899,9 +899,9 @@ turn123:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn123
+	JNZ       turn145
 
-turndone124:
+turndone146:
 	VZEROUPPER
 	RET
 
@@ -917,9 +917,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean125:
+clean147:
 	CMPQ      CX, $0x08
-	JL        cleanend126
+	JL        cleanend148
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -927,11 +927,11 @@ clean125:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean125
+	JMP       clean147
 
-cleanend126:
+cleanend148:
 	TESTQ      CX, CX
-	JZ         cleandone127
+	JZ         cleandone149
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -941,7 +941,7 @@ cleanend126:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone127:
+cleandone149:
 	VZEROUPPER
 	RET
 
@@ -956,11 +956,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones128
+	JZ    scatterones150
 
-scatterfour130:
+scatterfour152:
 	CMPQ   DI, $0x04
-	JL     scatterone131
+	JL     scatterone153
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -992,11 +992,11 @@ scatterfour130:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour130
+	JMP    scatterfour152
 
-scatterone131:
+scatterone153:
 	TESTQ  DI, DI
-	JZ     scatterdone129
+	JZ     scatterdone151
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1007,12 +1007,12 @@ scatterone131:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone131
+	JMP    scatterone153
 
-scatterones128:
-scatterfour132:
+scatterones150:
+scatterfour154:
 	CMPQ   DI, $0x04
-	JL     scatterone133
+	JL     scatterone155
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1039,11 +1039,11 @@ scatterfour132:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour132
+	JMP    scatterfour154
 
-scatterone133:
+scatterone155:
 	TESTQ  DI, DI
-	JZ     scatterdone129
+	JZ     scatterdone151
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1052,9 +1052,9 @@ scatterone133:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone133
+	JMP    scatterone155
 
-scatterdone129:
+scatterdone151:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1068,9 +1068,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour134:
+fetchfour156:
 	CMPQ BX, $0x04
-	JL   fetchone135
+	JL   fetchone157
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1090,11 +1090,11 @@ fetchfour134:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour134
+	JMP  fetchfour156
 
-fetchone135:
+fetchone157:
 	TESTQ BX, BX
-	JZ    fetchdone136
+	JZ    fetchdone158
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1102,9 +1102,9 @@ fetchone135:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone135
+	JMP   fetchone157
 
-fetchdone136:
+fetchdone158:
 	VZEROUPPER
 	RET
 
@@ -1125,12 +1125,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate137:
+rate159:
 	TESTQ      BX, BX
-	JZ         ratedone139
+	JZ         ratedone161
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain138
+	JZ         rateplain160
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1140,7 +1140,7 @@ rate137:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain138:
+rateplain160:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1151,9 +1151,9 @@ rateplain138:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate137
+	JMP     rate159
 
-ratedone139:
+ratedone161:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1167,18 +1167,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above140:
+above162:
 	TESTQ    CX, CX
-	JZ       abovedone141
+	JZ       abovedone163
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above140
+	JMP      above162
 
-abovedone141:
+abovedone163:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1187,151 +1187,6 @@ abovedone141:
 	VPADDD       X1, X0, X0
 	VMOVD        X0, AX
 	MOVQ         AX, ret+24(FP)
-	VZEROUPPER
-	RET
-
-// func apartAVX2(u *float32, i *float32, j *float32, n int) float32
-// Requires: AVX, SSE
-TEXT ·apartAVX2(SB), NOSPLIT, $0-36
-	MOVQ   u+0(FP), AX
-	MOVQ   i+8(FP), CX
-	MOVQ   j+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-
-apart142:
-	CMPQ    BX, $0x10
-	JL      apartend143
-	VMOVUPS (CX), Y2
-	VSUBPS  (DX), Y2, Y2
-	VMULPS  (AX), Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMOVUPS 32(CX), Y2
-	VSUBPS  32(DX), Y2, Y2
-	VMULPS  32(AX), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, BX
-	JMP     apart142
-
-apartend143:
-	TESTQ      BX, BX
-	JZ         apartdone144
-	CMPQ       BX, $0x08
-	JL         apartshort145
-	VMOVUPS    (CX), Y2
-	VSUBPS     (DX), Y2, Y2
-	VMULPS     (AX), Y2, Y2
-	VADDPS     Y2, Y0, Y0
-	SUBQ       $0x08, BX
-	JZ         apartdone144
-	LEAQ       ends<>+32(SB), SI
-	NEGQ       BX
-	VMOVUPS    (SI)(BX*4), Y4
-	VMASKMOVPS 32(CX), Y4, Y2
-	VMASKMOVPS 32(DX), Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMASKMOVPS 32(AX), Y4, Y3
-	VMULPS     Y3, Y2, Y2
-	VADDPS     Y2, Y1, Y1
-	JMP        apartdone144
-
-apartshort145:
-	LEAQ       ends<>+32(SB), SI
-	NEGQ       BX
-	VMOVUPS    (SI)(BX*4), Y4
-	VMASKMOVPS (CX), Y4, Y2
-	VMASKMOVPS (DX), Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMASKMOVPS (AX), Y4, Y3
-	VMULPS     Y3, Y2, Y2
-	VADDPS     Y2, Y0, Y0
-
-apartdone144:
-	VADDPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VADDPS       X1, X0, X0
-	VMOVSHDUP    X0, X1
-	VADDSS       X1, X0, X0
-	MOVSS        X0, ret+32(FP)
-	VZEROUPPER
-	RET
-
-// func pullAVX2(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
-// Requires: AVX
-TEXT ·pullAVX2(SB), NOSPLIT, $0-44
-	MOVQ         u+0(FP), AX
-	MOVQ         i+8(FP), CX
-	MOVQ         j+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSS z+32(FP), Y0
-	VBROADCASTSS rate+36(FP), Y1
-	VBROADCASTSS decay+40(FP), Y2
-
-pull146:
-	CMPQ    BX, $0x08
-	JL      pullend147
-	VMOVUPS (AX), Y3
-	VMOVUPS (CX), Y4
-	VMOVUPS (DX), Y5
-	VMULPS  Y3, Y0, Y6
-	VSUBPS  Y5, Y4, Y7
-	VMULPS  Y7, Y0, Y7
-	VMULPS  Y3, Y2, Y8
-	VSUBPS  Y8, Y7, Y7
-	VMULPS  Y7, Y1, Y7
-	VADDPS  Y7, Y3, Y3
-	VMULPS  Y4, Y2, Y8
-	VSUBPS  Y8, Y6, Y8
-	VMULPS  Y8, Y1, Y8
-	VADDPS  Y8, Y4, Y4
-	VMULPS  Y5, Y2, Y8
-	VADDPS  Y8, Y6, Y8
-	VMULPS  Y8, Y1, Y8
-	VSUBPS  Y8, Y5, Y5
-	VMOVUPS Y3, (AX)
-	VMOVUPS Y4, (CX)
-	VMOVUPS Y5, (DX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, BX
-	JMP     pull146
-
-pullend147:
-	TESTQ      BX, BX
-	JZ         pulldone148
-	LEAQ       ends<>+32(SB), SI
-	NEGQ       BX
-	VMOVUPS    (SI)(BX*4), Y9
-	VMASKMOVPS (AX), Y9, Y3
-	VMASKMOVPS (CX), Y9, Y4
-	VMASKMOVPS (DX), Y9, Y5
-	VMULPS     Y3, Y0, Y6
-	VSUBPS     Y5, Y4, Y7
-	VMULPS     Y7, Y0, Y7
-	VMULPS     Y3, Y2, Y8
-	VSUBPS     Y8, Y7, Y7
-	VMULPS     Y7, Y1, Y7
-	VADDPS     Y7, Y3, Y3
-	VMULPS     Y4, Y2, Y8
-	VSUBPS     Y8, Y6, Y8
-	VMULPS     Y8, Y1, Y8
-	VADDPS     Y8, Y4, Y4
-	VMULPS     Y5, Y2, Y8
-	VADDPS     Y8, Y6, Y8
-	VMULPS     Y8, Y1, Y8
-	VSUBPS     Y8, Y5, Y5
-	VMASKMOVPS Y3, Y9, (AX)
-	VMASKMOVPS Y4, Y9, (CX)
-	VMASKMOVPS Y5, Y9, (DX)
-
-pulldone148:
 	VZEROUPPER
 	RET
 
@@ -1346,9 +1201,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot149:
+dot164:
 	CMPQ    BX, $0x10
-	JL      dotend150
+	JL      dotend165
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1358,18 +1213,18 @@ dot149:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot149
+	JMP     dot164
 
-dotend150:
+dotend165:
 	TESTQ      BX, BX
-	JZ         dotdone151
+	JZ         dotdone166
 	CMPQ       BX, $0x08
-	JL         dotshort152
+	JL         dotshort167
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone151
+	JZ         dotdone166
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1377,9 +1232,9 @@ dotend150:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone151
+	JMP        dotdone166
 
-dotshort152:
+dotshort167:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1388,8 +1243,519 @@ dotshort152:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone151:
+dotdone166:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
+
+// func blocksAVX2(dst *uint32, seed uint64, stream uint64, counter uint64, n int)
+// Requires: AVX, AVX2
+TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         n+32(FP), CX
+	VMOVUPS      order<>+0(SB), Y0
+	VPBROADCASTQ counter+24(FP), Y1
+	VPADDQ       Y1, Y0, Y0
+	VPBROADCASTQ word168<>+0(SB), Y1
+	VPBROADCASTQ seed+8(FP), Y2
+	VPBROADCASTQ stream+16(FP), Y3
+	VPBROADCASTQ word169<>+0(SB), Y4
+	VPBROADCASTQ word170<>+0(SB), Y5
+	VPBROADCASTQ word171<>+0(SB), Y6
+	VPBROADCASTQ word172<>+0(SB), Y7
+	VPSRLQ       $0x20, Y2, Y9
+	VPSRLQ       $0x20, Y3, Y8
+	TESTQ        CX, CX
+	JZ           blocksdone174
+
+blocks173:
+	VMOVAPS     Y0, Y10
+	VPSRLQ      $0x20, Y0, Y11
+	VMOVAPS     Y3, Y12
+	VMOVAPS     Y8, Y13
+	VMOVAPS     Y2, Y14
+	VMOVAPS     Y9, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPMULUDQ    Y4, Y10, Y16
+	VPMULUDQ    Y5, Y12, Y17
+	VPSRLQ      $0x20, Y17, Y10
+	VPXOR       Y11, Y10, Y10
+	VPXOR       Y14, Y10, Y10
+	VPSRLQ      $0x20, Y16, Y12
+	VPXOR       Y13, Y12, Y12
+	VPXOR       Y15, Y12, Y12
+	VMOVAPS     Y17, Y11
+	VMOVAPS     Y16, Y13
+	VPADDQ      Y6, Y14, Y14
+	VPADDQ      Y7, Y15, Y15
+	VPSLLQ      $0x20, Y10, Y10
+	VPSRLQ      $0x20, Y10, Y10
+	VPSLLQ      $0x20, Y11, Y11
+	VPOR        Y11, Y10, Y10
+	VPSLLQ      $0x20, Y12, Y12
+	VPSRLQ      $0x20, Y12, Y12
+	VPSLLQ      $0x20, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPUNPCKLQDQ Y12, Y10, Y16
+	VPUNPCKHQDQ Y12, Y10, Y17
+	VMOVUPS     Y16, (AX)
+	VMOVUPS     Y17, 32(AX)
+	ADDQ        $0x00000040, AX
+	VPADDQ      Y1, Y0, Y0
+	SUBQ        $0x04, CX
+	JNZ         blocks173
+
+blocksdone174:
+	VZEROUPPER
+	RET
+
+DATA order<>+0(SB)/8, $0x0000000000000000
+DATA order<>+8(SB)/8, $0x0000000000000002
+DATA order<>+16(SB)/8, $0x0000000000000001
+DATA order<>+24(SB)/8, $0x0000000000000003
+GLOBL order<>(SB), RODATA|NOPTR, $32
+
+DATA word168<>+0(SB)/8, $0x0000000000000004
+GLOBL word168<>(SB), RODATA|NOPTR, $8
+
+DATA word169<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word169<>(SB), RODATA|NOPTR, $8
+
+DATA word170<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word170<>(SB), RODATA|NOPTR, $8
+
+DATA word171<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word171<>(SB), RODATA|NOPTR, $8
+
+DATA word172<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word172<>(SB), RODATA|NOPTR, $8
+
+// func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
+// Requires: AVX, AVX2
+TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
+	MOVQ  users+0(FP), AX
+	MOVQ  items+8(FP), CX
+	MOVQ  bias+16(FP), DX
+	MOVQ  k+40(FP), BX
+	MOVQ  drawn+24(FP), SI
+	MOVQ  n+32(FP), DI
+	TESTQ DI, DI
+	JZ    ascenddone175
+	XORQ  R8, R8
+
+ascenddot176:
+	MOVL   (SI), R9
+	IMULQ  BX, R9
+	LEAQ   (AX)(R9*4), R9
+	MOVL   4(SI), R12
+	MOVQ   R12, R10
+	IMULQ  BX, R10
+	LEAQ   (CX)(R10*4), R10
+	MOVL   8(SI), R13
+	MOVQ   R13, R11
+	IMULQ  BX, R11
+	LEAQ   (CX)(R11*4), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   BX, R14
+
+apart177:
+	CMPQ    R14, $0x10
+	JL      apartend178
+	VMOVUPS (R10), Y2
+	VSUBPS  (R11), Y2, Y2
+	VMULPS  (R9), Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(R10), Y2
+	VSUBPS  32(R11), Y2, Y2
+	VMULPS  32(R9), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	ADDQ    $0x40, R11
+	SUBQ    $0x10, R14
+	JMP     apart177
+
+apartend178:
+	TESTQ      R14, R14
+	JZ         apartdone179
+	CMPQ       R14, $0x08
+	JL         apartshort180
+	VMOVUPS    (R10), Y2
+	VSUBPS     (R11), Y2, Y2
+	VMULPS     (R9), Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	SUBQ       $0x08, R14
+	JZ         apartdone179
+	LEAQ       ends<>+32(SB), R15
+	NEGQ       R14
+	VMOVUPS    (R15)(R14*4), Y4
+	VMASKMOVPS 32(R10), Y4, Y2
+	VMASKMOVPS 32(R11), Y4, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS 32(R9), Y4, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	JMP        apartdone179
+
+apartshort180:
+	LEAQ       ends<>+32(SB), R15
+	NEGQ       R14
+	VMOVUPS    (R15)(R14*4), Y4
+	VMASKMOVPS (R10), Y4, Y2
+	VMASKMOVPS (R11), Y4, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS (R9), Y4, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y0, Y0
+
+apartdone179:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	VMOVSS       (DX)(R12*4), X1
+	VSUBSS       (DX)(R13*4), X1, X1
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (SP)(R8*1)
+	ADDQ         $0x0c, SI
+	ADDQ         $0x04, R8
+	DECQ         DI
+	JNZ          ascenddot176
+	VMOVUPS      (SP), Y0
+	VBROADCASTSS number181<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VBROADCASTSS number182<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVAPS      Y1, Y4
+	VBROADCASTSS number183<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS number184<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y2
+	VBROADCASTSS number185<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number186<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number187<>+0(SB), Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number188<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number189<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number190<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number191<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number192<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number192<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number192<>+0(SB), Y3
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y2, Y3, Y2
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VMOVUPS      32(SP), Y0
+	VBROADCASTSS number181<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VBROADCASTSS number182<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVAPS      Y1, Y4
+	VBROADCASTSS number183<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS number184<>+0(SB), Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y2
+	VBROADCASTSS number185<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number186<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number187<>+0(SB), Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number188<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number189<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number190<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number191<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number192<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number192<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number192<>+0(SB), Y3
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y2, Y3, Y2
+	VCMPPS       $0x03, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	VBROADCASTSS rate+48(FP), Y0
+	VBROADCASTSS decay+52(FP), Y1
+	MOVQ         drawn+24(FP), SI
+	MOVQ         n+32(FP), DI
+	TESTQ        DI, DI
+	JZ           ascenddone175
+	XORQ         R8, R8
+
+ascendpull193:
+	MOVL         (SI), R9
+	IMULQ        BX, R9
+	LEAQ         (AX)(R9*4), R9
+	MOVL         4(SI), R12
+	MOVQ         R12, R10
+	IMULQ        BX, R10
+	LEAQ         (CX)(R10*4), R10
+	MOVL         8(SI), R13
+	MOVQ         R13, R11
+	IMULQ        BX, R11
+	LEAQ         (CX)(R11*4), R11
+	VBROADCASTSS (SP)(R8*1), Y2
+	MOVQ         BX, R14
+
+pull194:
+	CMPQ    R14, $0x08
+	JL      pullend195
+	VMOVUPS (R9), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y5
+	VMULPS  Y3, Y2, Y6
+	VSUBPS  Y5, Y4, Y7
+	VMULPS  Y7, Y2, Y7
+	VMULPS  Y3, Y1, Y8
+	VSUBPS  Y8, Y7, Y7
+	VMULPS  Y7, Y0, Y7
+	VADDPS  Y7, Y3, Y3
+	VMULPS  Y4, Y1, Y8
+	VSUBPS  Y8, Y6, Y8
+	VMULPS  Y8, Y0, Y8
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y5, Y1, Y8
+	VADDPS  Y8, Y6, Y8
+	VMULPS  Y8, Y0, Y8
+	VSUBPS  Y8, Y5, Y5
+	VMOVUPS Y3, (R9)
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, (R11)
+	ADDQ    $0x20, R9
+	ADDQ    $0x20, R10
+	ADDQ    $0x20, R11
+	SUBQ    $0x08, R14
+	JMP     pull194
+
+pullend195:
+	TESTQ      R14, R14
+	JZ         pulldone196
+	LEAQ       ends<>+32(SB), R15
+	NEGQ       R14
+	VMOVUPS    (R15)(R14*4), Y9
+	VMASKMOVPS (R9), Y9, Y3
+	VMASKMOVPS (R10), Y9, Y4
+	VMASKMOVPS (R11), Y9, Y5
+	VMULPS     Y3, Y2, Y6
+	VSUBPS     Y5, Y4, Y7
+	VMULPS     Y7, Y2, Y7
+	VMULPS     Y3, Y1, Y8
+	VSUBPS     Y8, Y7, Y7
+	VMULPS     Y7, Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	VMULPS     Y4, Y1, Y8
+	VSUBPS     Y8, Y6, Y8
+	VMULPS     Y8, Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	VMULPS     Y5, Y1, Y8
+	VADDPS     Y8, Y6, Y8
+	VMULPS     Y8, Y0, Y8
+	VSUBPS     Y8, Y5, Y5
+	VMASKMOVPS Y3, Y9, (R9)
+	VMASKMOVPS Y4, Y9, (R10)
+	VMASKMOVPS Y5, Y9, (R11)
+
+pulldone196:
+	VMOVSS (DX)(R12*4), X3
+	VMULSS X1, X3, X4
+	VSUBSS X4, X2, X4
+	VMULSS X0, X4, X4
+	VADDSS X4, X3, X3
+	VMOVSS X3, (DX)(R12*4)
+	VMOVSS (DX)(R13*4), X3
+	VMULSS X1, X3, X4
+	VADDSS X4, X2, X4
+	VMULSS X0, X4, X4
+	VSUBSS X4, X3, X3
+	VMOVSS X3, (DX)(R13*4)
+	ADDQ   $0x0c, SI
+	ADDQ   $0x04, R8
+	DECQ   DI
+	JNZ    ascendpull193
+
+ascenddone175:
+	VZEROUPPER
+	RET
+
+DATA number181<>+0(SB)/4, $0x42200000
+GLOBL number181<>(SB), RODATA|NOPTR, $4
+
+DATA number182<>+0(SB)/4, $0xc2200000
+GLOBL number182<>(SB), RODATA|NOPTR, $4
+
+DATA number183<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number183<>(SB), RODATA|NOPTR, $4
+
+DATA number184<>+0(SB)/4, $0x4b400000
+GLOBL number184<>(SB), RODATA|NOPTR, $4
+
+DATA number185<>+0(SB)/4, $0x3f318000
+GLOBL number185<>(SB), RODATA|NOPTR, $4
+
+DATA number186<>+0(SB)/4, $0xb95e8083
+GLOBL number186<>(SB), RODATA|NOPTR, $4
+
+DATA number187<>+0(SB)/4, $0x3ab60b61
+GLOBL number187<>(SB), RODATA|NOPTR, $4
+
+DATA number188<>+0(SB)/4, $0x3c088889
+GLOBL number188<>(SB), RODATA|NOPTR, $4
+
+DATA number189<>+0(SB)/4, $0x3d2aaaab
+GLOBL number189<>(SB), RODATA|NOPTR, $4
+
+DATA number190<>+0(SB)/4, $0x3e2aaaab
+GLOBL number190<>(SB), RODATA|NOPTR, $4
+
+DATA number191<>+0(SB)/4, $0x3f000000
+GLOBL number191<>(SB), RODATA|NOPTR, $4
+
+DATA number192<>+0(SB)/4, $0x3f800000
+GLOBL number192<>(SB), RODATA|NOPTR, $4

@@ -84,17 +84,17 @@ func aboveAVX512(keys *uint32, n int, least uint32) int
 //go:noescape
 func siftAVX512(out *uint64, keys *uint32, index *uint32, n int, least uint32) int
 
-// apartAVX512 is naive.Dot of u and i-j, n elements.
-//
-//go:noescape
-func apartAVX512(u *float32, i *float32, j *float32, n int) float32
-
-// pullAVX512 is naive.BPR's step of the vectors u, i and j, n elements.
-//
-//go:noescape
-func pullAVX512(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
-
 // lanesAVX512 adds x[i]*y[i] to s[i%16] for i < n in order; s has 16 elements.
 //
 //go:noescape
 func lanesAVX512(s *float32, x *float32, y *float32, n int)
+
+// blocksAVX512 writes n blocks, a multiple of 8, from a counter on: four words each, see naive.Block.
+//
+//go:noescape
+func blocksAVX512(dst *uint32, seed uint64, stream uint64, counter uint64, n int)
+
+// ascendAVX512 takes naive.BPR's step for n <= 16 samples, no two of which have a row or an item in common.
+//
+//go:noescape
+func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)

@@ -1515,127 +1515,6 @@ siftdone69:
 	VZEROUPPER
 	RET
 
-// func apartAVX512(u *float32, i *float32, j *float32, n int) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·apartAVX512(SB), NOSPLIT, $0-36
-	MOVQ   u+0(FP), AX
-	MOVQ   i+8(FP), CX
-	MOVQ   j+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VPXORD Z0, Z0, Z0
-
-apart70:
-	CMPQ    BX, $0x10
-	JL      apartend71
-	VMOVUPS (CX), Z1
-	VSUBPS  (DX), Z1, Z1
-	VMULPS  (AX), Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, BX
-	JMP     apart70
-
-apartend71:
-	TESTQ     BX, BX
-	JZ        apartdone72
-	MOVL      $0x0000ffff, SI
-	BZHIL     BX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (CX), K1, Z1
-	VMOVUPS.Z (DX), K1, Z2
-	VSUBPS    Z2, Z1, Z1
-	VMOVUPS.Z (AX), K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-
-apartdone72:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VMOVHLPS      X0, X0, X1
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	MOVSS         X0, ret+32(FP)
-	VZEROUPPER
-	RET
-
-// func pullAVX512(u *float32, i *float32, j *float32, n int, z float32, rate float32, decay float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·pullAVX512(SB), NOSPLIT, $0-44
-	MOVQ         u+0(FP), AX
-	MOVQ         i+8(FP), CX
-	MOVQ         j+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSS z+32(FP), Z0
-	VBROADCASTSS rate+36(FP), Z1
-	VBROADCASTSS decay+40(FP), Z2
-
-pull73:
-	CMPQ    BX, $0x10
-	JL      pullend74
-	VMOVUPS (AX), Z3
-	VMOVUPS (CX), Z4
-	VMOVUPS (DX), Z5
-	VMULPS  Z3, Z0, Z6
-	VSUBPS  Z5, Z4, Z7
-	VMULPS  Z7, Z0, Z7
-	VMULPS  Z3, Z2, Z8
-	VSUBPS  Z8, Z7, Z7
-	VMULPS  Z7, Z1, Z7
-	VADDPS  Z7, Z3, Z3
-	VMULPS  Z4, Z2, Z8
-	VSUBPS  Z8, Z6, Z8
-	VMULPS  Z8, Z1, Z8
-	VADDPS  Z8, Z4, Z4
-	VMULPS  Z5, Z2, Z8
-	VADDPS  Z8, Z6, Z8
-	VMULPS  Z8, Z1, Z8
-	VSUBPS  Z8, Z5, Z5
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, (DX)
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, BX
-	JMP     pull73
-
-pullend74:
-	TESTQ     BX, BX
-	JZ        pulldone75
-	MOVL      $0x0000ffff, SI
-	BZHIL     BX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (AX), K1, Z3
-	VMOVUPS.Z (CX), K1, Z4
-	VMOVUPS.Z (DX), K1, Z5
-	VMULPS    Z3, Z0, Z6
-	VSUBPS    Z5, Z4, Z7
-	VMULPS    Z7, Z0, Z7
-	VMULPS    Z3, Z2, Z8
-	VSUBPS    Z8, Z7, Z7
-	VMULPS    Z7, Z1, Z7
-	VADDPS    Z7, Z3, Z3
-	VMULPS    Z4, Z2, Z8
-	VSUBPS    Z8, Z6, Z8
-	VMULPS    Z8, Z1, Z8
-	VADDPS    Z8, Z4, Z4
-	VMULPS    Z5, Z2, Z8
-	VADDPS    Z8, Z6, Z8
-	VMULPS    Z8, Z1, Z8
-	VSUBPS    Z8, Z5, Z5
-	VMOVUPS   Z3, K1, (AX)
-	VMOVUPS   Z4, K1, (CX)
-	VMOVUPS   Z5, K1, (DX)
-
-pulldone75:
-	VZEROUPPER
-	RET
-
 // func lanesAVX512(s *float32, x *float32, y *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
@@ -1646,20 +1525,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot76:
+dot70:
 	CMPQ    BX, $0x10
-	JL      dotend77
+	JL      dotend71
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot76
+	JMP     dot70
 
-dotend77:
+dotend71:
 	TESTQ     BX, BX
-	JZ        dotdone78
+	JZ        dotdone72
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1668,7 +1547,454 @@ dotend77:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone78:
+dotdone72:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
+
+// func blocksAVX512(dst *uint32, seed uint64, stream uint64, counter uint64, n int)
+// Requires: AVX, AVX512F
+TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         n+32(FP), CX
+	VMOVUPS      order<>+0(SB), Z0
+	VPBROADCASTQ counter+24(FP), Z1
+	VPADDQ       Z1, Z0, Z0
+	VPBROADCASTQ word73<>+0(SB), Z1
+	VPBROADCASTQ seed+8(FP), Z2
+	VPBROADCASTQ stream+16(FP), Z3
+	VPBROADCASTQ word74<>+0(SB), Z4
+	VPBROADCASTQ word75<>+0(SB), Z5
+	VPBROADCASTQ word76<>+0(SB), Z6
+	VPBROADCASTQ word77<>+0(SB), Z7
+	VPSRLQ       $0x20, Z2, Z9
+	VPSRLQ       $0x20, Z3, Z8
+	TESTQ        CX, CX
+	JZ           blocksdone79
+
+blocks78:
+	VMOVAPS     Z0, Z10
+	VPSRLQ      $0x20, Z0, Z11
+	VMOVAPS     Z3, Z12
+	VMOVAPS     Z8, Z13
+	VMOVAPS     Z2, Z14
+	VMOVAPS     Z9, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPMULUDQ    Z4, Z10, Z16
+	VPMULUDQ    Z5, Z12, Z17
+	VPSRLQ      $0x20, Z17, Z10
+	VPXORQ      Z11, Z10, Z10
+	VPXORQ      Z14, Z10, Z10
+	VPSRLQ      $0x20, Z16, Z12
+	VPXORQ      Z13, Z12, Z12
+	VPXORQ      Z15, Z12, Z12
+	VMOVAPS     Z17, Z11
+	VMOVAPS     Z16, Z13
+	VPADDQ      Z6, Z14, Z14
+	VPADDQ      Z7, Z15, Z15
+	VPSLLQ      $0x20, Z10, Z10
+	VPSRLQ      $0x20, Z10, Z10
+	VPSLLQ      $0x20, Z11, Z11
+	VPORQ       Z11, Z10, Z10
+	VPSLLQ      $0x20, Z12, Z12
+	VPSRLQ      $0x20, Z12, Z12
+	VPSLLQ      $0x20, Z13, Z13
+	VPORQ       Z13, Z12, Z12
+	VPUNPCKLQDQ Z12, Z10, Z16
+	VPUNPCKHQDQ Z12, Z10, Z17
+	VMOVUPS     Z16, (AX)
+	VMOVUPS     Z17, 64(AX)
+	ADDQ        $0x00000080, AX
+	VPADDQ      Z1, Z0, Z0
+	SUBQ        $0x08, CX
+	JNZ         blocks78
+
+blocksdone79:
+	VZEROUPPER
+	RET
+
+DATA order<>+0(SB)/8, $0x0000000000000000
+DATA order<>+8(SB)/8, $0x0000000000000004
+DATA order<>+16(SB)/8, $0x0000000000000001
+DATA order<>+24(SB)/8, $0x0000000000000005
+DATA order<>+32(SB)/8, $0x0000000000000002
+DATA order<>+40(SB)/8, $0x0000000000000006
+DATA order<>+48(SB)/8, $0x0000000000000003
+DATA order<>+56(SB)/8, $0x0000000000000007
+GLOBL order<>(SB), RODATA|NOPTR, $64
+
+DATA word73<>+0(SB)/8, $0x0000000000000008
+GLOBL word73<>(SB), RODATA|NOPTR, $8
+
+DATA word74<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word74<>(SB), RODATA|NOPTR, $8
+
+DATA word75<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word75<>(SB), RODATA|NOPTR, $8
+
+DATA word76<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word76<>(SB), RODATA|NOPTR, $8
+
+DATA word77<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word77<>(SB), RODATA|NOPTR, $8
+
+// func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ascendAVX512(SB), NOSPLIT, $64-56
+	MOVQ  users+0(FP), AX
+	MOVQ  items+8(FP), CX
+	MOVQ  bias+16(FP), DX
+	MOVQ  k+40(FP), BX
+	MOVQ  drawn+24(FP), SI
+	MOVQ  n+32(FP), DI
+	TESTQ DI, DI
+	JZ    ascenddone80
+	XORQ  R8, R8
+
+ascenddot81:
+	MOVL   (SI), R9
+	IMULQ  BX, R9
+	LEAQ   (AX)(R9*4), R9
+	MOVL   4(SI), R12
+	MOVQ   R12, R10
+	IMULQ  BX, R10
+	LEAQ   (CX)(R10*4), R10
+	MOVL   8(SI), R13
+	MOVQ   R13, R11
+	IMULQ  BX, R11
+	LEAQ   (CX)(R11*4), R11
+	VPXORD Z0, Z0, Z0
+	MOVQ   BX, R14
+
+apart82:
+	CMPQ    R14, $0x10
+	JL      apartend83
+	VMOVUPS (R10), Z1
+	VSUBPS  (R11), Z1, Z1
+	VMULPS  (R9), Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	ADDQ    $0x40, R11
+	SUBQ    $0x10, R14
+	JMP     apart82
+
+apartend83:
+	TESTQ     R14, R14
+	JZ        apartdone84
+	MOVL      $0x0000ffff, R15
+	BZHIL     R14, R15, R15
+	KMOVW     R15, K1
+	VMOVUPS.Z (R10), K1, Z1
+	VMOVUPS.Z (R11), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (R9), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+
+apartdone84:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X2, X1, X1
+	VMOVHLPS      X1, X1, X2
+	VADDPS        X2, X1, X1
+	VMOVSHDUP     X1, X2
+	VADDSS        X2, X1, X1
+	VMOVSS        (DX)(R12*4), X2
+	VSUBSS        (DX)(R13*4), X2, X2
+	VADDSS        X1, X2, X2
+	VMOVSS        X2, (SP)(R8*1)
+	ADDQ          $0x0c, SI
+	ADDQ          $0x04, R8
+	DECQ          DI
+	JNZ           ascenddot81
+	VMOVUPS       (SP), Z0
+	VBROADCASTSS  number85<>+0(SB), Z1
+	VMINPS        Z0, Z1, Z1
+	VBROADCASTSS  number86<>+0(SB), Z2
+	VMAXPS        Z1, Z2, Z1
+	VMOVAPS       Z1, Z4
+	VBROADCASTSS  number87<>+0(SB), Z2
+	VMULPS        Z2, Z1, Z1
+	VBROADCASTSS  number88<>+0(SB), Z2
+	VADDPS        Z2, Z1, Z1
+	VSUBPS        Z2, Z1, Z2
+	VBROADCASTSS  number89<>+0(SB), Z3
+	VMULPS        Z3, Z2, Z3
+	VSUBPS        Z3, Z4, Z4
+	VBROADCASTSS  number90<>+0(SB), Z3
+	VMULPS        Z3, Z2, Z3
+	VSUBPS        Z3, Z4, Z4
+	VBROADCASTSS  number91<>+0(SB), Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number92<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number93<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number94<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number95<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number96<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number96<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VBROADCASTSS  number96<>+0(SB), Z3
+	VPSLLD        $0x17, Z1, Z1
+	VPADDD        Z1, Z2, Z2
+	VADDPS        Z3, Z2, Z2
+	VDIVPS        Z2, Z3, Z2
+	VCMPPS        $0x03, Z0, Z0, K1
+	VMOVAPS       Z0, K1, Z2
+	VMOVUPS       Z2, (SP)
+	VBROADCASTSS  rate+48(FP), Z0
+	VBROADCASTSS  decay+52(FP), Z1
+	MOVQ          drawn+24(FP), SI
+	MOVQ          n+32(FP), DI
+	TESTQ         DI, DI
+	JZ            ascenddone80
+	XORQ          R8, R8
+
+ascendpull97:
+	MOVL         (SI), R9
+	IMULQ        BX, R9
+	LEAQ         (AX)(R9*4), R9
+	MOVL         4(SI), R12
+	MOVQ         R12, R10
+	IMULQ        BX, R10
+	LEAQ         (CX)(R10*4), R10
+	MOVL         8(SI), R13
+	MOVQ         R13, R11
+	IMULQ        BX, R11
+	LEAQ         (CX)(R11*4), R11
+	VBROADCASTSS (SP)(R8*1), Z2
+	MOVQ         BX, R14
+
+pull98:
+	CMPQ    R14, $0x10
+	JL      pullend99
+	VMOVUPS (R9), Z3
+	VMOVUPS (R10), Z4
+	VMOVUPS (R11), Z5
+	VMULPS  Z3, Z2, Z6
+	VSUBPS  Z5, Z4, Z7
+	VMULPS  Z7, Z2, Z7
+	VMULPS  Z3, Z1, Z8
+	VSUBPS  Z8, Z7, Z7
+	VMULPS  Z7, Z0, Z7
+	VADDPS  Z7, Z3, Z3
+	VMULPS  Z4, Z1, Z8
+	VSUBPS  Z8, Z6, Z8
+	VMULPS  Z8, Z0, Z8
+	VADDPS  Z8, Z4, Z4
+	VMULPS  Z5, Z1, Z8
+	VADDPS  Z8, Z6, Z8
+	VMULPS  Z8, Z0, Z8
+	VSUBPS  Z8, Z5, Z5
+	VMOVUPS Z3, (R9)
+	VMOVUPS Z4, (R10)
+	VMOVUPS Z5, (R11)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	ADDQ    $0x40, R11
+	SUBQ    $0x10, R14
+	JMP     pull98
+
+pullend99:
+	TESTQ     R14, R14
+	JZ        pulldone100
+	MOVL      $0x0000ffff, R15
+	BZHIL     R14, R15, R15
+	KMOVW     R15, K1
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R10), K1, Z4
+	VMOVUPS.Z (R11), K1, Z5
+	VMULPS    Z3, Z2, Z6
+	VSUBPS    Z5, Z4, Z7
+	VMULPS    Z7, Z2, Z7
+	VMULPS    Z3, Z1, Z8
+	VSUBPS    Z8, Z7, Z7
+	VMULPS    Z7, Z0, Z7
+	VADDPS    Z7, Z3, Z3
+	VMULPS    Z4, Z1, Z8
+	VSUBPS    Z8, Z6, Z8
+	VMULPS    Z8, Z0, Z8
+	VADDPS    Z8, Z4, Z4
+	VMULPS    Z5, Z1, Z8
+	VADDPS    Z8, Z6, Z8
+	VMULPS    Z8, Z0, Z8
+	VSUBPS    Z8, Z5, Z5
+	VMOVUPS   Z3, K1, (R9)
+	VMOVUPS   Z4, K1, (R10)
+	VMOVUPS   Z5, K1, (R11)
+
+pulldone100:
+	VMOVSS (DX)(R12*4), X3
+	VMULSS X1, X3, X4
+	VSUBSS X4, X2, X4
+	VMULSS X0, X4, X4
+	VADDSS X4, X3, X3
+	VMOVSS X3, (DX)(R12*4)
+	VMOVSS (DX)(R13*4), X3
+	VMULSS X1, X3, X4
+	VADDSS X4, X2, X4
+	VMULSS X0, X4, X4
+	VSUBSS X4, X3, X3
+	VMOVSS X3, (DX)(R13*4)
+	ADDQ   $0x0c, SI
+	ADDQ   $0x04, R8
+	DECQ   DI
+	JNZ    ascendpull97
+
+ascenddone80:
+	VZEROUPPER
+	RET
+
+DATA number85<>+0(SB)/4, $0x42200000
+GLOBL number85<>(SB), RODATA|NOPTR, $4
+
+DATA number86<>+0(SB)/4, $0xc2200000
+GLOBL number86<>(SB), RODATA|NOPTR, $4
+
+DATA number87<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number87<>(SB), RODATA|NOPTR, $4
+
+DATA number88<>+0(SB)/4, $0x4b400000
+GLOBL number88<>(SB), RODATA|NOPTR, $4
+
+DATA number89<>+0(SB)/4, $0x3f318000
+GLOBL number89<>(SB), RODATA|NOPTR, $4
+
+DATA number90<>+0(SB)/4, $0xb95e8083
+GLOBL number90<>(SB), RODATA|NOPTR, $4
+
+DATA number91<>+0(SB)/4, $0x3ab60b61
+GLOBL number91<>(SB), RODATA|NOPTR, $4
+
+DATA number92<>+0(SB)/4, $0x3c088889
+GLOBL number92<>(SB), RODATA|NOPTR, $4
+
+DATA number93<>+0(SB)/4, $0x3d2aaaab
+GLOBL number93<>(SB), RODATA|NOPTR, $4
+
+DATA number94<>+0(SB)/4, $0x3e2aaaab
+GLOBL number94<>(SB), RODATA|NOPTR, $4
+
+DATA number95<>+0(SB)/4, $0x3f000000
+GLOBL number95<>(SB), RODATA|NOPTR, $4
+
+DATA number96<>+0(SB)/4, $0x3f800000
+GLOBL number96<>(SB), RODATA|NOPTR, $4

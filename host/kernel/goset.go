@@ -43,8 +43,8 @@ var plain = set{
 	rate:    goRate,
 	above:   goAbove,
 	sift:    goSift,
-	apart:   goApart,
-	pull:    goPull,
+	blocks:  goBlocks,
+	ascend:  goAscend,
 }
 
 // at is the address of element i counted from p.

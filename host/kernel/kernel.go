@@ -87,10 +87,13 @@ type set struct {
 	// many there are, and may write eight numbers more.
 	sift func(out *uint64, keys, index *uint32, n int, least uint32) int
 
-	// apart is naive.Dot of u and i-j, n elements.
-	apart func(u, i, j *float32, n int) float32
-	// pull is naive.BPR's step of the vectors u, i and j, n elements.
-	pull func(u, i, j *float32, n int, z, rate, decay float32)
+	// blocks writes n blocks, a multiple of 8, from a counter on: four words each,
+	// see naive.Block.
+	blocks func(dst *uint32, seed, stream, counter uint64, n int)
+	// ascend takes naive.BPR's step for n <= mostSamples samples (drawn is the
+	// first one's), no two of which have a row or an item in common, with vectors
+	// of k elements.
+	ascend func(users, items, bias *float32, drawn *uint32, n, k int, rate, decay float32)
 }
 
 // FormEnv is the environment variable that asks for a form: avx512, avx2 or

@@ -13,16 +13,15 @@ func BPR(users, items, bias []float32, p naive.Pairwise, pause func()) int {
 	return active.BPR(users, items, bias, p, pause)
 }
 
-// BPRScratch is the most space that BPR needs beside 4 bytes a column, 4 a
-// row and 8 an entry of the block.
+// BPRScratch is the most space that BPR needs beside 8 bytes a column, 8 a row
+// and 8 an entry of the block.
 const BPRScratch = 16 << 20
 
 // pair is an entry of the block.
 type pair struct{ row, item uint32 }
 
-// sample is a draw: two random words, then what they name.
+// sample is a draw: a user, an item of his, and one that is not.
 type sample struct {
-	w0, w1 uint32
 	pair
 	other uint32
 }
@@ -73,30 +72,24 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 	starts = append(starts, uint32(len(pairs)))
 	k, done := len(items)/len(p.Items), 0
 	meter = s.meter(pause)
+	steps := ascent{s: s, k: k, p: &p, users: make([]uint32, p.Rows.Rows), items: make([]uint32, len(p.Items))}
 	var batch [64]sample
+	var words [2 * len(batch)]uint32 // two a sample, so a batch begins with a block
 	for n, total := 0, p.Passes*len(pairs); n < total; n += len(batch) {
 		// First a batch of draws, none of which waits for another, so that the
 		// processor fetches what they name before the steps need it.
 		drawn := batch[:min(len(batch), total-n)]
-		for at := range drawn {
-			if at%2 != 0 {
-				continue
-			}
-			w := naive.Block(p.Seed, p.Stream, uint64(n+at)/2)
-			drawn[at].w0, drawn[at].w1 = w[0], w[1]
-			if at+1 < len(drawn) {
-				drawn[at+1].w0, drawn[at+1].w1 = w[2], w[3]
-			}
-		}
+		s.blocks(&words[0], p.Seed, p.Stream, uint64(n)/2, len(words)/4)
 		left := 0
-		for _, d := range drawn {
-			at := uint64(d.w0) * uint64(len(pairs)) >> 32
+		for d := range drawn {
+			w0, w1 := words[2*d], words[2*d+1]
+			at := uint64(w0) * uint64(len(pairs)) >> 32
 			if p.PerUser {
-				user := uint64(d.w0) * uint64(len(starts)-1)
+				user := uint64(w0) * uint64(len(starts)-1)
 				from, to := uint64(starts[user>>32]), uint64(starts[user>>32+1])
 				at = from + user&math.MaxUint32*(to-from)>>32
 			}
-			e, j := pairs[at], uint32(uint64(d.w1)*uint64(len(p.Items))>>32)
+			e, j := pairs[at], uint32(uint64(w1)*uint64(len(p.Items))>>32)
 			keep := 1
 			if bits != nil {
 				keep = int(^bits[int(e.row)*width+int(j/64)] >> (j % 64) & 1) // the user has item i as well
@@ -110,17 +103,8 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 			drawn[left].pair, drawn[left].other = e, j
 			left += keep
 		}
-		for at := range drawn[:left] {
-			d := &drawn[at]
-			i, j := d.item, d.other
-			u, vi, vj := &users[int(d.row)*k], &items[int(i)*k], &items[int(j)*k]
-			z := naive.Fall((bias[i] - bias[j]) + s.apartAll(u, vi, vj, k, meter))
-			s.pullAll(u, vi, vj, k, z, p.Rate, p.Decay, meter)
-			bias[i] += float32(p.Rate * (z - float32(p.Decay*bias[i])))
-			bias[j] -= float32(p.Rate * (z + float32(p.Decay*bias[j])))
-		}
+		steps.all(users, items, bias, drawn[:left], meter)
 		done += left
-		meter.spend(len(drawn) * 8 * min(k, longest))
 		meter.stream(100 * len(drawn))
 	}
 	meter.canonical(users)
@@ -129,30 +113,86 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 	return done
 }
 
-// apartAll is apart in pieces, which carry the sixteen sums.
-func (s *set) apartAll(u, i, j *float32, n int, m *meter) float32 {
-	if n <= longest {
-		return s.apart(u, i, j, n)
-	}
-	var lanes [naive.Lanes]float32
-	for from := 0; from < n; from += longest {
-		size := min(longest, n-from)
-		addApart(&lanes, at(u, from), at(i, from), at(j, from), size)
-		m.stream(4 * size)
-	}
-	return naive.Tree(&lanes)
+// mostSamples is how many samples set.ascend takes at most.
+const mostSamples = 16
+
+// ascent takes the steps of samples, in order, as many at a time as have nothing
+// in common: those can as well be taken at once.
+type ascent struct {
+	s            *set
+	k            int
+	p            *naive.Pairwise
+	group        uint32
+	users, items []uint32 // the last group that each was in
 }
 
-// pullAll is pull in pieces.
-func (s *set) pullAll(u, i, j *float32, n int, z, rate, decay float32, m *meter) {
-	if n <= longest {
-		s.pull(u, i, j, n, z, rate, decay)
-		return
+func (a *ascent) all(users, items, bias []float32, drawn []sample, m *meter) {
+	most := min(mostSamples, longest/a.k)
+	for len(drawn) > 0 {
+		if most == 0 {
+			a.long(users, items, bias, drawn[0], m)
+			drawn = drawn[1:]
+			continue
+		}
+		if a.group++; a.group == 0 { // the numbers of groups begin anew
+			wipe(m, a.users)
+			wipe(m, a.items)
+			a.group = 1
+		}
+		n := 0
+		for n < min(len(drawn), most) {
+			d := &drawn[n]
+			u, i, j := &a.users[d.row], &a.items[d.item], &a.items[d.other]
+			if *u == a.group || *i == a.group || *j == a.group {
+				break
+			}
+			*u, *i, *j = a.group, a.group, a.group
+			n++
+		}
+		a.s.ascend(&users[0], &items[0], &bias[0], &drawn[0].row, n, a.k, a.p.Rate, a.p.Decay)
+		m.spend(8 * n * a.k)
+		drawn = drawn[n:]
 	}
-	for from := 0; from < n; from += longest {
-		size := min(longest, n-from)
-		s.pull(at(u, from), at(i, from), at(j, from), size, z, rate, decay)
-		m.stream(6 * size)
+}
+
+// long takes the step of one sample whose vectors are so long that they are gone
+// through in pieces.
+func (a *ascent) long(users, items, bias []float32, d sample, m *meter) {
+	u, i, j := at(&users[0], int(d.row)*a.k), at(&items[0], int(d.item)*a.k), at(&items[0], int(d.other)*a.k)
+	pieces := func(do func(from, n int)) {
+		for from := 0; from < a.k; from += longest {
+			n := min(longest, a.k-from)
+			do(from, n)
+			m.stream(6 * n)
+		}
+	}
+	var lanes [naive.Lanes]float32
+	pieces(func(from, n int) { addApart(&lanes, at(u, from), at(i, from), at(j, from), n) })
+	bi, bj := &bias[d.item], &bias[d.other]
+	z := naive.Fall((*bi - *bj) + naive.Tree(&lanes))
+	pieces(func(from, n int) { goPull(at(u, from), at(i, from), at(j, from), n, z, a.p.Rate, a.p.Decay) })
+	pullBias(bi, bj, z, a.p.Rate, a.p.Decay)
+}
+
+func pullBias(i, j *float32, z, rate, decay float32) {
+	*i += float32(rate * (z - float32(decay**i)))
+	*j -= float32(rate * (z + float32(decay**j)))
+}
+
+func goBlocks(dst *uint32, seed, stream, counter uint64, n int) {
+	blocks := unsafe.Slice((*[4]uint32)(unsafe.Pointer(dst)), n)
+	for i := range blocks {
+		blocks[i] = naive.Block(seed, stream, counter+uint64(i))
+	}
+}
+
+func goAscend(users, items, bias *float32, drawn *uint32, n, k int, rate, decay float32) {
+	for _, d := range unsafe.Slice((*sample)(unsafe.Pointer(drawn)), n) {
+		u, i, j := at(users, int(d.row)*k), at(items, int(d.item)*k), at(items, int(d.other)*k)
+		bi, bj := at(bias, int(d.item)), at(bias, int(d.other))
+		z := naive.Fall((*bi - *bj) + goApart(u, i, j, k))
+		goPull(u, i, j, k, z, rate, decay)
+		pullBias(bi, bj, z, rate, decay)
 	}
 }
 

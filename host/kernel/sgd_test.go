@@ -79,3 +79,39 @@ func TestBPRWithoutTable(t *testing.T) {
 		same(t, "array", got[i], want[i])
 	}
 }
+
+func TestBlocks(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for _, counter := range []uint64{0, 1, 1<<32 - 5, 1<<64 - 3, r.Uint64()} {
+			for n := 0; n <= 40; n += 8 {
+				seed, stream := r.Uint64(), r.Uint64()
+				got := make([]uint32, 4*n+1)
+				got[4*n] = 77
+				s.blocks(&got[0], seed, stream, counter, n)
+				for i := range n {
+					if want := naive.Block(seed, stream, counter+uint64(i)); [4]uint32(got[4*i:]) != want {
+						t.Fatalf("block %d from %d is %x, want %x", i, counter, got[4*i:][:4], want)
+					}
+				}
+				if got[4*n] != 77 {
+					t.Fatal("wrote behind the last block")
+				}
+			}
+		}
+	})
+}
+
+// Vectors so long that they are gone through in pieces.
+func TestBPROfLongVectors(t *testing.T) {
+	const users, items, k = 3, 4, longest + 17
+	m := naive.Sparse{Rows: users, Cols: items, Offsets: []uint64{0, 2, 3, 5}, Index: []uint32{0, 2, 1, 0, 3}}
+	p := naive.Pairwise{Rows: m, Items: []uint32{0, 1, 2, 3}, Rate: 0.1, Decay: 0.02, Passes: 1, Verify: true, Seed: 5}
+	x := func() [3][]float32 { return [3][]float32{random(users * k), random(items * k), random(items)} }
+	got, want := x(), x()
+	if a, b := BPR(got[0], got[1], got[2], p, nil), naive.BPR(want[0], want[1], want[2], p); a != b || a == 0 {
+		t.Fatalf("%d samples, want %d", a, b)
+	}
+	for i := range got {
+		same(t, "array", got[i], want[i])
+	}
+}

@@ -34,7 +34,7 @@ func numBPR(a *args) uint64 {
 		_, to := rows.Range(rows.Rows - 1)
 		entries = uint64(to - from)
 	}
-	a.scratch(5*uint64(rows.Cols) + 4*uint64(rows.Rows) + 8*entries + kernel.BPRScratch)
+	a.scratch(9*uint64(rows.Cols) + 8*uint64(rows.Rows) + 8*entries + kernel.BPRScratch)
 	if n == 0 || rows.Rows == 0 {
 		return 0
 	}

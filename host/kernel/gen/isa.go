@@ -24,6 +24,9 @@ type generator struct {
 	isa   isa
 	masks operand.Mem // AVX2: 8 words of ones, then 8 of zeros
 
+	numbers map[float32]operand.Mem // constants
+	words   map[uint64]operand.Mem
+
 	space    operand.Mem // of fit, on the stack
 	quarters operand.Mem // of fit: the first lane of each quarter of a register
 }

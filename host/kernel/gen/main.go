@@ -39,9 +39,9 @@ func main() {
 		g.rate()
 		g.above()
 		g.sift()
-		g.apart()
-		g.pull()
 		g.lanesOf()
+		g.blocks()
+		g.ascend()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)
