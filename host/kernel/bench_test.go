@@ -97,7 +97,7 @@ func BenchmarkGram(b *testing.B) {
 	every(b, func(b *testing.B, s *set) {
 		done := spent(b)
 		for b.Loop() {
-			s.Gram(dst, m, nil)
+			s.Gram(dst, m, 1, nil)
 		}
 		done(64 * 64 * 40981) // as the half that is computed
 	})
@@ -218,7 +218,7 @@ func BenchmarkRidge(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	y := naive.Matrix{Rows: seen.Cols, Cols: 64, Data: random(seen.Cols * 64)}
 	p := naive.Ridge{Rows: seen, Factors: y, Gram: make([]float32, 64*64), Lambda: make([]float32, seen.Rows), Target: [2]float32{0, 1}}
-	Gram(p.Gram, y, nil)
+	Gram(p.Gram, y, 1, nil)
 	for i := range p.Lambda {
 		p.Lambda[i] = 0.01 + rng.Float32()
 	}

@@ -190,7 +190,9 @@ func (s *set) Axpy(a float32, x, y []float32) {
 func Scale(a float32, x []float32) { naive.Scale(a, x) }
 
 // Gram is naive.Gram.
-func Gram(dst []float32, m naive.Matrix, pause func()) { active.Gram(dst, m, pause) }
+func Gram(dst []float32, m naive.Matrix, threads int, pause func()) {
+	active.Gram(dst, m, threads, pause)
+}
 
 // Gather is naive.Gather.
 func Gather(dst []float32, m naive.Matrix, rows []uint32, pause func()) {

@@ -12,6 +12,7 @@ type outer struct {
 	sum        []float32 // high x wide; the lower half holds anything
 	a, b       []float32 // rows waiting, high and wide numbers each
 	rows       int
+	from, to   int // rows of the sum that are wanted, whole tiles
 }
 
 // waiting is how many rows are summed at a time: a and b of 64 columns stay in
@@ -20,6 +21,7 @@ const waiting = 64
 
 func (s *set) outer(k int) *outer {
 	o := &outer{s: s, k: k, high: roundUp(k, s.tall), wide: roundUp(k, s.wide)}
+	o.to = o.high
 	o.sum = make([]float32, o.high*o.wide)
 	o.a, o.b = make([]float32, waiting*o.high), make([]float32, waiting*o.wide)
 	return o
@@ -56,8 +58,8 @@ func (o *outer) flush(m *meter) {
 	if o.rows == 0 {
 		return
 	}
-	for i := 0; i < o.high; i += o.s.tall {
-		j := i / o.s.wide * o.s.wide // the first tile with an element of the upper half
+	for i := o.from; i < o.to; i += o.s.tall {
+		j := o.left(i)
 		m.spend(o.rows * o.s.tall * (o.wide - j))
 		for ; j < o.wide; j += o.s.wide {
 			o.s.tile(&o.sum[i*o.wide+j], o.wide, &o.a[i], o.high, &o.b[j], o.wide, o.rows)
@@ -66,17 +68,43 @@ func (o *outer) flush(m *meter) {
 	o.rows = 0
 }
 
-// Gram is naive.Gram.
-func (s *set) Gram(dst []float32, m naive.Matrix, pause func()) {
+// left is where the first tile begins that has an element of the upper half, of
+// the tiles that begin in row i.
+func (o *outer) left(i int) int { return i / o.s.wide * o.s.wide }
+
+// Gram is naive.Gram. Threads take rows of the result, about as many tiles each.
+func (s *set) Gram(dst []float32, m naive.Matrix, threads int, pause func()) {
 	k := m.Cols
-	meter, o := s.meter(pause), s.outer(k)
-	for r := range m.Rows {
-		o.add(1, m.Row(r), meter)
+	cuts := s.cutTiles(k, threads)
+	share(threads, len(cuts)-1, pause, func(_, piece int, pause func()) {
+		meter, o := s.meter(pause), s.outer(k)
+		o.from, o.to = cuts[piece], cuts[piece+1]
+		for r := range m.Rows {
+			o.add(1, m.Row(r), meter)
+		}
+		o.flush(meter)
+		for i := o.from; i < min(o.to, k); i++ {
+			copy(dst[i*k+i:(i+1)*k], o.row(i)[i:])
+			meter.stream(8 + 2*(k-i))
+		}
+	})
+	s.mirror(dst, k, 0, threads, pause)
+}
+
+// cutTiles divides the rows of an outer's tiles into at most n runs of about as
+// many tiles.
+func (s *set) cutTiles(k, n int) []int {
+	o := outer{s: s, high: roundUp(k, s.tall), wide: roundUp(k, s.wide)}
+	tiles := 0
+	for i := 0; i < o.high; i += s.tall {
+		tiles += (o.wide - o.left(i)) / s.wide
 	}
-	o.flush(meter)
-	for i := range k {
-		copy(dst[i*k+i:(i+1)*k], o.row(i)[i:])
-		meter.stream(8 + 2*(k-i))
+	cuts, sum := []int{0}, 0
+	for i := 0; i < o.high; i += s.tall {
+		sum += (o.wide - o.left(i)) / s.wide
+		if i+s.tall == o.high || sum*n >= tiles*len(cuts) {
+			cuts = append(cuts, i+s.tall)
+		}
 	}
-	s.mirror(dst, k, 0, 1, pause)
+	return cuts
 }

@@ -137,7 +137,7 @@ func TestSubspacePauses(t *testing.T) {
 		m.Offsets[r+1] = uint64(len(m.Index))
 	}
 	g, out := make([]float32, k*k), make([]float32, 4000*k)
-	Gram(g, x, nil)
+	Gram(g, x, 1, nil)
 	for name, run := range map[string]func(pause func()){
 		"sparse":  func(f func()) { AddSparse(out, 1, m, x, 1, f) },
 		"product": func(f func()) { AddProduct(out, x, naive.Matrix{Rows: k, Cols: k, Data: g}, 1, f) },
@@ -200,7 +200,7 @@ func BenchmarkEigen(b *testing.B) {
 	x := naive.Matrix{Rows: 2 * k, Cols: k, Data: make([]float32, 2*k*k)}
 	naive.Normal(x.Data, 1, 2, 3)
 	g, w := make([]float32, k*k), make([]float32, k*k)
-	Gram(g, x, nil)
+	Gram(g, x, 1, nil)
 	for b.Loop() {
 		Eigen(make([]float32, k), w, g, k, nil)
 	}

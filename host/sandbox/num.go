@@ -137,8 +137,8 @@ func numGram(a *args) uint64 {
 	m := a.matrix("m")
 	out := a.writesAt("dst", dst, uint64(m.Cols)*uint64(m.Cols))
 	a.apart()
-	a.scratch(kernel.OuterScratch(uint64(m.Cols)))
-	kernel.Gram(out, m, a.c.pause)
+	a.scratch(uint64(a.c.threads) * kernel.OuterScratch(uint64(m.Cols)))
+	kernel.Gram(out, m, a.c.threads, a.c.pause)
 	return 0
 }
 

@@ -273,7 +273,7 @@ func TestPace(t *testing.T) {
 				t.Fatalf("%d arguments, not %d", len(test.stack), len(fn.Params))
 			}
 			p := &pacer{Context: context.Background(), regions: regions}
-			c := &call{ctx: p, module: &Module{budget: budget{limit: 1 << 50}}, mem: &memory{bytes: guest, limit: 1 << 50}, open: inputs, phase: running,
+			c := &call{ctx: p, module: &Module{budget: budget{limit: 1 << 50}}, instance: &instance{mem: &memory{bytes: guest, limit: 1 << 50}}, open: inputs, phase: running,
 				limits: Limits{Memory: 1 << 50, Log: 1 << 30, Output: 1 << 40}, outputLeft: 1 << 40,
 				outputs: []outputBuffer{{Output: Output{Name: "out.f", DType: array.F32, Rows: -1}, want: -1, pending: make([]byte, 0, 8<<20)}}}
 			c.guest.seed([32]byte{})
