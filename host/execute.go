@@ -134,6 +134,11 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	}
 	var missing []task.Task
 	var at []int
+	var joiner *plan.Joiner
+	if !joined {
+		joiner = turn.Joiner(s.store)
+		defer joiner.Close()
+	}
 	for i, t := range turn.Tasks {
 		if joined {
 			break
@@ -141,6 +146,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		if e, ok := s.journal.Get(t.ID); ok {
 			if turn.CheckKept(t, e.Outputs, s.store) == nil {
 				parts[i] = e.Outputs
+				joiner.Add(i, parts[i])
 				continue
 			}
 			s.journal.Drop(t.ID) // it is of something else
@@ -155,7 +161,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	picked := s.drawShadow(o, len(turn.Tasks))
 	var withheld []record
 	if len(missing) > 0 {
-		if withheld, err = s.runTasks(ctx, turn, missing, at, picked, parts, st, o, &ev); err != nil {
+		if withheld, err = s.runTasks(ctx, turn, missing, at, picked, parts, joiner, st, o, &ev); err != nil {
 			return err
 		}
 	}
@@ -178,7 +184,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	s.times.Stages += seconds(time.Since(start))
 	reduce := time.Now()
 	if !joined {
-		if frames, err = turn.Join(parts, s.store); err != nil {
+		if frames, err = joiner.Frames(); err != nil {
 			return err
 		}
 		if err := s.journal.Put(joinID, frameMetas(frames), task.Stats{}); err != nil {
@@ -222,7 +228,7 @@ type record struct {
 // runTasks runs tasks and records what each gave as soon as it has, so that a
 // run that is killed loses only the tasks under way. Tasks that are picked to be
 // shadowed are not entered in the journal but returned.
-func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.Task, at []int, picked []bool, parts []plan.Parts, st *StageTime, o *outcome, ev *Event) (withheld []record, err error) {
+func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.Task, at []int, picked []bool, parts []plan.Parts, joiner *plan.Joiner, st *StageTime, o *outcome, ev *Event) (withheld []record, err error) {
 	s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -254,6 +260,7 @@ func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.
 				withheld = append(withheld, record{missing[i].ID, metas, r.Stats})
 			}
 			parts[at[i]] = metas
+			joiner.Add(at[i], metas)
 			addStats(&st.Sum, r.Stats)
 			for _, l := range r.Log {
 				if len(o.log) < maxLog && !s.job.QuietGuest {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +228,23 @@ func (s *memory) Read(m array.Meta) ([]byte, func(), error) {
 	}
 	return b.([]byte), func() {}, nil
 }
+
+// begun is an array of a memory.
+type begun struct {
+	s *memory
+	m array.Meta
+	b []byte
+}
+
+func (s *memory) Begin(m array.Meta) (array.Writer, error) { return &begun{s: s, m: m}, nil }
+
+func (w *begun) Write(p []byte) (int, error) {
+	w.b = append(w.b, p...)
+	return len(p), nil
+}
+
+func (w *begun) Finish() (array.Meta, error) { return w.s.Put(w.m, w.b) }
+func (w *begun) Drop()                       {}
 
 func TestJoin(t *testing.T) {
 	p, err := Parse([]byte(good))
@@ -510,5 +528,63 @@ func TestEmits(t *testing.T) {
 	p, err := Parse([]byte(good[:len(good)-1] + `,"emits":[{"name":"a","frame":"y","rows":"items","values":"v","help":"\u001b[2J` + strings.Repeat("x", 400) + `"}]}`))
 	if err != nil || strings.ContainsRune(p.Emits[0].Help, 27) || len(p.Emits[0].Help) > 310 {
 		t.Errorf("%v, %+v", err, p)
+	}
+}
+
+// Parts are joined in the order of their rows, however they come, and a turn
+// that is given up half way leaves nothing.
+func TestJoinerTakesPartsInAnyOrder(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
+	e["x"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
+	e["g"] = Bound{Extent: "g", Frame: array.Frame{Rows: 2, Arrays: map[string]array.Column{"m": {Meta: array.Meta{DType: array.F32, Rows: 2, Width: 2}}}}}
+	for _, rotated := range []bool{false, true} {
+		if rotated {
+			p.Stages[3].Outputs[0].Frame, p.Stages[3].Outputs[0].Bind = "x", abi.Rotated
+		}
+		turn, err := p.Unroll(3, 1, e, s, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := &memory{}
+		var want []Bound
+		for i, order := range [][]int{{0, 1}, {1, 0}} {
+			var parts []Parts
+			for shard, x := range turn.Tasks {
+				v := make([]float32, x.Outputs[0].Rows*max(x.Outputs[0].Width, 1))
+				for k := range v {
+					v[k] = float32(10*shard + k)
+				}
+				metas, err := turn.CheckParts(x, [][]byte{array.BytesOf(v)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if metas[0], err = st.Put(metas[0], array.BytesOf(v)); err != nil {
+					t.Fatal(err)
+				}
+				parts = append(parts, metas)
+			}
+			j := turn.Joiner(st)
+			for _, shard := range order {
+				j.Add(shard, parts[shard])
+			}
+			frames, err := j.Frames()
+			j.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				want = frames
+			} else if !reflect.DeepEqual(frames, want) {
+				t.Errorf("rotated %v: %+v, want %+v", rotated, frames, want)
+			}
+			half := turn.Joiner(st)
+			half.Add(order[0], parts[order[0]])
+			half.Close()
+		}
 	}
 }

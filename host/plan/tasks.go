@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"sync"
 
 	"rechost/guest/abi"
 	"rechost/host/array"
@@ -198,106 +197,6 @@ func (t *Turn) part(shard int) int { return (shard + t.Iteration) % t.shards }
 
 // Parts are the outputs of one task: an array for each task.Output.
 type Parts []array.Meta
-
-// Store is what Join needs of a store.
-type Store interface {
-	Put(m array.Meta, parts ...[]byte) (array.Meta, error)
-	Read(m array.Meta) (data []byte, release func(), err error)
-}
-
-// Join makes the turn's frames from the outputs of its tasks, in shard order:
-// concatenated, offsets shifted so that they go on, or summed.
-func (t *Turn) Join(parts []Parts, st Store) ([]Bound, error) {
-	order := make([][]int, len(t.Makes)) // shards in the order of their rows, by output
-	for o := range order {
-		order[o] = make([]int, len(parts))
-		for shard := range parts {
-			at := shard
-			if t.rotated[o] {
-				at = t.part(shard)
-			}
-			order[o][at] = shard
-		}
-	}
-	frames := make([]Bound, len(t.Makes))
-	for i, b := range t.Makes {
-		frames[i] = Bound{Extent: b.Extent, Frame: array.Frame{Rows: b.Rows, Arrays: map[string]array.Column{}}}
-	}
-	metas, errs := make([]array.Meta, len(t.outputs)), make([]error, len(t.outputs))
-	var wg sync.WaitGroup
-	for k, pl := range t.outputs {
-		list := make([]array.Meta, len(parts))
-		for at, shard := range order[pl.output] {
-			list[at] = parts[shard][k]
-		}
-		wg.Go(func() {
-			metas[k], errs[k] = join(list, t.Stage.Outputs[pl.output].Combine, pl.array == abi.Offsets, st)
-		})
-	}
-	wg.Wait()
-	for k, pl := range t.outputs {
-		if errs[k] != nil {
-			return nil, errs[k]
-		}
-		col := t.Makes[pl.output].Arrays[pl.array]
-		col.Meta = metas[k]
-		frames[pl.output].Arrays[pl.array] = col
-	}
-	return frames, nil
-}
-
-func join(list []array.Meta, combine string, offsets bool, st Store) (array.Meta, error) {
-	if len(list) == 1 {
-		return list[0], nil
-	}
-	data := make([][]byte, len(list))
-	for i, m := range list {
-		b, release, err := st.Read(m)
-		if err != nil {
-			return array.Meta{}, err
-		}
-		defer release()
-		data[i] = b
-	}
-	m := list[0]
-	switch {
-	case combine == abi.Sum:
-		var total []byte
-		if m.DType == array.F32 {
-			total = array.BytesOf(sum[float32](data))
-		} else {
-			total = array.BytesOf(sum[float64](data))
-		}
-		array.OneNaN(m.DType, total)
-		return st.Put(m, total)
-	case offsets:
-		all := []uint64{0}
-		for _, b := range data {
-			base := all[len(all)-1]
-			for _, x := range array.View[uint64](b)[1:] {
-				all = append(all, base+x)
-			}
-		}
-		m.Rows = len(all)
-		return st.Put(m, array.BytesOf(all))
-	}
-	m.Rows = 0
-	for _, x := range list {
-		m.Rows += x.Rows
-	}
-	return st.Put(m, data...)
-}
-
-// sum adds the parts element by element, in the order given.
-func sum[T float32 | float64](parts [][]byte) []T {
-	total := append([]T(nil), array.View[T](parts[0])...)
-	for _, p := range parts[1:] {
-		for i, x := range array.View[T](p) {
-			total[i] += x
-		}
-	}
-	return total
-}
 
 // CheckParts checks what a task gave back against its outputs: shapes as asked
 // for, offsets that rise from 0 to the number of entries. What the numbers

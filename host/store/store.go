@@ -15,6 +15,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -169,6 +170,69 @@ func (s *Store) Put(m array.Meta, parts ...[]byte) (array.Meta, error) {
 		s.remember(m)
 	}
 	return m, err
+}
+
+// growing is an array that is written part by part.
+type growing struct {
+	s    *Store
+	m    array.Meta
+	file *os.File
+	hash hash.Hash
+	left int64
+}
+
+// Begin starts an array whose data is written in parts.
+func (s *Store) Begin(m array.Meta) (array.Writer, error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "put-")
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	w := &growing{s: s, m: m, file: f, hash: sha256.New(), left: array.HeaderSize + m.Bytes()}
+	if _, err := w.Write(m.Header()); err != nil {
+		w.Drop()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *growing) Write(p []byte) (int, error) {
+	if w.left -= int64(len(p)); w.left < 0 {
+		return 0, fmt.Errorf("store: more than %d bytes for an array", w.m.Bytes())
+	}
+	w.hash.Write(p)
+	n, err := w.file.Write(p)
+	if err != nil {
+		return n, w.s.failed(err)
+	}
+	return n, nil
+}
+
+func (w *growing) Finish() (array.Meta, error) {
+	if w.left != 0 {
+		return w.m, fmt.Errorf("store: %d bytes too few for an array of %d", w.left, w.m.Bytes())
+	}
+	err := w.file.Chmod(0o400)
+	if e := w.file.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return w.m, w.s.failed(err)
+	}
+	w.m.Digest = digest.Digest(w.hash.Sum(nil))
+	if w.s.has(w.m) {
+		w.s.touch(w.s.Path(w.m.Digest))
+		return w.m, nil
+	}
+	if err := w.s.name(w.file.Name(), w.s.Path(w.m.Digest)); err != nil {
+		return w.m, err
+	}
+	w.s.remember(w.m)
+	return w.m, nil
+}
+
+func (w *growing) Drop() {
+	w.file.Close()
+	os.Remove(w.file.Name())
 }
 
 // Copy is Put of the data that r gives, m.Bytes() of it, which is never all in

@@ -61,6 +61,55 @@ func TestPutAndRead(t *testing.T) {
 	}
 }
 
+// An array that comes in parts is the one that comes at once, and one that does
+// not come whole leaves nothing.
+func TestBegin(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	want := put(t, s, []byte("hello world"))
+	fresh := t.TempDir()
+	for _, d := range []string{dir, fresh} { // where it is there already, and where not
+		w, err := open(t, d).Begin(array.Meta{DType: array.U8, Rows: 11})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"hello", " ", "world"} {
+			if _, err := w.Write([]byte(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := w.Finish()
+		w.Drop()
+		if err != nil || got != want {
+			t.Fatalf("%+v, %v, want %+v", got, err, want)
+		}
+		data, release, err := open(t, d).Read(got)
+		if err != nil || string(data) != "hello world" {
+			t.Fatalf("%q, %v", data, err)
+		}
+		release()
+	}
+	for _, text := range []string{"hello", "hello world!"} {
+		w, err := s.Begin(array.Meta{DType: array.U8, Rows: 11})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Write([]byte(text))
+		if err == nil {
+			_, err = w.Finish()
+		}
+		w.Drop()
+		if err == nil {
+			t.Errorf("%q was stored as an array of eleven bytes", text)
+		}
+	}
+	for _, d := range []string{dir, fresh} {
+		if left, err := os.ReadDir(filepath.Join(d, "tmp")); err != nil || len(left) != 0 {
+			t.Errorf("%d files are left in tmp, %v", len(left), err)
+		}
+	}
+}
+
 func TestDamageIsFound(t *testing.T) {
 	for name, harm := range map[string]func(path string) error{
 		"truncated": func(p string) error { return os.Truncate(p, array.HeaderSize+3) },
