@@ -3,7 +3,7 @@
 // A module is a Go program built for the sandbox. It says of itself what it
 // is, builds a plan from its parameters, and has one function for each stage
 // of the plan. The host cuts the data into shards and calls the functions,
-// each call a task in a fresh instance; a function reads arrays, writes arrays
+// each call a task in an instance of its own; a function reads arrays, writes arrays
 // and knows nothing else: no files, no network, no clock.
 //
 //	package main

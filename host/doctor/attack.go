@@ -173,7 +173,7 @@ const (
 	byOutput    = "output limit"
 	byRlimits   = "rlimits"
 	byProcess   = "process of its own"
-	byFresh     = "fresh instance"
+	byFresh     = "own instance"
 	byCopy      = "copy-on-write mapping"
 	byWASI      = "empty WASI"
 	byClean     = "cleaned text"

@@ -1,5 +1,5 @@
-// Package sandbox runs one guest call at a time in a fresh instance of a
-// module. It is the only importer of wazero.
+// Package sandbox runs one guest call at a time in an instance of a module in
+// which nothing has run but the module's own start. It is the only importer of wazero.
 //
 //	m, err := sandbox.Load(ctx, wasm, sandbox.Options{Name: "cf.wasm", Limits: limits, CacheDir: dir})
 //	reply, err := m.Plan(ctx, config) // reply.Emitted is the plan
@@ -109,7 +109,7 @@ func (m *Module) Plan(ctx context.Context, config []byte) (Reply, error) {
 	return m.call(ctx, planning, Call{Config: config})
 }
 
-// Run runs one task in a fresh instance. The outputs have whole rows, and the
+// Run runs one task in an instance of its own. The outputs have whole rows, and the
 // rows that were asked for; their contents are the guest's word. A Reply that
 // comes with an error has no Data.
 func (m *Module) Run(ctx context.Context, c Call) (Reply, error) {
