@@ -29,6 +29,11 @@ func gemvAVX2(q *float32, x *float32, m *float32, rows int, cols int, stride int
 //go:noescape
 func fitAVX2(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
 
+// alongAVX2 goes a step of the conjugate gradient method along dir, n elements; see set.along.
+//
+//go:noescape
+func alongAVX2(dir *float32, q *float32, x *float32, res *float32, old float32, n int) float32
+
 // peakAVX2 does 24 vectors' multiplications and 24 vectors' additions, n times, for nothing but the time that it takes.
 //
 //go:noescape

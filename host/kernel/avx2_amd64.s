@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot101:
+dot111:
 	CMPQ    DX, $0x10
-	JL      dotend102
+	JL      dotend112
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot101:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot101
+	JMP     dot111
 
-dotend102:
+dotend112:
 	TESTQ      DX, DX
-	JZ         dotdone103
+	JZ         dotdone113
 	CMPQ       DX, $0x08
-	JL         dotshort104
+	JL         dotshort114
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone103
+	JZ         dotdone113
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend102:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone103
+	JMP        dotdone113
 
-dotshort104:
+dotshort114:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort104:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone103:
+dotdone113:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide105:
+axpywide115:
 	CMPQ    DX, $0x20
-	JL      axpy106
+	JL      axpy116
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide105:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide105
+	JMP     axpywide115
 
-axpy106:
+axpy116:
 	CMPQ    DX, $0x08
-	JL      axpyend107
+	JL      axpyend117
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy106
+	JMP     axpy116
 
-axpyend107:
+axpyend117:
 	TESTQ      DX, DX
-	JZ         axpydone108
+	JZ         axpydone118
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend107:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone108:
+axpydone118:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide109:
+divide119:
 	CMPQ    CX, $0x08
-	JL      divideend110
+	JL      divideend120
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide109
+	JMP     divide119
 
-divideend110:
+divideend120:
 	TESTQ      CX, CX
-	JZ         dividedone111
+	JZ         dividedone121
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend110:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone111:
+dividedone121:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64115:
+gemv64125:
 	CMPQ    SI, $0x40
-	JL      gemvone112
+	JL      gemvone122
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64115:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done117
+	JZ      gemv64done127
 
-gemv64row116:
+gemv64row126:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row116:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row116
+	JNZ          gemv64row126
 
-gemv64done117:
+gemv64done127:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done117:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64115
+	JMP     gemv64125
 
-gemvone112:
-gemv1118:
+gemvone122:
+gemv1128:
 	CMPQ    SI, $0x08
-	JL      gemvend113
+	JL      gemvend123
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done120
+	JZ      gemv1done130
 
-gemv1row119:
+gemv1row129:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row119
+	JNZ          gemv1row129
 
-gemv1done120:
+gemv1done130:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1118
+	JMP     gemv1128
 
-gemvend113:
+gemvend123:
 	TESTQ      SI, SI
-	JZ         gemvall114
+	JZ         gemvall124
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend113:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone123
+	JZ         gemvtaildone133
 
-gemvtailrow122:
+gemvtailrow132:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow122:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow122
+	JNZ          gemvtailrow132
 
-gemvtaildone123:
+gemvtaildone133:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall114:
+gemvall124:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone124
+	JZ    fitdone134
 
-fitk126:
+fitk136:
 	CMPQ       R8, $0x05
-	JL         fitknear127
+	JL         fitknear137
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk126:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear127:
+fitknear137:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip128
+	JZ     fitkskip138
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot129:
+dot139:
 	CMPQ    R14, $0x10
-	JL      dotend130
+	JL      dotend140
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot129:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot129
+	JMP     dot139
 
-dotend130:
+dotend140:
 	TESTQ      R14, R14
-	JZ         dotdone131
+	JZ         dotdone141
 	CMPQ       R14, $0x08
-	JL         dotshort132
+	JL         dotshort142
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone131
+	JZ         dotdone141
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend130:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone131
+	JMP        dotdone141
 
-dotshort132:
+dotshort142:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort132:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone131:
+dotdone141:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone131:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip128:
+fitkskip138:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide133:
+axpywide143:
 	CMPQ    R13, $0x20
-	JL      axpy134
+	JL      axpy144
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide133:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide133
+	JMP     axpywide143
 
-axpy134:
+axpy144:
 	CMPQ    R13, $0x08
-	JL      axpyend135
+	JL      axpyend145
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy134
+	JMP     axpy144
 
-axpyend135:
+axpyend145:
 	TESTQ      R13, R13
-	JZ         axpydone136
+	JZ         axpydone146
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,16 +437,231 @@ axpyend135:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone136:
+axpydone146:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk126
+	JNZ  fitk136
 
-fitdone124:
+fitdone134:
 	VZEROUPPER
 	RET
+
+// func alongAVX2(dir *float32, q *float32, x *float32, res *float32, old float32, n int) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·alongAVX2(SB), NOSPLIT, $0-52
+	MOVQ   dir+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   n+40(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   AX, BX
+	MOVQ   CX, SI
+	MOVQ   DX, DI
+
+dot147:
+	CMPQ    DI, $0x10
+	JL      dotend148
+	VMOVUPS (BX), Y2
+	VMULPS  (SI), Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(BX), Y2
+	VMULPS  32(SI), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JMP     dot147
+
+dotend148:
+	TESTQ      DI, DI
+	JZ         dotdone149
+	CMPQ       DI, $0x08
+	JL         dotshort150
+	VMOVUPS    (BX), Y2
+	VMULPS     (SI), Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	SUBQ       $0x08, DI
+	JZ         dotdone149
+	LEAQ       ends<>+32(SB), R8
+	NEGQ       DI
+	VMOVUPS    (R8)(DI*4), Y3
+	VMASKMOVPS 32(BX), Y3, Y2
+	VMASKMOVPS 32(SI), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	JMP        dotdone149
+
+dotshort150:
+	LEAQ       ends<>+32(SB), R8
+	NEGQ       DI
+	VMOVUPS    (R8)(DI*4), Y3
+	VMASKMOVPS (BX), Y3, Y2
+	VMASKMOVPS (SI), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y0, Y0
+
+dotdone149:
+	VADDPS       Y1, Y0, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       old+32(FP), X0
+	VDIVSS       X1, X0, X1
+	VBROADCASTSS X1, Y1
+	VBROADCASTSS number151<>+0(SB), Y2
+	VMULPS       Y1, Y2, Y2
+	MOVQ         x+16(FP), BX
+	MOVQ         res+24(FP), SI
+	MOVQ         DX, DI
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+
+along152:
+	CMPQ    DI, $0x10
+	JL      alongend153
+	VMULPS  (AX), Y1, Y5
+	VADDPS  (BX), Y5, Y5
+	VMOVUPS Y5, (BX)
+	VMULPS  (CX), Y2, Y5
+	VADDPS  (SI), Y5, Y5
+	VMOVUPS Y5, (SI)
+	VMULPS  Y5, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMULPS  32(AX), Y1, Y5
+	VADDPS  32(BX), Y5, Y5
+	VMOVUPS Y5, 32(BX)
+	VMULPS  32(CX), Y2, Y5
+	VADDPS  32(SI), Y5, Y5
+	VMOVUPS Y5, 32(SI)
+	VMULPS  Y5, Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JMP     along152
+
+alongend153:
+	TESTQ      DI, DI
+	JZ         alongdone154
+	CMPQ       DI, $0x08
+	JL         alongshort155
+	VMULPS     (AX), Y1, Y5
+	VADDPS     (BX), Y5, Y5
+	VMOVUPS    Y5, (BX)
+	VMULPS     (CX), Y2, Y5
+	VADDPS     (SI), Y5, Y5
+	VMOVUPS    Y5, (SI)
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y3, Y3
+	SUBQ       $0x08, DI
+	JZ         alongdone154
+	LEAQ       ends<>+32(SB), R8
+	NEGQ       DI
+	VMOVUPS    (R8)(DI*4), Y6
+	VMASKMOVPS 32(AX), Y6, Y5
+	VMULPS     Y5, Y1, Y5
+	VMASKMOVPS 32(BX), Y6, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y6, 32(BX)
+	VMASKMOVPS 32(CX), Y6, Y5
+	VMULPS     Y5, Y2, Y5
+	VMASKMOVPS 32(SI), Y6, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y6, 32(SI)
+	VMASKMOVPS 32(SI), Y6, Y5
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	JMP        alongdone154
+
+alongshort155:
+	LEAQ       ends<>+32(SB), R8
+	NEGQ       DI
+	VMOVUPS    (R8)(DI*4), Y6
+	VMASKMOVPS (AX), Y6, Y5
+	VMULPS     Y5, Y1, Y5
+	VMASKMOVPS (BX), Y6, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y6, (BX)
+	VMASKMOVPS (CX), Y6, Y5
+	VMULPS     Y5, Y2, Y5
+	VMASKMOVPS (SI), Y6, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y6, (SI)
+	VMASKMOVPS (SI), Y6, Y5
+	VMULPS     Y5, Y5, Y5
+	VADDPS     Y5, Y3, Y3
+
+alongdone154:
+	VADDPS       Y4, Y3, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VMOVHLPS     X1, X1, X2
+	VADDPS       X2, X1, X1
+	VMOVSHDUP    X1, X2
+	VADDSS       X2, X1, X1
+	MOVSS        X1, ret+48(FP)
+	VDIVSS       X0, X1, X1
+	VBROADCASTSS X1, Y1
+	MOVQ         dir+0(FP), AX
+	MOVQ         res+24(FP), CX
+
+alongdir156:
+	CMPQ    DX, $0x10
+	JL      alongdirend157
+	VMULPS  (AX), Y1, Y5
+	VADDPS  (CX), Y5, Y5
+	VMOVUPS Y5, (AX)
+	VMULPS  32(AX), Y1, Y5
+	VADDPS  32(CX), Y5, Y5
+	VMOVUPS Y5, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     alongdir156
+
+alongdirend157:
+	TESTQ      DX, DX
+	JZ         alongdirdone158
+	CMPQ       DX, $0x08
+	JL         alongdirshort159
+	VMULPS     (AX), Y1, Y5
+	VADDPS     (CX), Y5, Y5
+	VMOVUPS    Y5, (AX)
+	SUBQ       $0x08, DX
+	JZ         alongdirdone158
+	LEAQ       ends<>+32(SB), BX
+	NEGQ       DX
+	VMOVUPS    (BX)(DX*4), Y0
+	VMASKMOVPS 32(AX), Y0, Y5
+	VMULPS     Y5, Y1, Y5
+	VMASKMOVPS 32(CX), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, 32(AX)
+	JMP        alongdirdone158
+
+alongdirshort159:
+	LEAQ       ends<>+32(SB), BX
+	NEGQ       DX
+	VMOVUPS    (BX)(DX*4), Y0
+	VMASKMOVPS (AX), Y0, Y5
+	VMULPS     Y5, Y1, Y5
+	VMASKMOVPS (CX), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, (AX)
+
+alongdirdone158:
+	VZEROUPPER
+	RET
+
+DATA number151<>+0(SB)/4, $0xbf800000
+GLOBL number151<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -460,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak137:
+peak160:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -510,7 +725,7 @@ peak137:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak137
+	JNZ    peak160
 	VZEROUPPER
 	RET
 
@@ -571,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone139
+	JZ         productdone162
 
-product138:
+product161:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -609,9 +824,9 @@ product138:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product138
+	JNZ          product161
 
-productdone139:
+productdone162:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -655,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone141
+	JZ     productdone164
 
-product140:
+product163:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -693,9 +908,9 @@ product140:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product140
+	JNZ          product163
 
-productdone141:
+productdone164:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -752,7 +967,7 @@ productdone141:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone142
+	JZ           scorenone165
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -766,7 +981,7 @@ productdone141:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone142:
+scorenone165:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -788,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone144
+	JZ      rowsdone167
 
-rows143:
+rows166:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -814,9 +1029,9 @@ rows143:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows143
+	JNZ          rows166
 
-rowsdone144:
+rowsdone167:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -874,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone146
+	JZ    turndone169
 
-turn145:
+turn168:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -899,9 +1114,9 @@ turn145:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn145
+	JNZ       turn168
 
-turndone146:
+turndone169:
 	VZEROUPPER
 	RET
 
@@ -917,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean147:
+clean170:
 	CMPQ      CX, $0x08
-	JL        cleanend148
+	JL        cleanend171
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -927,11 +1142,11 @@ clean147:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean147
+	JMP       clean170
 
-cleanend148:
+cleanend171:
 	TESTQ      CX, CX
-	JZ         cleandone149
+	JZ         cleandone172
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -941,7 +1156,7 @@ cleanend148:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone149:
+cleandone172:
 	VZEROUPPER
 	RET
 
@@ -956,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones150
+	JZ    scatterones173
 
-scatterfour152:
+scatterfour175:
 	CMPQ   DI, $0x04
-	JL     scatterone153
+	JL     scatterone176
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -992,11 +1207,11 @@ scatterfour152:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour152
+	JMP    scatterfour175
 
-scatterone153:
+scatterone176:
 	TESTQ  DI, DI
-	JZ     scatterdone151
+	JZ     scatterdone174
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1007,12 +1222,12 @@ scatterone153:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone153
+	JMP    scatterone176
 
-scatterones150:
-scatterfour154:
+scatterones173:
+scatterfour177:
 	CMPQ   DI, $0x04
-	JL     scatterone155
+	JL     scatterone178
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1039,11 +1254,11 @@ scatterfour154:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour154
+	JMP    scatterfour177
 
-scatterone155:
+scatterone178:
 	TESTQ  DI, DI
-	JZ     scatterdone151
+	JZ     scatterdone174
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1052,9 +1267,9 @@ scatterone155:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone155
+	JMP    scatterone178
 
-scatterdone151:
+scatterdone174:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1068,9 +1283,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour156:
+fetchfour179:
 	CMPQ BX, $0x04
-	JL   fetchone157
+	JL   fetchone180
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1090,11 +1305,11 @@ fetchfour156:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour156
+	JMP  fetchfour179
 
-fetchone157:
+fetchone180:
 	TESTQ BX, BX
-	JZ    fetchdone158
+	JZ    fetchdone181
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1102,9 +1317,9 @@ fetchone157:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone157
+	JMP   fetchone180
 
-fetchdone158:
+fetchdone181:
 	VZEROUPPER
 	RET
 
@@ -1125,12 +1340,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate159:
+rate182:
 	TESTQ      BX, BX
-	JZ         ratedone161
+	JZ         ratedone184
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain160
+	JZ         rateplain183
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1140,7 +1355,7 @@ rate159:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain160:
+rateplain183:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1151,9 +1366,9 @@ rateplain160:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate159
+	JMP     rate182
 
-ratedone161:
+ratedone184:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1167,18 +1382,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above162:
+above185:
 	TESTQ    CX, CX
-	JZ       abovedone163
+	JZ       abovedone186
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above162
+	JMP      above185
 
-abovedone163:
+abovedone186:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1201,9 +1416,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot164:
+dot187:
 	CMPQ    BX, $0x10
-	JL      dotend165
+	JL      dotend188
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1213,18 +1428,18 @@ dot164:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot164
+	JMP     dot187
 
-dotend165:
+dotend188:
 	TESTQ      BX, BX
-	JZ         dotdone166
+	JZ         dotdone189
 	CMPQ       BX, $0x08
-	JL         dotshort167
+	JL         dotshort190
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone166
+	JZ         dotdone189
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1232,9 +1447,9 @@ dotend165:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone166
+	JMP        dotdone189
 
-dotshort167:
+dotshort190:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1243,7 +1458,7 @@ dotshort167:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone166:
+dotdone189:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1257,19 +1472,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word168<>+0(SB), Y1
+	VPBROADCASTQ word191<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word169<>+0(SB), Y4
-	VPBROADCASTQ word170<>+0(SB), Y5
-	VPBROADCASTQ word171<>+0(SB), Y6
-	VPBROADCASTQ word172<>+0(SB), Y7
+	VPBROADCASTQ word192<>+0(SB), Y4
+	VPBROADCASTQ word193<>+0(SB), Y5
+	VPBROADCASTQ word194<>+0(SB), Y6
+	VPBROADCASTQ word195<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone174
+	JZ           blocksdone197
 
-blocks173:
+blocks196:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1411,9 +1626,9 @@ blocks173:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks173
+	JNZ         blocks196
 
-blocksdone174:
+blocksdone197:
 	VZEROUPPER
 	RET
 
@@ -1423,20 +1638,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word168<>+0(SB)/8, $0x0000000000000004
-GLOBL word168<>(SB), RODATA|NOPTR, $8
+DATA word191<>+0(SB)/8, $0x0000000000000004
+GLOBL word191<>(SB), RODATA|NOPTR, $8
 
-DATA word169<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word169<>(SB), RODATA|NOPTR, $8
+DATA word192<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word192<>(SB), RODATA|NOPTR, $8
 
-DATA word170<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word170<>(SB), RODATA|NOPTR, $8
+DATA word193<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word193<>(SB), RODATA|NOPTR, $8
 
-DATA word171<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word171<>(SB), RODATA|NOPTR, $8
+DATA word194<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word194<>(SB), RODATA|NOPTR, $8
 
-DATA word172<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word172<>(SB), RODATA|NOPTR, $8
+DATA word195<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word195<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1448,10 +1663,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone175
+	JZ    ascenddone198
 	XORQ  R8, R8
 
-ascenddot176:
+ascenddot199:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1467,9 +1682,9 @@ ascenddot176:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart177:
+apart200:
 	CMPQ    R14, $0x10
-	JL      apartend178
+	JL      apartend201
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1482,19 +1697,19 @@ apart177:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart177
+	JMP     apart200
 
-apartend178:
+apartend201:
 	TESTQ      R14, R14
-	JZ         apartdone179
+	JZ         apartdone202
 	CMPQ       R14, $0x08
-	JL         apartshort180
+	JL         apartshort203
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone179
+	JZ         apartdone202
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1504,9 +1719,9 @@ apartend178:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone179
+	JMP        apartdone202
 
-apartshort180:
+apartshort203:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1517,7 +1732,7 @@ apartshort180:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone179:
+apartdone202:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1532,44 +1747,44 @@ apartdone179:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot176
+	JNZ          ascenddot199
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number181<>+0(SB), Y1
+	VBROADCASTSS number204<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number182<>+0(SB), Y2
+	VBROADCASTSS number205<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number183<>+0(SB), Y2
+	VBROADCASTSS number206<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number184<>+0(SB), Y2
+	VBROADCASTSS number207<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number185<>+0(SB), Y3
+	VBROADCASTSS number208<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number186<>+0(SB), Y3
+	VBROADCASTSS number209<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number187<>+0(SB), Y2
+	VBROADCASTSS number210<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number188<>+0(SB), Y3
+	VBROADCASTSS number211<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number189<>+0(SB), Y3
+	VBROADCASTSS number212<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number190<>+0(SB), Y3
+	VBROADCASTSS number213<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number191<>+0(SB), Y3
+	VBROADCASTSS number214<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number192<>+0(SB), Y3
+	VBROADCASTSS number215<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number192<>+0(SB), Y3
+	VBROADCASTSS number215<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number192<>+0(SB), Y3
+	VBROADCASTSS number215<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1578,42 +1793,42 @@ apartdone179:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number181<>+0(SB), Y1
+	VBROADCASTSS number204<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number182<>+0(SB), Y2
+	VBROADCASTSS number205<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number183<>+0(SB), Y2
+	VBROADCASTSS number206<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number184<>+0(SB), Y2
+	VBROADCASTSS number207<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number185<>+0(SB), Y3
+	VBROADCASTSS number208<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number186<>+0(SB), Y3
+	VBROADCASTSS number209<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number187<>+0(SB), Y2
+	VBROADCASTSS number210<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number188<>+0(SB), Y3
+	VBROADCASTSS number211<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number189<>+0(SB), Y3
+	VBROADCASTSS number212<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number190<>+0(SB), Y3
+	VBROADCASTSS number213<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number191<>+0(SB), Y3
+	VBROADCASTSS number214<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number192<>+0(SB), Y3
+	VBROADCASTSS number215<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number192<>+0(SB), Y3
+	VBROADCASTSS number215<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number192<>+0(SB), Y3
+	VBROADCASTSS number215<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1626,10 +1841,10 @@ apartdone179:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone175
+	JZ           ascenddone198
 	XORQ         R8, R8
 
-ascendpull193:
+ascendpull216:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1644,9 +1859,9 @@ ascendpull193:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull194:
+pull217:
 	CMPQ    R14, $0x08
-	JL      pullend195
+	JL      pullend218
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1672,11 +1887,11 @@ pull194:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull194
+	JMP     pull217
 
-pullend195:
+pullend218:
 	TESTQ      R14, R14
-	JZ         pulldone196
+	JZ         pulldone219
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1702,7 +1917,7 @@ pullend195:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone196:
+pulldone219:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -1718,44 +1933,44 @@ pulldone196:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull193
+	JNZ    ascendpull216
 
-ascenddone175:
+ascenddone198:
 	VZEROUPPER
 	RET
 
-DATA number181<>+0(SB)/4, $0x42200000
-GLOBL number181<>(SB), RODATA|NOPTR, $4
+DATA number204<>+0(SB)/4, $0x42200000
+GLOBL number204<>(SB), RODATA|NOPTR, $4
 
-DATA number182<>+0(SB)/4, $0xc2200000
-GLOBL number182<>(SB), RODATA|NOPTR, $4
+DATA number205<>+0(SB)/4, $0xc2200000
+GLOBL number205<>(SB), RODATA|NOPTR, $4
 
-DATA number183<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number183<>(SB), RODATA|NOPTR, $4
+DATA number206<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number206<>(SB), RODATA|NOPTR, $4
 
-DATA number184<>+0(SB)/4, $0x4b400000
-GLOBL number184<>(SB), RODATA|NOPTR, $4
+DATA number207<>+0(SB)/4, $0x4b400000
+GLOBL number207<>(SB), RODATA|NOPTR, $4
 
-DATA number185<>+0(SB)/4, $0x3f318000
-GLOBL number185<>(SB), RODATA|NOPTR, $4
+DATA number208<>+0(SB)/4, $0x3f318000
+GLOBL number208<>(SB), RODATA|NOPTR, $4
 
-DATA number186<>+0(SB)/4, $0xb95e8083
-GLOBL number186<>(SB), RODATA|NOPTR, $4
+DATA number209<>+0(SB)/4, $0xb95e8083
+GLOBL number209<>(SB), RODATA|NOPTR, $4
 
-DATA number187<>+0(SB)/4, $0x3ab60b61
-GLOBL number187<>(SB), RODATA|NOPTR, $4
+DATA number210<>+0(SB)/4, $0x3ab60b61
+GLOBL number210<>(SB), RODATA|NOPTR, $4
 
-DATA number188<>+0(SB)/4, $0x3c088889
-GLOBL number188<>(SB), RODATA|NOPTR, $4
+DATA number211<>+0(SB)/4, $0x3c088889
+GLOBL number211<>(SB), RODATA|NOPTR, $4
 
-DATA number189<>+0(SB)/4, $0x3d2aaaab
-GLOBL number189<>(SB), RODATA|NOPTR, $4
+DATA number212<>+0(SB)/4, $0x3d2aaaab
+GLOBL number212<>(SB), RODATA|NOPTR, $4
 
-DATA number190<>+0(SB)/4, $0x3e2aaaab
-GLOBL number190<>(SB), RODATA|NOPTR, $4
+DATA number213<>+0(SB)/4, $0x3e2aaaab
+GLOBL number213<>(SB), RODATA|NOPTR, $4
 
-DATA number191<>+0(SB)/4, $0x3f000000
-GLOBL number191<>(SB), RODATA|NOPTR, $4
+DATA number214<>+0(SB)/4, $0x3f000000
+GLOBL number214<>(SB), RODATA|NOPTR, $4
 
-DATA number192<>+0(SB)/4, $0x3f800000
-GLOBL number192<>(SB), RODATA|NOPTR, $4
+DATA number215<>+0(SB)/4, $0x3f800000
+GLOBL number215<>(SB), RODATA|NOPTR, $4

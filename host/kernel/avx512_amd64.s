@@ -604,6 +604,141 @@ DATA quarters<>+56(SB)/4, $0x00000008
 DATA quarters<>+60(SB)/4, $0x0000000c
 GLOBL quarters<>(SB), RODATA|NOPTR, $64
 
+// func alongAVX512(dir *float32, q *float32, x *float32, res *float32, old float32, n int) float32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·alongAVX512(SB), NOSPLIT, $0-52
+	MOVQ   dir+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   n+40(FP), DX
+	VPXORD Z0, Z0, Z0
+	MOVQ   AX, BX
+	MOVQ   CX, SI
+	MOVQ   DX, DI
+
+dot41:
+	CMPQ    DI, $0x10
+	JL      dotend42
+	VMOVUPS (BX), Z1
+	VMULPS  (SI), Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JMP     dot41
+
+dotend42:
+	TESTQ     DI, DI
+	JZ        dotdone43
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (BX), K1, Z1
+	VMOVUPS.Z (SI), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+
+dotdone43:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VMOVHLPS      X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        old+32(FP), X0
+	VDIVSS        X1, X0, X1
+	VBROADCASTSS  X1, Z1
+	VBROADCASTSS  number44<>+0(SB), Z2
+	VMULPS        Z1, Z2, Z2
+	MOVQ          x+16(FP), BX
+	MOVQ          res+24(FP), SI
+	MOVQ          DX, DI
+	VPXORD        Z3, Z3, Z3
+
+along45:
+	CMPQ    DI, $0x10
+	JL      alongend46
+	VMULPS  (AX), Z1, Z4
+	VADDPS  (BX), Z4, Z4
+	VMOVUPS Z4, (BX)
+	VMULPS  (CX), Z2, Z4
+	VADDPS  (SI), Z4, Z4
+	VMOVUPS Z4, (SI)
+	VMULPS  Z4, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JMP     along45
+
+alongend46:
+	TESTQ     DI, DI
+	JZ        alongdone47
+	MOVL      $0x0000ffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (AX), K1, Z4
+	VMULPS    Z4, Z1, Z4
+	VMOVUPS.Z (BX), K1, Z1
+	VADDPS    Z1, Z4, Z4
+	VMOVUPS   Z4, K1, (BX)
+	VMOVUPS.Z (CX), K1, Z4
+	VMULPS    Z4, Z2, Z4
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z4, Z4
+	VMOVUPS   Z4, K1, (SI)
+	VMOVUPS.Z (SI), K1, Z4
+	VMULPS    Z4, Z4, Z4
+	VADDPS    Z4, Z3, Z3
+
+alongdone47:
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X2, X1, X1
+	VMOVHLPS      X1, X1, X2
+	VADDPS        X2, X1, X1
+	VMOVSHDUP     X1, X2
+	VADDSS        X2, X1, X1
+	MOVSS         X1, ret+48(FP)
+	VDIVSS        X0, X1, X1
+	VBROADCASTSS  X1, Z0
+	MOVQ          dir+0(FP), AX
+	MOVQ          res+24(FP), CX
+
+alongdir48:
+	CMPQ    DX, $0x10
+	JL      alongdirend49
+	VMULPS  (AX), Z0, Z4
+	VADDPS  (CX), Z4, Z4
+	VMOVUPS Z4, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     alongdir48
+
+alongdirend49:
+	TESTQ     DX, DX
+	JZ        alongdirdone50
+	MOVL      $0x0000ffff, BX
+	BZHIL     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX), K1, Z4
+	VMULPS    Z4, Z0, Z4
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z1, Z4, Z4
+	VMOVUPS   Z4, K1, (AX)
+
+alongdirdone50:
+	VZEROUPPER
+	RET
+
+DATA number44<>+0(SB)/4, $0xbf800000
+GLOBL number44<>(SB), RODATA|NOPTR, $4
+
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·peakAVX512(SB), NOSPLIT, $0-8
@@ -622,7 +757,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 
-peak41:
+peak51:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z2, Z2
 	VMULPS Z0, Z0, Z1
@@ -672,7 +807,7 @@ peak41:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z13, Z13
 	DECQ   AX
-	JNZ    peak41
+	JNZ    peak51
 	VZEROUPPER
 	RET
 
@@ -775,9 +910,9 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-56
 	PREFETCHT0 124(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone43
+	JZ         productdone53
 
-product42:
+product52:
 	VMOVUPS     (SI), Z24
 	VMOVUPS     64(SI), Z25
 	VMULPS.BCST (DX), Z24, Z26
@@ -831,9 +966,9 @@ product42:
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	DECQ        R8
-	JNZ         product42
+	JNZ         product52
 
-productdone43:
+productdone53:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -907,9 +1042,9 @@ TEXT ·scoreAVX512(SB), NOSPLIT, $0-52
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	TESTQ  BX, BX
-	JZ     productdone45
+	JZ     productdone55
 
-product44:
+product54:
 	VMOVUPS     (DX), Z24
 	VMOVUPS     64(DX), Z25
 	VMULPS.BCST (CX), Z24, Z26
@@ -963,9 +1098,9 @@ product44:
 	ADDQ        $0x30, CX
 	ADDQ        $0x00000080, DX
 	DECQ        BX
-	JNZ         product44
+	JNZ         product54
 
-productdone45:
+productdone55:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Z24
 	VCMPPS       $0x1e, Z24, Z0, K1
@@ -1052,7 +1187,7 @@ productdone45:
 	MOVL         DX, 44(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone46
+	JZ           scorenone56
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
@@ -1078,7 +1213,7 @@ productdone45:
 	VMOVUPS      Z22, 1408(AX)
 	VMOVUPS      Z23, 1472(AX)
 
-scorenone46:
+scorenone56:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1096,9 +1231,9 @@ TEXT ·rowsAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS 128(AX), Z2
 	VMOVUPS 192(AX), Z3
 	TESTQ   SI, SI
-	JZ      rowsdone48
+	JZ      rowsdone58
 
-rows47:
+rows57:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1114,9 +1249,9 @@ rows47:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows47
+	JNZ          rows57
 
-rowsdone48:
+rowsdone58:
 	VBROADCASTSS floor+40(FP), Z4
 	XORQ         CX, CX
 	VMOVUPS      Z0, (AX)
@@ -1154,9 +1289,9 @@ TEXT ·turnAVX512(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone50
+	JZ    turndone60
 
-turn49:
+turn59:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1179,9 +1314,9 @@ turn49:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn49
+	JNZ       turn59
 
-turndone50:
+turndone60:
 	VZEROUPPER
 	RET
 
@@ -1197,9 +1332,9 @@ TEXT ·cleanAVX512(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 
-clean51:
+clean61:
 	CMPQ    CX, $0x10
-	JL      cleanend52
+	JL      cleanend62
 	VMOVUPS (AX), Z2
 	VPXORD  Z0, Z2, Z2
 	VCMPPS  $0x03, Z2, Z2, K1
@@ -1207,11 +1342,11 @@ clean51:
 	VMOVUPS Z2, (AX)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     clean51
+	JMP     clean61
 
-cleanend52:
+cleanend62:
 	TESTQ     CX, CX
-	JZ        cleandone53
+	JZ        cleandone63
 	MOVL      $0x0000ffff, DX
 	BZHIL     CX, DX, DX
 	KMOVW     DX, K1
@@ -1221,7 +1356,7 @@ cleanend52:
 	VMOVAPS   Z1, K2, Z2
 	VMOVUPS   Z2, K1, (AX)
 
-cleandone53:
+cleandone63:
 	VZEROUPPER
 	RET
 
@@ -1236,11 +1371,11 @@ TEXT ·scatterAVX512(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones54
+	JZ    scatterones64
 
-scatterfour56:
+scatterfour66:
 	CMPQ   DI, $0x04
-	JL     scatterone57
+	JL     scatterone67
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1272,11 +1407,11 @@ scatterfour56:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour56
+	JMP    scatterfour66
 
-scatterone57:
+scatterone67:
 	TESTQ  DI, DI
-	JZ     scatterdone55
+	JZ     scatterdone65
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1287,12 +1422,12 @@ scatterone57:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone57
+	JMP    scatterone67
 
-scatterones54:
-scatterfour58:
+scatterones64:
+scatterfour68:
 	CMPQ   DI, $0x04
-	JL     scatterone59
+	JL     scatterone69
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1319,11 +1454,11 @@ scatterfour58:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour58
+	JMP    scatterfour68
 
-scatterone59:
+scatterone69:
 	TESTQ  DI, DI
-	JZ     scatterdone55
+	JZ     scatterdone65
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1332,9 +1467,9 @@ scatterone59:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone59
+	JMP    scatterone69
 
-scatterdone55:
+scatterdone65:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1348,9 +1483,9 @@ TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour60:
+fetchfour70:
 	CMPQ BX, $0x04
-	JL   fetchone61
+	JL   fetchone71
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1370,11 +1505,11 @@ fetchfour60:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour60
+	JMP  fetchfour70
 
-fetchone61:
+fetchone71:
 	TESTQ BX, BX
-	JZ    fetchdone62
+	JZ    fetchdone72
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1382,9 +1517,9 @@ fetchone61:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone61
+	JMP   fetchone71
 
-fetchdone62:
+fetchdone72:
 	VZEROUPPER
 	RET
 
@@ -1405,12 +1540,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate63:
+rate73:
 	TESTQ      BX, BX
-	JZ         ratedone65
+	JZ         ratedone75
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain64
+	JZ         rateplain74
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -1420,7 +1555,7 @@ rate63:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain64:
+rateplain74:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -1430,9 +1565,9 @@ rateplain64:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate63
+	JMP      rate73
 
-ratedone65:
+ratedone75:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -1445,9 +1580,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above66:
+above76:
 	TESTQ   CX, CX
-	JZ      abovedone67
+	JZ      abovedone77
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -1455,9 +1590,9 @@ above66:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above66
+	JMP     above76
 
-abovedone67:
+abovedone77:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -1473,9 +1608,9 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-48
 	MOVQ         AX, SI
 	VPTERNLOGD   $0xff, Z1, Z1, Z1
 
-sift68:
+sift78:
 	TESTQ         BX, BX
-	JZ            siftdone69
+	JZ            siftdone79
 	VMOVUPS       (CX), Z2
 	VPXORD        (DX), Z1, Z3
 	VPCMPUD       $0x05, Z0, Z2, K1
@@ -1506,9 +1641,9 @@ sift68:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, BX
-	JMP           sift68
+	JMP           sift78
 
-siftdone69:
+siftdone79:
 	SUBQ SI, AX
 	SHRQ $0x03, AX
 	MOVQ AX, ret+40(FP)
@@ -1525,20 +1660,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot70:
+dot80:
 	CMPQ    BX, $0x10
-	JL      dotend71
+	JL      dotend81
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot70
+	JMP     dot80
 
-dotend71:
+dotend81:
 	TESTQ     BX, BX
-	JZ        dotdone72
+	JZ        dotdone82
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1547,7 +1682,7 @@ dotend71:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone72:
+dotdone82:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
@@ -1560,19 +1695,19 @@ TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Z0
 	VPBROADCASTQ counter+24(FP), Z1
 	VPADDQ       Z1, Z0, Z0
-	VPBROADCASTQ word73<>+0(SB), Z1
+	VPBROADCASTQ word83<>+0(SB), Z1
 	VPBROADCASTQ seed+8(FP), Z2
 	VPBROADCASTQ stream+16(FP), Z3
-	VPBROADCASTQ word74<>+0(SB), Z4
-	VPBROADCASTQ word75<>+0(SB), Z5
-	VPBROADCASTQ word76<>+0(SB), Z6
-	VPBROADCASTQ word77<>+0(SB), Z7
+	VPBROADCASTQ word84<>+0(SB), Z4
+	VPBROADCASTQ word85<>+0(SB), Z5
+	VPBROADCASTQ word86<>+0(SB), Z6
+	VPBROADCASTQ word87<>+0(SB), Z7
 	VPSRLQ       $0x20, Z2, Z9
 	VPSRLQ       $0x20, Z3, Z8
 	TESTQ        CX, CX
-	JZ           blocksdone79
+	JZ           blocksdone89
 
-blocks78:
+blocks88:
 	VMOVAPS     Z0, Z10
 	VPSRLQ      $0x20, Z0, Z11
 	VMOVAPS     Z3, Z12
@@ -1714,9 +1849,9 @@ blocks78:
 	ADDQ        $0x00000080, AX
 	VPADDQ      Z1, Z0, Z0
 	SUBQ        $0x08, CX
-	JNZ         blocks78
+	JNZ         blocks88
 
-blocksdone79:
+blocksdone89:
 	VZEROUPPER
 	RET
 
@@ -1730,20 +1865,20 @@ DATA order<>+48(SB)/8, $0x0000000000000003
 DATA order<>+56(SB)/8, $0x0000000000000007
 GLOBL order<>(SB), RODATA|NOPTR, $64
 
-DATA word73<>+0(SB)/8, $0x0000000000000008
-GLOBL word73<>(SB), RODATA|NOPTR, $8
+DATA word83<>+0(SB)/8, $0x0000000000000008
+GLOBL word83<>(SB), RODATA|NOPTR, $8
 
-DATA word74<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word74<>(SB), RODATA|NOPTR, $8
+DATA word84<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word84<>(SB), RODATA|NOPTR, $8
 
-DATA word75<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word75<>(SB), RODATA|NOPTR, $8
+DATA word85<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word85<>(SB), RODATA|NOPTR, $8
 
-DATA word76<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word76<>(SB), RODATA|NOPTR, $8
+DATA word86<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word86<>(SB), RODATA|NOPTR, $8
 
-DATA word77<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word77<>(SB), RODATA|NOPTR, $8
+DATA word87<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word87<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX512F, BMI2
@@ -1755,10 +1890,10 @@ TEXT ·ascendAVX512(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone80
+	JZ    ascenddone90
 	XORQ  R8, R8
 
-ascenddot81:
+ascenddot91:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1773,9 +1908,9 @@ ascenddot81:
 	VPXORD Z0, Z0, Z0
 	MOVQ   BX, R14
 
-apart82:
+apart92:
 	CMPQ    R14, $0x10
-	JL      apartend83
+	JL      apartend93
 	VMOVUPS (R10), Z1
 	VSUBPS  (R11), Z1, Z1
 	VMULPS  (R9), Z1, Z1
@@ -1784,11 +1919,11 @@ apart82:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart82
+	JMP     apart92
 
-apartend83:
+apartend93:
 	TESTQ     R14, R14
-	JZ        apartdone84
+	JZ        apartdone94
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -1799,7 +1934,7 @@ apartend83:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone84:
+apartdone94:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -1815,44 +1950,44 @@ apartdone84:
 	ADDQ          $0x0c, SI
 	ADDQ          $0x04, R8
 	DECQ          DI
-	JNZ           ascenddot81
+	JNZ           ascenddot91
 	VMOVUPS       (SP), Z0
-	VBROADCASTSS  number85<>+0(SB), Z1
+	VBROADCASTSS  number95<>+0(SB), Z1
 	VMINPS        Z0, Z1, Z1
-	VBROADCASTSS  number86<>+0(SB), Z2
+	VBROADCASTSS  number96<>+0(SB), Z2
 	VMAXPS        Z1, Z2, Z1
 	VMOVAPS       Z1, Z4
-	VBROADCASTSS  number87<>+0(SB), Z2
+	VBROADCASTSS  number97<>+0(SB), Z2
 	VMULPS        Z2, Z1, Z1
-	VBROADCASTSS  number88<>+0(SB), Z2
+	VBROADCASTSS  number98<>+0(SB), Z2
 	VADDPS        Z2, Z1, Z1
 	VSUBPS        Z2, Z1, Z2
-	VBROADCASTSS  number89<>+0(SB), Z3
+	VBROADCASTSS  number99<>+0(SB), Z3
 	VMULPS        Z3, Z2, Z3
 	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number90<>+0(SB), Z3
+	VBROADCASTSS  number100<>+0(SB), Z3
 	VMULPS        Z3, Z2, Z3
 	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number91<>+0(SB), Z2
+	VBROADCASTSS  number101<>+0(SB), Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number92<>+0(SB), Z3
+	VBROADCASTSS  number102<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number93<>+0(SB), Z3
+	VBROADCASTSS  number103<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number94<>+0(SB), Z3
+	VBROADCASTSS  number104<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number95<>+0(SB), Z3
+	VBROADCASTSS  number105<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number96<>+0(SB), Z3
+	VBROADCASTSS  number106<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number96<>+0(SB), Z3
+	VBROADCASTSS  number106<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  number96<>+0(SB), Z3
+	VBROADCASTSS  number106<>+0(SB), Z3
 	VPSLLD        $0x17, Z1, Z1
 	VPADDD        Z1, Z2, Z2
 	VADDPS        Z3, Z2, Z2
@@ -1865,10 +2000,10 @@ apartdone84:
 	MOVQ          drawn+24(FP), SI
 	MOVQ          n+32(FP), DI
 	TESTQ         DI, DI
-	JZ            ascenddone80
+	JZ            ascenddone90
 	XORQ          R8, R8
 
-ascendpull97:
+ascendpull107:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1883,9 +2018,9 @@ ascendpull97:
 	VBROADCASTSS (SP)(R8*1), Z2
 	MOVQ         BX, R14
 
-pull98:
+pull108:
 	CMPQ    R14, $0x10
-	JL      pullend99
+	JL      pullend109
 	VMOVUPS (R9), Z3
 	VMOVUPS (R10), Z4
 	VMOVUPS (R11), Z5
@@ -1911,11 +2046,11 @@ pull98:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     pull98
+	JMP     pull108
 
-pullend99:
+pullend109:
 	TESTQ     R14, R14
-	JZ        pulldone100
+	JZ        pulldone110
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -1941,7 +2076,7 @@ pullend99:
 	VMOVUPS   Z4, K1, (R10)
 	VMOVUPS   Z5, K1, (R11)
 
-pulldone100:
+pulldone110:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -1957,44 +2092,44 @@ pulldone100:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull97
+	JNZ    ascendpull107
 
-ascenddone80:
+ascenddone90:
 	VZEROUPPER
 	RET
 
-DATA number85<>+0(SB)/4, $0x42200000
-GLOBL number85<>(SB), RODATA|NOPTR, $4
-
-DATA number86<>+0(SB)/4, $0xc2200000
-GLOBL number86<>(SB), RODATA|NOPTR, $4
-
-DATA number87<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number87<>(SB), RODATA|NOPTR, $4
-
-DATA number88<>+0(SB)/4, $0x4b400000
-GLOBL number88<>(SB), RODATA|NOPTR, $4
-
-DATA number89<>+0(SB)/4, $0x3f318000
-GLOBL number89<>(SB), RODATA|NOPTR, $4
-
-DATA number90<>+0(SB)/4, $0xb95e8083
-GLOBL number90<>(SB), RODATA|NOPTR, $4
-
-DATA number91<>+0(SB)/4, $0x3ab60b61
-GLOBL number91<>(SB), RODATA|NOPTR, $4
-
-DATA number92<>+0(SB)/4, $0x3c088889
-GLOBL number92<>(SB), RODATA|NOPTR, $4
-
-DATA number93<>+0(SB)/4, $0x3d2aaaab
-GLOBL number93<>(SB), RODATA|NOPTR, $4
-
-DATA number94<>+0(SB)/4, $0x3e2aaaab
-GLOBL number94<>(SB), RODATA|NOPTR, $4
-
-DATA number95<>+0(SB)/4, $0x3f000000
+DATA number95<>+0(SB)/4, $0x42200000
 GLOBL number95<>(SB), RODATA|NOPTR, $4
 
-DATA number96<>+0(SB)/4, $0x3f800000
+DATA number96<>+0(SB)/4, $0xc2200000
 GLOBL number96<>(SB), RODATA|NOPTR, $4
+
+DATA number97<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number97<>(SB), RODATA|NOPTR, $4
+
+DATA number98<>+0(SB)/4, $0x4b400000
+GLOBL number98<>(SB), RODATA|NOPTR, $4
+
+DATA number99<>+0(SB)/4, $0x3f318000
+GLOBL number99<>(SB), RODATA|NOPTR, $4
+
+DATA number100<>+0(SB)/4, $0xb95e8083
+GLOBL number100<>(SB), RODATA|NOPTR, $4
+
+DATA number101<>+0(SB)/4, $0x3ab60b61
+GLOBL number101<>(SB), RODATA|NOPTR, $4
+
+DATA number102<>+0(SB)/4, $0x3c088889
+GLOBL number102<>(SB), RODATA|NOPTR, $4
+
+DATA number103<>+0(SB)/4, $0x3d2aaaab
+GLOBL number103<>(SB), RODATA|NOPTR, $4
+
+DATA number104<>+0(SB)/4, $0x3e2aaaab
+GLOBL number104<>(SB), RODATA|NOPTR, $4
+
+DATA number105<>+0(SB)/4, $0x3f000000
+GLOBL number105<>(SB), RODATA|NOPTR, $4
+
+DATA number106<>+0(SB)/4, $0x3f800000
+GLOBL number106<>(SB), RODATA|NOPTR, $4

@@ -32,7 +32,8 @@ var plain = set{
 			goAxpy(t, row, q, k)
 		}
 	},
-	tall: 2, wide: 4,
+	along: goAlong,
+	tall:  2, wide: 4,
 	tile:    goTile,
 	score:   goScore,
 	rows:    goRows,

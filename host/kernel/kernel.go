@@ -49,6 +49,10 @@ type set struct {
 	// fit does, for each of n entries in order, with y its row of k elements,
 	// q += (c + w*dot(y, p)) * y; where w is 0, q += c*y.
 	fit func(q, p, y *float32, index *uint32, w, c *float32, n, k int)
+	// along goes a step of the conjugate gradient method of k elements: with a =
+	// old / dot(dir, q), x += a*dir and res += -a*q; then, with now = dot(res, res),
+	// which it returns, dir = res + now/old*dir.
+	along func(dir, q, x, res *float32, old float32, k int) float32
 
 	// tile adds to the tall x wide block of dst (rows ldc apart), for step p
 	// < n in order, a[p*lda+i] * b[p*ldb+j].

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"slices"
+	"unsafe"
 
 	"rechost/guest/num/naive"
 )
@@ -32,8 +33,8 @@ func (s *set) fitAll(q, p []float32, y naive.Matrix, e entries, m *meter) {
 func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 	k := p.Factors.Cols
 	m := s.meter(pause)
-	buf := make([]float32, 4*k)
-	res, dir, next, q := buf[:k:k], buf[k:2*k:2*k], buf[2*k:3*k:3*k], buf[3*k:]
+	buf := make([]float32, 3*k)
+	res, dir, q := buf[:k:k], buf[k:2*k:2*k], buf[2*k:]
 	var first, later entries
 	for row := range p.Rows.Rows {
 		x := x[row*k:][:k]
@@ -56,16 +57,22 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 			m.stream(64 + 8*k)
 			s.gram(q, dir, &p, lambda, m)
 			s.fitAll(q, dir, p.Factors, later, m)
-			alpha := old / s.Dot(dir, q)
-			s.axpy(alpha, &dir[0], &x[0], k)
-			s.axpy(-alpha, &q[0], &res[0], k)
-			now := s.Dot(res, res)
-			copy(next, res)
-			s.axpy(now/old, &dir[0], &next[0], k)
-			dir, next, old = next, dir, now
+			old = s.along(&dir[0], &q[0], &x[0], &res[0], old, k)
 		}
 		canonical(x)
 	}
+}
+
+func goAlong(dir, q, x, res *float32, old float32, k int) float32 {
+	alpha := old / goDot(dir, q, k)
+	goAxpy(alpha, dir, x, k)
+	goAxpy(-alpha, q, res, k)
+	now := goDot(res, res, k)
+	beta, r := now/old, unsafe.Slice(res, k)
+	for i, v := range unsafe.Slice(dir, k) {
+		*at(dir, i) = float32(beta*v) + r[i]
+	}
+	return now
 }
 
 // negligible is the constant of naive.RidgeCG.

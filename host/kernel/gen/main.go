@@ -28,6 +28,7 @@ func main() {
 		g.divide()
 		g.gemv()
 		g.fit()
+		g.along()
 		g.peak()
 		g.tile()
 		g.score()

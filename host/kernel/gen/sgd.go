@@ -222,49 +222,19 @@ func (g *generator) apartInto(s []reg.VecVirtual, u, i, j, k reg.GPVirtual) {
 	n := g.GP64()
 	g.MOVQ(k, n)
 	t, x := g.vec(), g.vec()
-	loop, end, done := label("apart"), label("apartend"), label("apartdone")
-	whole := func(at int, s reg.VecVirtual) {
+	g.sixteens("apart", n, []reg.GPVirtual{u, i, j}, func(at, l int) {
 		g.VMOVUPS(operand.Mem{Base: i, Disp: at}, t)
 		g.VSUBPS(operand.Mem{Base: j, Disp: at}, t, t)
 		g.VMULPS(operand.Mem{Base: u, Disp: at}, t, t)
-		g.VADDPS(t, s, s)
-	}
-	part := func(at int, s reg.VecVirtual) {
-		m := g.mask(n)
+		g.VADDPS(t, s[l], s[l])
+	}, func(at, l int, m mask) {
 		g.loadEnd(operand.Mem{Base: i, Disp: at}, m, t)
 		g.loadEnd(operand.Mem{Base: j, Disp: at}, m, x)
 		g.VSUBPS(x, t, t)
 		g.loadEnd(operand.Mem{Base: u, Disp: at}, m, x)
 		g.VMULPS(x, t, t)
-		g.VADDPS(t, s, s)
-	}
-	g.Label(loop)
-	g.CMPQ(n, operand.U8(16))
-	g.JL(operand.LabelRef(end))
-	for l, v := range s {
-		whole(l*g.bytes(), v)
-	}
-	for _, p := range []reg.GPVirtual{u, i, j} {
-		g.ADDQ(operand.U8(64), p)
-	}
-	g.SUBQ(operand.U8(16), n)
-	g.JMP(operand.LabelRef(loop))
-	g.Label(end)
-	g.TESTQ(n, n)
-	g.JZ(operand.LabelRef(done))
-	if len(s) == 2 {
-		short := label("apartshort")
-		g.CMPQ(n, operand.U8(8))
-		g.JL(operand.LabelRef(short))
-		whole(0, s[0])
-		g.SUBQ(operand.U8(8), n)
-		g.JZ(operand.LabelRef(done))
-		part(32, s[1])
-		g.JMP(operand.LabelRef(done))
-		g.Label(short)
-	}
-	part(0, s[0])
-	g.Label(done)
+		g.VADDPS(t, s[l], s[l])
+	})
 }
 
 // pullInto is naive.BPR's step of the vectors u, i and j, k elements. It walks

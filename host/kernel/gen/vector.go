@@ -68,6 +68,117 @@ func (g *generator) dotInto(s []reg.VecVirtual, x, y, n reg.GPVirtual) {
 	g.Label(done)
 }
 
+// sixteens goes through n elements at the pointers, which move, as naive.Dot
+// does: whole gets the elements of lanes l*lanes on, which are at disp from the
+// pointers, and part the first ones of these that m selects. It uses up n.
+func (g *generator) sixteens(name string, n reg.GPVirtual, pointers []reg.GPVirtual, whole func(disp, l int), part func(disp, l int, m mask)) {
+	loop, end, done := label(name), label(name+"end"), label(name+"done")
+	g.Label(loop)
+	g.CMPQ(n, operand.U8(16))
+	g.JL(operand.LabelRef(end))
+	for l := range 16 / g.isa.lanes {
+		whole(l*g.bytes(), l)
+	}
+	for _, p := range pointers {
+		g.ADDQ(operand.U8(64), p)
+	}
+	g.SUBQ(operand.U8(16), n)
+	g.JMP(operand.LabelRef(loop))
+	g.Label(end)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	if g.isa.lanes == 8 { // a whole register may come before the end
+		short := label(name + "short")
+		g.CMPQ(n, operand.U8(8))
+		g.JL(operand.LabelRef(short))
+		whole(0, 0)
+		g.SUBQ(operand.U8(8), n)
+		g.JZ(operand.LabelRef(done))
+		part(32, 1, g.mask(n))
+		g.JMP(operand.LabelRef(done))
+		g.Label(short)
+	}
+	part(0, 0, g.mask(n))
+	g.Label(done)
+}
+
+// along is the end of a step of the conjugate gradient method in one call: with
+// a row of the usual length, calls and waiting between vector operations took
+// as long as the operations.
+func (g *generator) along() {
+	g.function("along", "func(dir, q, x, res *float32, old float32, n int) float32",
+		"goes a step of the conjugate gradient method along dir, n elements; see set.along.")
+	dots := func() []reg.VecVirtual {
+		s := g.vecs(16 / g.isa.lanes)
+		for _, v := range s {
+			g.zero(v)
+		}
+		return s
+	}
+	dir, q, n := g.arg("dir"), g.arg("q"), g.arg("n")
+	s := dots()
+	g.dotInto(s, dir, q, n)
+	old, r := g.XMM(), g.tree(s)
+	p, err := g.Param("old").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.VMOVSS(p.Addr, old)
+	g.VDIVSS(r.AsX(), old, r.AsX())
+	alpha, minus := g.vec(), g.vec()
+	g.VBROADCASTSS(r.AsX(), alpha)
+	g.VBROADCASTSS(g.number(-1), minus)
+	g.VMULPS(alpha, minus, minus)
+
+	x, res, left := g.arg("x"), g.arg("res"), g.GP64()
+	g.MOVQ(n, left)
+	s = dots()
+	t, u := g.vec(), g.vec()
+	g.sixteens("along", left, []reg.GPVirtual{dir, q, x, res}, func(at, l int) {
+		g.VMULPS(operand.Mem{Base: dir, Disp: at}, alpha, t)
+		g.VADDPS(operand.Mem{Base: x, Disp: at}, t, t)
+		g.VMOVUPS(t, operand.Mem{Base: x, Disp: at})
+		g.VMULPS(operand.Mem{Base: q, Disp: at}, minus, t)
+		g.VADDPS(operand.Mem{Base: res, Disp: at}, t, t)
+		g.VMOVUPS(t, operand.Mem{Base: res, Disp: at})
+		g.VMULPS(t, t, t)
+		g.VADDPS(t, s[l], s[l])
+	}, func(at, l int, m mask) {
+		g.loadEnd(operand.Mem{Base: dir, Disp: at}, m, t)
+		g.VMULPS(t, alpha, t)
+		g.loadEnd(operand.Mem{Base: x, Disp: at}, m, u)
+		g.VADDPS(u, t, t)
+		g.storeEnd(t, m, operand.Mem{Base: x, Disp: at})
+		g.loadEnd(operand.Mem{Base: q, Disp: at}, m, t)
+		g.VMULPS(t, minus, t)
+		g.loadEnd(operand.Mem{Base: res, Disp: at}, m, u)
+		g.VADDPS(u, t, t)
+		g.storeEnd(t, m, operand.Mem{Base: res, Disp: at})
+		// The other lanes may hold 0 times infinity.
+		g.loadEnd(operand.Mem{Base: res, Disp: at}, m, t)
+		g.VMULPS(t, t, t)
+		g.VADDPS(t, s[l], s[l])
+	})
+	now := g.tree(s)
+	g.Store(now.AsX(), g.ReturnIndex(0))
+	g.VDIVSS(old, now.AsX(), now.AsX())
+	beta := g.vec()
+	g.VBROADCASTSS(now.AsX(), beta)
+	dir, res = g.arg("dir"), g.arg("res")
+	g.sixteens("alongdir", n, []reg.GPVirtual{dir, res}, func(at, _ int) {
+		g.VMULPS(operand.Mem{Base: dir, Disp: at}, beta, t)
+		g.VADDPS(operand.Mem{Base: res, Disp: at}, t, t)
+		g.VMOVUPS(t, operand.Mem{Base: dir, Disp: at})
+	}, func(at, _ int, m mask) {
+		g.loadEnd(operand.Mem{Base: dir, Disp: at}, m, t)
+		g.VMULPS(t, beta, t)
+		g.loadEnd(operand.Mem{Base: res, Disp: at}, m, u)
+		g.VADDPS(u, t, t)
+		g.storeEnd(t, m, operand.Mem{Base: dir, Disp: at})
+	})
+	g.ret()
+}
+
 func (g *generator) dot() {
 	g.function("dot", "func(x, y *float32, n int) float32", "is naive.Dot of n elements.")
 	x, y, n := g.arg("x"), g.arg("y"), g.arg("n")
