@@ -122,6 +122,9 @@ dense() { # label, job, threads
 
 header() { printf '\n%s cores, median of %s\n%-46s %13s   %12s   %5s\n' "$(nproc 2>/dev/null || echo ?)" "$runs" job rechost "$1" ratio; }
 
+# The neighbours that implicit keeps: those of the items in a profile.
+cf=(--module "$m/cf.wasm" --param cut=row)
+
 make gowalla gowalla/light_gcn_gowalla/train.txt lightgcn --users 29858 --items 40981 --rows 810128 --seed 1
 [ -f "$dir/small.parquet" ] || "$r" datasets synth "$dir/small.parquet" --users 20 --items 10 --rows 100 --seed 1 >/dev/null
 
@@ -149,9 +152,9 @@ END
 elif [ "$all" = peers ]; then
     [ -f "$dir/synth10m.parquet" ] || "$r" datasets synth "$dir/synth10m.parquet" --users 200000 --items 50000 --rows 10000000 --seed 10 >/dev/null
     header peer
-    compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla --module "$m/cf.wasm"
-    compare "cf, cosine, K=100: MovieLens 1M" "$runs" cf ml1m --module "$m/cf.wasm"
-    compare "cf, cosine, K=100: 10 million rows" 1 cf synth10m --module "$m/cf.wasm"
+    compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla "${cf[@]}"
+    compare "cf, cosine, K=100: MovieLens 1M" "$runs" cf ml1m "${cf[@]}"
+    compare "cf, cosine, K=100: 10 million rows" 1 cf synth10m "${cf[@]}"
     compare "als, 64 factors, 15 turns, CG: MovieLens 1M" "$runs" als ml1m --module "$m/als.wasm"
     compare "als, 64 factors, 15 turns, CG: Gowalla" "$runs" als gowalla --module "$m/als.wasm"
     compare "als, 64 factors, 15 turns, CG: 10 million rows" 1 als synth10m --module "$m/als.wasm"
@@ -169,7 +172,7 @@ elif [ "$all" = peers ]; then
 else
     go test -run - -bench Roofline ./host/kernel | sed -n '/one core/,/^goos/p' | sed '/^goos/d'
     header implicit
-    compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla --module "$m/cf.wasm"
+    compare "cf, cosine, K=100: Gowalla" "$runs" cf gowalla "${cf[@]}"
     compare "als, 64 factors, 15 turns, CG: Gowalla" "$runs" als gowalla --module "$m/als.wasm"
     compare "popular, 100 rows" "$runs" "" small --module "$m/popular.wasm"
     # The same once more from the journal: what a run costs that computes nothing.
