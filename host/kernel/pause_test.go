@@ -60,9 +60,9 @@ func TestPauses(t *testing.T) {
 			run(pause)
 			pause()
 			slices.Sort(gaps)
-			// The median: a busy machine holds up many of them.
+			// The median, and a bound that only what hangs meets: a busy machine holds up many.
 			usual, n := gaps[len(gaps)/2], len(gaps)
-			if n < 3 || usual > 20*time.Millisecond {
+			if n < 3 || usual > time.Second {
 				t.Errorf("%s %s: %d pauses, half of them %v or more apart", s.name, name, n, usual)
 			}
 			t.Logf("%s %s: %d pauses, median %v, longest %v", s.name, name, n, usual, gaps[n-1])
