@@ -3,20 +3,16 @@ package host
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"rechost/guest/abi"
-	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/executor"
 	"rechost/host/fault"
@@ -25,11 +21,9 @@ import (
 	"rechost/host/kernel"
 	"rechost/host/manifest"
 	"rechost/host/matrix"
-	"rechost/host/params"
 	"rechost/host/plan"
 	"rechost/host/recs"
 	"rechost/host/store"
-	"rechost/host/task"
 	"rechost/host/trust"
 )
 
@@ -334,92 +328,6 @@ func engineFolder(interpreter bool) string {
 	return "compiler"
 }
 
-// prepare reads and indexes the data while the module is compiled, lets the
-// module plan, and checks the plan.
-func (s *session) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer s.tellSaved()
-	described := make(chan error, 1)
-	go func() {
-		t := time.Now()
-		err := s.describe(ctx)
-		if err == nil {
-			err = s.checkNeeds()
-		}
-		s.times.Plan = seconds(time.Since(t))
-		if err != nil {
-			cancel(err) // no need to read on
-		}
-		described <- err
-	}()
-	readErr := s.read(ctx)
-	if readErr != nil {
-		cancel(readErr)
-	}
-	if readErr == nil {
-		s.progress(Event{Phase: "plan"})
-	}
-	if err := <-described; err != nil && (readErr == nil || context.Cause(ctx) == err) {
-		return err
-	}
-	if readErr != nil {
-		return readErr
-	}
-	if err := s.makePlan(ctx); err != nil {
-		return err
-	}
-	s.progress(Event{Phase: "plan", End: true})
-	return nil
-}
-
-// describe asks the module what it is and resolves its parameters.
-func (s *session) describe(ctx context.Context) error {
-	text, err := s.remembered(task.Describing, nil, func() ([]byte, error) { return s.exec.Describe(ctx) },
-		func(b []byte) error { _, err := params.Parse(b); return err })
-	if err != nil {
-		return err
-	}
-	if s.desc, err = params.Parse(text); err != nil {
-		return s.refuse(task.Describing, nil, text, err)
-	}
-	s.module.Name, s.module.Version = s.desc.Name, s.desc.Version
-	s.values, err = params.Resolve(s.desc, s.job.Params)
-	return err
-}
-
-// remembered returns what a module said when it was asked the same before, and
-// asks it otherwise: like a task, the answer is a pure function of the module
-// and the question. What is remembered is checked again like what is new.
-// One that check refuses is forgotten.
-func (s *session) remembered(p task.Phase, config []byte, ask func() ([]byte, error), check func([]byte) error) ([]byte, error) {
-	id := s.question(p, config)
-	if !s.distrustful {
-		if b := s.store.Blob(id); b != nil {
-			if check(b) == nil {
-				return b, nil
-			}
-			s.store.DropBlob(id)
-		}
-	}
-	s.ran.Store(true)
-	b, err := ask()
-	if err != nil {
-		return nil, err
-	}
-	return b, s.store.PutBlob(id, b)
-}
-
-func isPlan(b []byte) error {
-	_, err := plan.Parse(b)
-	return err
-}
-
-// question is the identity of what the module is asked, and so of its answer.
-func (s *session) question(p task.Phase, config []byte) digest.Digest {
-	return digest.OfParts([]byte(string(p)+"\x00"+s.module.Digest.String()+strconv.Itoa(abi.Version)+"\x00"+s.job.Salt+"\x00"), config)
-}
-
 // walls names what stood between the guests of this run and the machine. Where
 // none ran there was nothing to stand.
 func (s *session) walls() []string {
@@ -439,256 +347,4 @@ func (s *session) blame(err error) error {
 		return err
 	}
 	return fault.New(fault.Module, "%s: %v", name, err)
-}
-
-// read reads, indexes, and puts the frames that the host provides into the
-// store.
-func (s *session) read(ctx context.Context) error {
-	if err := s.index(ctx); err != nil {
-		return err
-	}
-	t := time.Now()
-	s.progress(Event{Phase: "index"})
-	if err := s.chooseTargets(); err != nil {
-		return err
-	}
-	if err := s.chooseCandidates(ctx); err != nil {
-		return err
-	}
-	if err := s.putFrames(); err != nil {
-		return err
-	}
-	s.times.Index = seconds(time.Since(t))
-	s.progress(Event{Phase: "index", End: true})
-	return nil
-}
-
-// index reads the data into the matrix.
-func (s *session) index(ctx context.Context) error {
-	t := time.Now()
-	s.progress(Event{Phase: "read"})
-	o := s.job.Data
-	o.Workers = s.job.Workers
-	var err error
-	if s.set, err = interactions.Open(s.job.Paths, o); err != nil {
-		return err
-	}
-	if r := s.set.Report(); s.job.Module != "" { // else nothing is written
-		err := recs.CheckName(r.User.Name, abi.OverUsers, "recommendations", recs.Score.Name, recs.Rank.Name)
-		if err == nil {
-			err = recs.CheckName(r.Item.Name, abi.OverItems, "recommendations", recs.Score.Name, recs.Rank.Name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	s.matrix, err = matrix.Build(ctx, s.set, matrix.Options{Duplicates: s.job.Duplicates, Workers: s.job.Workers})
-	if err != nil {
-		return err
-	}
-	s.times.Read = seconds(time.Since(t))
-	s.progress(Event{Phase: "read", Done: s.set.Parts(), Total: s.set.Parts(), End: true})
-	return nil
-}
-
-func (s *session) chooseTargets() error {
-	if s.job.ForUsers == "" {
-		s.targets.Users = make([]uint32, s.matrix.Users.Len())
-		for i := range s.targets.Users {
-			s.targets.Users[i] = uint32(i)
-		}
-		return nil
-	}
-	var err error
-	if s.targets, err = recs.ReadIDs(s.job.ForUsers, s.job.ForUsersColumn, &s.matrix.Users); err != nil {
-		return err
-	}
-	if note := s.targets.Missing(s.job.ForUsers); note != "" {
-		s.tell(fault.Clean(note, 300))
-	}
-	return nil
-}
-
-func (s *session) chooseCandidates(ctx context.Context) (err error) {
-	if s.job.Candidates == "" {
-		return nil
-	}
-	if s.candidates, err = recs.ReadCandidates(ctx, s.job.Candidates, s.matrix); err != nil {
-		return err
-	}
-	for _, note := range s.candidates.Notes(s.job.Candidates, s.targets.Users) {
-		s.tell(fault.Clean(note, 300))
-	}
-	return nil
-}
-
-// candidatesRead is what the summary tells of candidates.
-func (s *session) candidatesRead() *CandidatesRead {
-	c := s.candidates
-	if c == nil {
-		return nil
-	}
-	return &CandidatesRead{ForAll: c.ForAll, Rows: c.Read, LeftOut: c.LeftOut, Unknown: c.Unknown, Pairs: len(c.Items), Without: c.Without(s.targets.Users)}
-}
-
-// putFrames stores the frames that the host provides and cuts them into shards.
-func (s *session) putFrames() error {
-	m := s.matrix
-	t := m.ByUser
-	all := len(s.targets.Users) == m.ByUser.Rows()
-	if !all {
-		t = subset(&m.ByUser, s.targets.Users)
-	}
-	var (
-		mu    sync.Mutex
-		wg    sync.WaitGroup
-		first error
-	)
-	s.env = plan.Env{
-		abi.ByUser:  {Extent: abi.OverUsers, Frame: array.Frame{Rows: m.ByUser.Rows(), Arrays: map[string]array.Column{}}},
-		abi.ByItem:  {Extent: abi.OverItems, Frame: array.Frame{Rows: m.ByItem.Rows(), Arrays: map[string]array.Column{}}},
-		abi.Targets: {Extent: abi.OverTargets, Frame: array.Frame{Rows: t.Rows(), Arrays: map[string]array.Column{}}},
-	}
-	if c := s.candidates; c != nil {
-		b := plan.Bound{Extent: abi.Candidates, Frame: array.Frame{Rows: 1, Arrays: map[string]array.Column{}}}
-		if !c.ForAll {
-			b.Extent, b.Rows = abi.OverTargets, t.Rows()
-		}
-		s.env[abi.Candidates] = b
-	}
-	put := func(typ array.DType, rows int, data []byte, entry bool, where ...[2]string) {
-		wg.Go(func() {
-			meta, err := s.store.Put(array.Meta{DType: typ, Rows: rows}, data)
-			mu.Lock()
-			defer mu.Unlock()
-			if first == nil {
-				first = err
-			}
-			for _, w := range where {
-				s.env[w[0]].Arrays[w[1]] = array.Column{Meta: meta, PerEntry: entry}
-			}
-		})
-	}
-	csr := func(c *matrix.CSR, index string, frames ...string) {
-		at := func(name string) (w [][2]string) {
-			for _, f := range frames {
-				w = append(w, [2]string{f, name})
-			}
-			return w
-		}
-		put(array.U64, len(c.Offsets), array.BytesOf(c.Offsets), false, at(abi.Offsets)...)
-		put(array.U32, len(c.Index), array.BytesOf(c.Index), true, at(index)...)
-		put(array.F32, len(c.Value), array.BytesOf(c.Value), true, at("value")...)
-	}
-	if all {
-		csr(&m.ByUser, "item", abi.ByUser, abi.Targets)
-	} else {
-		csr(&m.ByUser, "item", abi.ByUser)
-		csr(&t, "item", abi.Targets)
-	}
-	csr(&m.ByItem, "user", abi.ByItem)
-	if m.Times && s.granted(abi.Time) {
-		put(array.I64, len(m.ByUser.Time), array.BytesOf(m.ByUser.Time), true, [2]string{abi.ByUser, "time"})
-	}
-	if c := s.candidates; c != nil {
-		offsets, items := c.Offsets, c.Items
-		if !c.ForAll && !all {
-			offsets, items = c.Of(s.targets.Users)
-		}
-		put(array.U64, len(offsets), array.BytesOf(offsets), false, [2]string{abi.Candidates, abi.Offsets})
-		put(array.U32, len(items), array.BytesOf(items), true, [2]string{abi.Candidates, "item"})
-	}
-	put(array.U32, len(s.targets.Users), array.BytesOf(s.targets.Users), false, [2]string{abi.Targets, "user"})
-	wg.Wait()
-	if first != nil {
-		return first
-	}
-	shards := s.job.Shards
-	if shards == 0 {
-		shards = matrix.DefaultShards(m.ByUser.Entries())
-	}
-	s.shape = plan.Shape{Shards: shards, Cuts: map[string][]int{
-		abi.OverUsers:   bounds(m.ByUser.Cut(shards)),
-		abi.OverItems:   bounds(m.ByItem.Cut(shards)),
-		abi.OverTargets: bounds(t.Cut(shards)),
-	}}
-	return nil
-}
-
-func bounds(shards []matrix.Shard) []int {
-	b := []int{0}
-	for _, s := range shards {
-		b = append(b, s.First+s.Rows)
-	}
-	return b
-}
-
-// subset is the matrix of some rows of c, in their order.
-func subset(c *matrix.CSR, rows []uint32) matrix.CSR {
-	t := matrix.CSR{Offsets: make([]uint64, 1, len(rows)+1)}
-	for _, r := range rows {
-		index, value := c.Row(int(r))
-		t.Index = append(t.Index, index...)
-		t.Value = append(t.Value, value...)
-		t.Offsets = append(t.Offsets, uint64(len(t.Index)))
-	}
-	return t
-}
-
-// makePlan lets the module plan for this data and checks what it planned.
-func (s *session) makePlan(ctx context.Context) error {
-	t := time.Now()
-	if err := s.withhold(); err != nil {
-		return err
-	}
-	s.told.Store(true)
-	m := s.matrix
-	s.source = plan.Source{
-		Module: s.module.Digest,
-		Salt:   s.job.Salt,
-		Config: abi.Config{
-			ABI: abi.Version, Parameters: s.values, Seed: s.job.Seed, Top: s.job.Top, KeepSeen: s.job.KeepSeen,
-			Data: abi.Data{
-				Users: m.Users.Len(), Items: m.Items.Len(), Interactions: m.ByUser.Entries(),
-				Targets: len(s.targets.Users), Values: m.Values, Times: s.getsTimes(),
-			},
-		},
-		Offsets: func(a array.Meta) ([]uint64, error) {
-			b, release, err := s.store.Read(a)
-			if err != nil {
-				return nil, err
-			}
-			defer release()
-			return append([]uint64(nil), array.View[uint64](b)...), nil
-		},
-	}
-	switch {
-	case s.candidates == nil:
-	case s.candidates.ForAll:
-		s.source.Config.Candidates = abi.ForAll
-	default:
-		s.source.Config.Candidates = abi.ForEach
-	}
-	config, err := json.Marshal(s.source.Config)
-	if err != nil {
-		return err
-	}
-	s.planText, err = s.remembered(task.Planning, config, func() ([]byte, error) {
-		b, err := s.exec.Plan(ctx, config)
-		return b, s.ofGuest(err)
-	}, isPlan)
-	if err != nil {
-		return err
-	}
-	if s.plan, err = plan.Parse(s.planText); err != nil {
-		return s.refuse(task.Planning, config, s.planText, err)
-	}
-	if err := s.plan.Check(s.env, s.shape); err != nil {
-		return s.withheldHint(s.refuse(task.Planning, config, s.planText, err))
-	}
-	if err := s.checkEmits(); err != nil {
-		return err
-	}
-	s.times.Plan += seconds(time.Since(t))
-	return nil
 }
