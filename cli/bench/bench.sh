@@ -66,6 +66,7 @@ compare() { # label, runs, peer's job or "", data set, arguments of rechost run
     shift 4
     run "$@" "$set" >/dev/null 2>&1 || run "$@" "$set" # compiles, reads the file into the page cache
     for _ in $(seq "$times"); do
+        rm -rf "$dir/store/arrays" # of the run before, which would be looked at and not written
         ours+=("$(ms run "$@" "$set")")
         [ -z "$job" ] || [ -z "$python" ] || other+=("$(ms peer "$job" "$set" "$dir/peer.parquet")")
     done
