@@ -178,10 +178,7 @@ func (a *args) check(what string, m naive.Sparse) {
 	_, to := m.Range(m.Rows - 1)
 	for index := m.Index[from:to]; len(index) > 0; {
 		n := min(len(index), 8*piece)
-		var top uint32
-		for _, j := range index[:n] {
-			top = max(top, j)
-		}
+		top := largest(index[:n])
 		if int64(top) >= int64(m.Cols) {
 			a.c.fail("%s: an index of %s is %d, not below %d", a.name, what, top, m.Cols)
 		}
@@ -189,6 +186,19 @@ func (a *args) check(what string, m naive.Sparse) {
 			a.c.pause()
 		}
 	}
+}
+
+// largest is the largest of x, or 0. Four at a time, as each comparison waits
+// for the one before.
+func largest(x []uint32) uint32 {
+	var a, b, c, d uint32
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = max(a, x[0]), max(b, x[1]), max(c, x[2]), max(d, x[3])
+	}
+	for _, v := range x {
+		a = max(a, v)
+	}
+	return max(a, b, c, d)
 }
 
 // checked remembers the records of sparse matrices in opened inputs that
