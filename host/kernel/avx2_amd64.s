@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot111:
+dot117:
 	CMPQ    DX, $0x10
-	JL      dotend112
+	JL      dotend118
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot111:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot111
+	JMP     dot117
 
-dotend112:
+dotend118:
 	TESTQ      DX, DX
-	JZ         dotdone113
+	JZ         dotdone119
 	CMPQ       DX, $0x08
-	JL         dotshort114
+	JL         dotshort120
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone113
+	JZ         dotdone119
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend112:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone113
+	JMP        dotdone119
 
-dotshort114:
+dotshort120:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort114:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone113:
+dotdone119:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide115:
+axpywide121:
 	CMPQ    DX, $0x20
-	JL      axpy116
+	JL      axpy122
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide115:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide115
+	JMP     axpywide121
 
-axpy116:
+axpy122:
 	CMPQ    DX, $0x08
-	JL      axpyend117
+	JL      axpyend123
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy116
+	JMP     axpy122
 
-axpyend117:
+axpyend123:
 	TESTQ      DX, DX
-	JZ         axpydone118
+	JZ         axpydone124
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend117:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone118:
+axpydone124:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide119:
+divide125:
 	CMPQ    CX, $0x08
-	JL      divideend120
+	JL      divideend126
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide119
+	JMP     divide125
 
-divideend120:
+divideend126:
 	TESTQ      CX, CX
-	JZ         dividedone121
+	JZ         dividedone127
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend120:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone121:
+dividedone127:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64125:
+gemv64131:
 	CMPQ    SI, $0x40
-	JL      gemvone122
+	JL      gemvone128
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64125:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done127
+	JZ      gemv64done133
 
-gemv64row126:
+gemv64row132:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row126:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row126
+	JNZ          gemv64row132
 
-gemv64done127:
+gemv64done133:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done127:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64125
+	JMP     gemv64131
 
-gemvone122:
-gemv1128:
+gemvone128:
+gemv1134:
 	CMPQ    SI, $0x08
-	JL      gemvend123
+	JL      gemvend129
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done130
+	JZ      gemv1done136
 
-gemv1row129:
+gemv1row135:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row129
+	JNZ          gemv1row135
 
-gemv1done130:
+gemv1done136:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1128
+	JMP     gemv1134
 
-gemvend123:
+gemvend129:
 	TESTQ      SI, SI
-	JZ         gemvall124
+	JZ         gemvall130
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend123:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone133
+	JZ         gemvtaildone139
 
-gemvtailrow132:
+gemvtailrow138:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow132:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow132
+	JNZ          gemvtailrow138
 
-gemvtaildone133:
+gemvtaildone139:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall124:
+gemvall130:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone134
+	JZ    fitdone140
 
-fitk136:
+fitk142:
 	CMPQ       R8, $0x05
-	JL         fitknear137
+	JL         fitknear143
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk136:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear137:
+fitknear143:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip138
+	JZ     fitkskip144
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot139:
+dot145:
 	CMPQ    R14, $0x10
-	JL      dotend140
+	JL      dotend146
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot139:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot139
+	JMP     dot145
 
-dotend140:
+dotend146:
 	TESTQ      R14, R14
-	JZ         dotdone141
+	JZ         dotdone147
 	CMPQ       R14, $0x08
-	JL         dotshort142
+	JL         dotshort148
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone141
+	JZ         dotdone147
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend140:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone141
+	JMP        dotdone147
 
-dotshort142:
+dotshort148:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort142:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone141:
+dotdone147:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone141:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip138:
+fitkskip144:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide143:
+axpywide149:
 	CMPQ    R13, $0x20
-	JL      axpy144
+	JL      axpy150
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide143:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide143
+	JMP     axpywide149
 
-axpy144:
+axpy150:
 	CMPQ    R13, $0x08
-	JL      axpyend145
+	JL      axpyend151
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy144
+	JMP     axpy150
 
-axpyend145:
+axpyend151:
 	TESTQ      R13, R13
-	JZ         axpydone146
+	JZ         axpydone152
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend145:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone146:
+axpydone152:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk136
+	JNZ  fitk142
 
-fitdone134:
+fitdone140:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot147:
+dot153:
 	CMPQ    DI, $0x10
-	JL      dotend148
+	JL      dotend154
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot147:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot147
+	JMP     dot153
 
-dotend148:
+dotend154:
 	TESTQ      DI, DI
-	JZ         dotdone149
+	JZ         dotdone155
 	CMPQ       DI, $0x08
-	JL         dotshort150
+	JL         dotshort156
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone149
+	JZ         dotdone155
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend148:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone149
+	JMP        dotdone155
 
-dotshort150:
+dotshort156:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort150:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone149:
+dotdone155:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone149:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number151<>+0(SB), Y2
+	VBROADCASTSS number157<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone149:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along152:
+along158:
 	CMPQ    DI, $0x10
-	JL      alongend153
+	JL      alongend159
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along152:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along152
+	JMP     along158
 
-alongend153:
+alongend159:
 	TESTQ      DI, DI
-	JZ         alongdone154
+	JZ         alongdone160
 	CMPQ       DI, $0x08
-	JL         alongshort155
+	JL         alongshort161
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend153:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone154
+	JZ         alongdone160
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend153:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone154
+	JMP        alongdone160
 
-alongshort155:
+alongshort161:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort155:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone154:
+alongdone160:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone154:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir156:
+alongdir162:
 	CMPQ    DX, $0x10
-	JL      alongdirend157
+	JL      alongdirend163
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir156:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir156
+	JMP     alongdir162
 
-alongdirend157:
+alongdirend163:
 	TESTQ      DX, DX
-	JZ         alongdirdone158
+	JZ         alongdirdone164
 	CMPQ       DX, $0x08
-	JL         alongdirshort159
+	JL         alongdirshort165
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone158
+	JZ         alongdirdone164
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend157:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone158
+	JMP        alongdirdone164
 
-alongdirshort159:
+alongdirshort165:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort159:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone158:
+alongdirdone164:
 	VZEROUPPER
 	RET
 
-DATA number151<>+0(SB)/4, $0xbf800000
-GLOBL number151<>(SB), RODATA|NOPTR, $4
+DATA number157<>+0(SB)/4, $0xbf800000
+GLOBL number157<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak160:
+peak166:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak160:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak160
+	JNZ    peak166
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone162
+	JZ         productdone168
 
-product161:
+product167:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product161:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product161
+	JNZ          product167
 
-productdone162:
+productdone168:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone164
+	JZ     productdone170
 
-product163:
+product169:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product163:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product163
+	JNZ          product169
 
-productdone164:
+productdone170:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone164:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone165
+	JZ           scorenone171
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone164:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone165:
+scorenone171:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone167
+	JZ      rowsdone173
 
-rows166:
+rows172:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows166:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows166
+	JNZ          rows172
 
-rowsdone167:
+rowsdone173:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone169
+	JZ    turndone175
 
-turn168:
+turn174:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn168:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn168
+	JNZ       turn174
 
-turndone169:
+turndone175:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean170:
+clean176:
 	CMPQ      CX, $0x08
-	JL        cleanend171
+	JL        cleanend177
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean170:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean170
+	JMP       clean176
 
-cleanend171:
+cleanend177:
 	TESTQ      CX, CX
-	JZ         cleandone172
+	JZ         cleandone178
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend171:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone172:
+cleandone178:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones173
+	JZ    scatterones179
 
-scatterfour175:
+scatterfour181:
 	CMPQ   DI, $0x04
-	JL     scatterone176
+	JL     scatterone182
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour175:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour175
+	JMP    scatterfour181
 
-scatterone176:
+scatterone182:
 	TESTQ  DI, DI
-	JZ     scatterdone174
+	JZ     scatterdone180
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone176:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone176
+	JMP    scatterone182
 
-scatterones173:
-scatterfour177:
+scatterones179:
+scatterfour183:
 	CMPQ   DI, $0x04
-	JL     scatterone178
+	JL     scatterone184
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour177:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour177
+	JMP    scatterfour183
 
-scatterone178:
+scatterone184:
 	TESTQ  DI, DI
-	JZ     scatterdone174
+	JZ     scatterdone180
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,10 +1267,91 @@ scatterone178:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone178
+	JMP    scatterone184
 
-scatterdone174:
+scatterdone180:
 	MOVQ DX, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func spreadAVX2(sum *uint32, w float32, index *uint32, value *float32, m int)
+// Requires: AVX, SSE
+TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
+	MOVQ  sum+0(FP), AX
+	MOVSS w+8(FP), X0
+	MOVQ  index+16(FP), CX
+	MOVQ  value+24(FP), DX
+	MOVQ  m+32(FP), BX
+	TESTQ DX, DX
+	JZ    spreadones185
+
+spreadfour187:
+	CMPQ   BX, $0x04
+	JL     spreadone188
+	MOVL   (CX), SI
+	VMULSS (DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   4(CX), SI
+	VMULSS 4(DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   8(CX), SI
+	VMULSS 8(DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   12(CX), SI
+	VMULSS 12(DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x10, CX
+	ADDQ   $0x10, DX
+	SUBQ   $0x04, BX
+	JMP    spreadfour187
+
+spreadone188:
+	TESTQ  BX, BX
+	JZ     spreaddone186
+	MOVL   (CX), SI
+	VMULSS (DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x04, CX
+	ADDQ   $0x04, DX
+	SUBQ   $0x01, BX
+	JMP    spreadone188
+
+spreadones185:
+spreadfour189:
+	CMPQ   BX, $0x04
+	JL     spreadone190
+	MOVL   (CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	MOVL   4(CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	MOVL   8(CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	MOVL   12(CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	ADDQ   $0x10, CX
+	SUBQ   $0x04, BX
+	JMP    spreadfour189
+
+spreadone190:
+	TESTQ  BX, BX
+	JZ     spreaddone186
+	MOVL   (CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	ADDQ   $0x04, CX
+	SUBQ   $0x01, BX
+	JMP    spreadone190
+
+spreaddone186:
 	VZEROUPPER
 	RET
 
@@ -1283,9 +1364,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour179:
+fetchfour191:
 	CMPQ BX, $0x04
-	JL   fetchone180
+	JL   fetchone192
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1305,11 +1386,11 @@ fetchfour179:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour179
+	JMP  fetchfour191
 
-fetchone180:
+fetchone192:
 	TESTQ BX, BX
-	JZ    fetchdone181
+	JZ    fetchdone193
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1317,9 +1398,9 @@ fetchone180:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone180
+	JMP   fetchone192
 
-fetchdone181:
+fetchdone193:
 	VZEROUPPER
 	RET
 
@@ -1340,12 +1421,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate182:
+rate194:
 	TESTQ      BX, BX
-	JZ         ratedone184
+	JZ         ratedone196
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain183
+	JZ         rateplain195
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1355,7 +1436,7 @@ rate182:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain183:
+rateplain195:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1366,9 +1447,9 @@ rateplain183:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate182
+	JMP     rate194
 
-ratedone184:
+ratedone196:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1382,18 +1463,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above185:
+above197:
 	TESTQ    CX, CX
-	JZ       abovedone186
+	JZ       abovedone198
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above185
+	JMP      above197
 
-abovedone186:
+abovedone198:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1416,9 +1497,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot187:
+dot199:
 	CMPQ    BX, $0x10
-	JL      dotend188
+	JL      dotend200
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1428,18 +1509,18 @@ dot187:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot187
+	JMP     dot199
 
-dotend188:
+dotend200:
 	TESTQ      BX, BX
-	JZ         dotdone189
+	JZ         dotdone201
 	CMPQ       BX, $0x08
-	JL         dotshort190
+	JL         dotshort202
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone189
+	JZ         dotdone201
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1447,9 +1528,9 @@ dotend188:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone189
+	JMP        dotdone201
 
-dotshort190:
+dotshort202:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1458,7 +1539,7 @@ dotshort190:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone189:
+dotdone201:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1472,19 +1553,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word191<>+0(SB), Y1
+	VPBROADCASTQ word203<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word192<>+0(SB), Y4
-	VPBROADCASTQ word193<>+0(SB), Y5
-	VPBROADCASTQ word194<>+0(SB), Y6
-	VPBROADCASTQ word195<>+0(SB), Y7
+	VPBROADCASTQ word204<>+0(SB), Y4
+	VPBROADCASTQ word205<>+0(SB), Y5
+	VPBROADCASTQ word206<>+0(SB), Y6
+	VPBROADCASTQ word207<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone197
+	JZ           blocksdone209
 
-blocks196:
+blocks208:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1626,9 +1707,9 @@ blocks196:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks196
+	JNZ         blocks208
 
-blocksdone197:
+blocksdone209:
 	VZEROUPPER
 	RET
 
@@ -1638,20 +1719,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word191<>+0(SB)/8, $0x0000000000000004
-GLOBL word191<>(SB), RODATA|NOPTR, $8
+DATA word203<>+0(SB)/8, $0x0000000000000004
+GLOBL word203<>(SB), RODATA|NOPTR, $8
 
-DATA word192<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word192<>(SB), RODATA|NOPTR, $8
+DATA word204<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word204<>(SB), RODATA|NOPTR, $8
 
-DATA word193<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word193<>(SB), RODATA|NOPTR, $8
+DATA word205<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word205<>(SB), RODATA|NOPTR, $8
 
-DATA word194<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word194<>(SB), RODATA|NOPTR, $8
+DATA word206<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word206<>(SB), RODATA|NOPTR, $8
 
-DATA word195<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word195<>(SB), RODATA|NOPTR, $8
+DATA word207<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word207<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1663,10 +1744,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone198
+	JZ    ascenddone210
 	XORQ  R8, R8
 
-ascenddot199:
+ascenddot211:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1682,9 +1763,9 @@ ascenddot199:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart200:
+apart212:
 	CMPQ    R14, $0x10
-	JL      apartend201
+	JL      apartend213
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1697,19 +1778,19 @@ apart200:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart200
+	JMP     apart212
 
-apartend201:
+apartend213:
 	TESTQ      R14, R14
-	JZ         apartdone202
+	JZ         apartdone214
 	CMPQ       R14, $0x08
-	JL         apartshort203
+	JL         apartshort215
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone202
+	JZ         apartdone214
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1719,9 +1800,9 @@ apartend201:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone202
+	JMP        apartdone214
 
-apartshort203:
+apartshort215:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1732,7 +1813,7 @@ apartshort203:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone202:
+apartdone214:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1747,44 +1828,44 @@ apartdone202:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot199
+	JNZ          ascenddot211
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number204<>+0(SB), Y1
+	VBROADCASTSS number216<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number205<>+0(SB), Y2
+	VBROADCASTSS number217<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number206<>+0(SB), Y2
+	VBROADCASTSS number218<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number207<>+0(SB), Y2
+	VBROADCASTSS number219<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number208<>+0(SB), Y3
+	VBROADCASTSS number220<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number209<>+0(SB), Y3
+	VBROADCASTSS number221<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number210<>+0(SB), Y2
+	VBROADCASTSS number222<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number211<>+0(SB), Y3
+	VBROADCASTSS number223<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number212<>+0(SB), Y3
+	VBROADCASTSS number224<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number213<>+0(SB), Y3
+	VBROADCASTSS number225<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number214<>+0(SB), Y3
+	VBROADCASTSS number226<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number215<>+0(SB), Y3
+	VBROADCASTSS number227<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number215<>+0(SB), Y3
+	VBROADCASTSS number227<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number215<>+0(SB), Y3
+	VBROADCASTSS number227<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1793,42 +1874,42 @@ apartdone202:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number204<>+0(SB), Y1
+	VBROADCASTSS number216<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number205<>+0(SB), Y2
+	VBROADCASTSS number217<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number206<>+0(SB), Y2
+	VBROADCASTSS number218<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number207<>+0(SB), Y2
+	VBROADCASTSS number219<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number208<>+0(SB), Y3
+	VBROADCASTSS number220<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number209<>+0(SB), Y3
+	VBROADCASTSS number221<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number210<>+0(SB), Y2
+	VBROADCASTSS number222<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number211<>+0(SB), Y3
+	VBROADCASTSS number223<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number212<>+0(SB), Y3
+	VBROADCASTSS number224<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number213<>+0(SB), Y3
+	VBROADCASTSS number225<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number214<>+0(SB), Y3
+	VBROADCASTSS number226<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number215<>+0(SB), Y3
+	VBROADCASTSS number227<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number215<>+0(SB), Y3
+	VBROADCASTSS number227<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number215<>+0(SB), Y3
+	VBROADCASTSS number227<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1841,10 +1922,10 @@ apartdone202:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone198
+	JZ           ascenddone210
 	XORQ         R8, R8
 
-ascendpull216:
+ascendpull228:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1859,9 +1940,9 @@ ascendpull216:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull217:
+pull229:
 	CMPQ    R14, $0x08
-	JL      pullend218
+	JL      pullend230
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1887,11 +1968,11 @@ pull217:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull217
+	JMP     pull229
 
-pullend218:
+pullend230:
 	TESTQ      R14, R14
-	JZ         pulldone219
+	JZ         pulldone231
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1917,7 +1998,7 @@ pullend218:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone219:
+pulldone231:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -1933,44 +2014,44 @@ pulldone219:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull216
+	JNZ    ascendpull228
 
-ascenddone198:
+ascenddone210:
 	VZEROUPPER
 	RET
 
-DATA number204<>+0(SB)/4, $0x42200000
-GLOBL number204<>(SB), RODATA|NOPTR, $4
+DATA number216<>+0(SB)/4, $0x42200000
+GLOBL number216<>(SB), RODATA|NOPTR, $4
 
-DATA number205<>+0(SB)/4, $0xc2200000
-GLOBL number205<>(SB), RODATA|NOPTR, $4
+DATA number217<>+0(SB)/4, $0xc2200000
+GLOBL number217<>(SB), RODATA|NOPTR, $4
 
-DATA number206<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number206<>(SB), RODATA|NOPTR, $4
+DATA number218<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number218<>(SB), RODATA|NOPTR, $4
 
-DATA number207<>+0(SB)/4, $0x4b400000
-GLOBL number207<>(SB), RODATA|NOPTR, $4
+DATA number219<>+0(SB)/4, $0x4b400000
+GLOBL number219<>(SB), RODATA|NOPTR, $4
 
-DATA number208<>+0(SB)/4, $0x3f318000
-GLOBL number208<>(SB), RODATA|NOPTR, $4
+DATA number220<>+0(SB)/4, $0x3f318000
+GLOBL number220<>(SB), RODATA|NOPTR, $4
 
-DATA number209<>+0(SB)/4, $0xb95e8083
-GLOBL number209<>(SB), RODATA|NOPTR, $4
+DATA number221<>+0(SB)/4, $0xb95e8083
+GLOBL number221<>(SB), RODATA|NOPTR, $4
 
-DATA number210<>+0(SB)/4, $0x3ab60b61
-GLOBL number210<>(SB), RODATA|NOPTR, $4
+DATA number222<>+0(SB)/4, $0x3ab60b61
+GLOBL number222<>(SB), RODATA|NOPTR, $4
 
-DATA number211<>+0(SB)/4, $0x3c088889
-GLOBL number211<>(SB), RODATA|NOPTR, $4
+DATA number223<>+0(SB)/4, $0x3c088889
+GLOBL number223<>(SB), RODATA|NOPTR, $4
 
-DATA number212<>+0(SB)/4, $0x3d2aaaab
-GLOBL number212<>(SB), RODATA|NOPTR, $4
+DATA number224<>+0(SB)/4, $0x3d2aaaab
+GLOBL number224<>(SB), RODATA|NOPTR, $4
 
-DATA number213<>+0(SB)/4, $0x3e2aaaab
-GLOBL number213<>(SB), RODATA|NOPTR, $4
+DATA number225<>+0(SB)/4, $0x3e2aaaab
+GLOBL number225<>(SB), RODATA|NOPTR, $4
 
-DATA number214<>+0(SB)/4, $0x3f000000
-GLOBL number214<>(SB), RODATA|NOPTR, $4
+DATA number226<>+0(SB)/4, $0x3f000000
+GLOBL number226<>(SB), RODATA|NOPTR, $4
 
-DATA number215<>+0(SB)/4, $0x3f800000
-GLOBL number215<>(SB), RODATA|NOPTR, $4
+DATA number227<>+0(SB)/4, $0x3f800000
+GLOBL number227<>(SB), RODATA|NOPTR, $4

@@ -69,6 +69,11 @@ func cleanAVX512(x *float32, n int, flip uint32)
 //go:noescape
 func scatterAVX512(sum *uint32, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
 
+// spreadAVX512 adds w times a row to sums; see set.spread.
+//
+//go:noescape
+func spreadAVX512(sum *uint32, w float32, index *uint32, value *float32, m int)
+
 // fetchAVX512 sets keys[i] to sum[index[i]] and that to 0, in order.
 //
 //go:noescape

@@ -1474,6 +1474,87 @@ scatterdone65:
 	VZEROUPPER
 	RET
 
+// func spreadAVX512(sum *uint32, w float32, index *uint32, value *float32, m int)
+// Requires: AVX, SSE
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-40
+	MOVQ  sum+0(FP), AX
+	MOVSS w+8(FP), X0
+	MOVQ  index+16(FP), CX
+	MOVQ  value+24(FP), DX
+	MOVQ  m+32(FP), BX
+	TESTQ DX, DX
+	JZ    spreadones70
+
+spreadfour72:
+	CMPQ   BX, $0x04
+	JL     spreadone73
+	MOVL   (CX), SI
+	VMULSS (DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   4(CX), SI
+	VMULSS 4(DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   8(CX), SI
+	VMULSS 8(DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	MOVL   12(CX), SI
+	VMULSS 12(DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x10, CX
+	ADDQ   $0x10, DX
+	SUBQ   $0x04, BX
+	JMP    spreadfour72
+
+spreadone73:
+	TESTQ  BX, BX
+	JZ     spreaddone71
+	MOVL   (CX), SI
+	VMULSS (DX), X0, X1
+	VADDSS (AX)(SI*4), X1, X1
+	VMOVSS X1, (AX)(SI*4)
+	ADDQ   $0x04, CX
+	ADDQ   $0x04, DX
+	SUBQ   $0x01, BX
+	JMP    spreadone73
+
+spreadones70:
+spreadfour74:
+	CMPQ   BX, $0x04
+	JL     spreadone75
+	MOVL   (CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	MOVL   4(CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	MOVL   8(CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	MOVL   12(CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	ADDQ   $0x10, CX
+	SUBQ   $0x04, BX
+	JMP    spreadfour74
+
+spreadone75:
+	TESTQ  BX, BX
+	JZ     spreaddone71
+	MOVL   (CX), DX
+	VADDSS (AX)(DX*4), X0, X1
+	VMOVSS X1, (AX)(DX*4)
+	ADDQ   $0x04, CX
+	SUBQ   $0x01, BX
+	JMP    spreadone75
+
+spreaddone71:
+	VZEROUPPER
+	RET
+
 // func fetchAVX512(keys *uint32, sum *uint32, index *uint32, n int)
 // Requires: AVX
 TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
@@ -1483,9 +1564,9 @@ TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour70:
+fetchfour76:
 	CMPQ BX, $0x04
-	JL   fetchone71
+	JL   fetchone77
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1505,11 +1586,11 @@ fetchfour70:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour70
+	JMP  fetchfour76
 
-fetchone71:
+fetchone77:
 	TESTQ BX, BX
-	JZ    fetchdone72
+	JZ    fetchdone78
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1517,9 +1598,9 @@ fetchone71:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone71
+	JMP   fetchone77
 
-fetchdone72:
+fetchdone78:
 	VZEROUPPER
 	RET
 
@@ -1540,12 +1621,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate73:
+rate79:
 	TESTQ      BX, BX
-	JZ         ratedone75
+	JZ         ratedone81
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain74
+	JZ         rateplain80
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -1555,7 +1636,7 @@ rate73:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain74:
+rateplain80:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -1565,9 +1646,9 @@ rateplain74:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate73
+	JMP      rate79
 
-ratedone75:
+ratedone81:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -1580,9 +1661,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above76:
+above82:
 	TESTQ   CX, CX
-	JZ      abovedone77
+	JZ      abovedone83
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -1590,9 +1671,9 @@ above76:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above76
+	JMP     above82
 
-abovedone77:
+abovedone83:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -1608,9 +1689,9 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-48
 	MOVQ         AX, SI
 	VPTERNLOGD   $0xff, Z1, Z1, Z1
 
-sift78:
+sift84:
 	TESTQ         BX, BX
-	JZ            siftdone79
+	JZ            siftdone85
 	VMOVUPS       (CX), Z2
 	VPXORD        (DX), Z1, Z3
 	VPCMPUD       $0x05, Z0, Z2, K1
@@ -1641,9 +1722,9 @@ sift78:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, BX
-	JMP           sift78
+	JMP           sift84
 
-siftdone79:
+siftdone85:
 	SUBQ SI, AX
 	SHRQ $0x03, AX
 	MOVQ AX, ret+40(FP)
@@ -1660,20 +1741,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot80:
+dot86:
 	CMPQ    BX, $0x10
-	JL      dotend81
+	JL      dotend87
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot80
+	JMP     dot86
 
-dotend81:
+dotend87:
 	TESTQ     BX, BX
-	JZ        dotdone82
+	JZ        dotdone88
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1682,7 +1763,7 @@ dotend81:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone82:
+dotdone88:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
@@ -1695,19 +1776,19 @@ TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Z0
 	VPBROADCASTQ counter+24(FP), Z1
 	VPADDQ       Z1, Z0, Z0
-	VPBROADCASTQ word83<>+0(SB), Z1
+	VPBROADCASTQ word89<>+0(SB), Z1
 	VPBROADCASTQ seed+8(FP), Z2
 	VPBROADCASTQ stream+16(FP), Z3
-	VPBROADCASTQ word84<>+0(SB), Z4
-	VPBROADCASTQ word85<>+0(SB), Z5
-	VPBROADCASTQ word86<>+0(SB), Z6
-	VPBROADCASTQ word87<>+0(SB), Z7
+	VPBROADCASTQ word90<>+0(SB), Z4
+	VPBROADCASTQ word91<>+0(SB), Z5
+	VPBROADCASTQ word92<>+0(SB), Z6
+	VPBROADCASTQ word93<>+0(SB), Z7
 	VPSRLQ       $0x20, Z2, Z9
 	VPSRLQ       $0x20, Z3, Z8
 	TESTQ        CX, CX
-	JZ           blocksdone89
+	JZ           blocksdone95
 
-blocks88:
+blocks94:
 	VMOVAPS     Z0, Z10
 	VPSRLQ      $0x20, Z0, Z11
 	VMOVAPS     Z3, Z12
@@ -1849,9 +1930,9 @@ blocks88:
 	ADDQ        $0x00000080, AX
 	VPADDQ      Z1, Z0, Z0
 	SUBQ        $0x08, CX
-	JNZ         blocks88
+	JNZ         blocks94
 
-blocksdone89:
+blocksdone95:
 	VZEROUPPER
 	RET
 
@@ -1865,20 +1946,20 @@ DATA order<>+48(SB)/8, $0x0000000000000003
 DATA order<>+56(SB)/8, $0x0000000000000007
 GLOBL order<>(SB), RODATA|NOPTR, $64
 
-DATA word83<>+0(SB)/8, $0x0000000000000008
-GLOBL word83<>(SB), RODATA|NOPTR, $8
+DATA word89<>+0(SB)/8, $0x0000000000000008
+GLOBL word89<>(SB), RODATA|NOPTR, $8
 
-DATA word84<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word84<>(SB), RODATA|NOPTR, $8
+DATA word90<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word90<>(SB), RODATA|NOPTR, $8
 
-DATA word85<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word85<>(SB), RODATA|NOPTR, $8
+DATA word91<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word91<>(SB), RODATA|NOPTR, $8
 
-DATA word86<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word86<>(SB), RODATA|NOPTR, $8
+DATA word92<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word92<>(SB), RODATA|NOPTR, $8
 
-DATA word87<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word87<>(SB), RODATA|NOPTR, $8
+DATA word93<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word93<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX512F, BMI2
@@ -1890,10 +1971,10 @@ TEXT ·ascendAVX512(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone90
+	JZ    ascenddone96
 	XORQ  R8, R8
 
-ascenddot91:
+ascenddot97:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1908,9 +1989,9 @@ ascenddot91:
 	VPXORD Z0, Z0, Z0
 	MOVQ   BX, R14
 
-apart92:
+apart98:
 	CMPQ    R14, $0x10
-	JL      apartend93
+	JL      apartend99
 	VMOVUPS (R10), Z1
 	VSUBPS  (R11), Z1, Z1
 	VMULPS  (R9), Z1, Z1
@@ -1919,11 +2000,11 @@ apart92:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart92
+	JMP     apart98
 
-apartend93:
+apartend99:
 	TESTQ     R14, R14
-	JZ        apartdone94
+	JZ        apartdone100
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -1934,7 +2015,7 @@ apartend93:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone94:
+apartdone100:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -1950,44 +2031,44 @@ apartdone94:
 	ADDQ          $0x0c, SI
 	ADDQ          $0x04, R8
 	DECQ          DI
-	JNZ           ascenddot91
+	JNZ           ascenddot97
 	VMOVUPS       (SP), Z0
-	VBROADCASTSS  number95<>+0(SB), Z1
+	VBROADCASTSS  number101<>+0(SB), Z1
 	VMINPS        Z0, Z1, Z1
-	VBROADCASTSS  number96<>+0(SB), Z2
+	VBROADCASTSS  number102<>+0(SB), Z2
 	VMAXPS        Z1, Z2, Z1
 	VMOVAPS       Z1, Z4
-	VBROADCASTSS  number97<>+0(SB), Z2
+	VBROADCASTSS  number103<>+0(SB), Z2
 	VMULPS        Z2, Z1, Z1
-	VBROADCASTSS  number98<>+0(SB), Z2
+	VBROADCASTSS  number104<>+0(SB), Z2
 	VADDPS        Z2, Z1, Z1
 	VSUBPS        Z2, Z1, Z2
-	VBROADCASTSS  number99<>+0(SB), Z3
-	VMULPS        Z3, Z2, Z3
-	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number100<>+0(SB), Z3
-	VMULPS        Z3, Z2, Z3
-	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number101<>+0(SB), Z2
-	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number102<>+0(SB), Z3
-	VADDPS        Z3, Z2, Z2
-	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number103<>+0(SB), Z3
-	VADDPS        Z3, Z2, Z2
-	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number104<>+0(SB), Z3
-	VADDPS        Z3, Z2, Z2
-	VMULPS        Z4, Z2, Z2
 	VBROADCASTSS  number105<>+0(SB), Z3
+	VMULPS        Z3, Z2, Z3
+	VSUBPS        Z3, Z4, Z4
+	VBROADCASTSS  number106<>+0(SB), Z3
+	VMULPS        Z3, Z2, Z3
+	VSUBPS        Z3, Z4, Z4
+	VBROADCASTSS  number107<>+0(SB), Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number108<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number106<>+0(SB), Z3
+	VBROADCASTSS  number109<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number106<>+0(SB), Z3
+	VBROADCASTSS  number110<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  number106<>+0(SB), Z3
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number111<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number112<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number112<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VBROADCASTSS  number112<>+0(SB), Z3
 	VPSLLD        $0x17, Z1, Z1
 	VPADDD        Z1, Z2, Z2
 	VADDPS        Z3, Z2, Z2
@@ -2000,10 +2081,10 @@ apartdone94:
 	MOVQ          drawn+24(FP), SI
 	MOVQ          n+32(FP), DI
 	TESTQ         DI, DI
-	JZ            ascenddone90
+	JZ            ascenddone96
 	XORQ          R8, R8
 
-ascendpull107:
+ascendpull113:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -2018,9 +2099,9 @@ ascendpull107:
 	VBROADCASTSS (SP)(R8*1), Z2
 	MOVQ         BX, R14
 
-pull108:
+pull114:
 	CMPQ    R14, $0x10
-	JL      pullend109
+	JL      pullend115
 	VMOVUPS (R9), Z3
 	VMOVUPS (R10), Z4
 	VMOVUPS (R11), Z5
@@ -2046,11 +2127,11 @@ pull108:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     pull108
+	JMP     pull114
 
-pullend109:
+pullend115:
 	TESTQ     R14, R14
-	JZ        pulldone110
+	JZ        pulldone116
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2076,7 +2157,7 @@ pullend109:
 	VMOVUPS   Z4, K1, (R10)
 	VMOVUPS   Z5, K1, (R11)
 
-pulldone110:
+pulldone116:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2092,44 +2173,44 @@ pulldone110:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull107
+	JNZ    ascendpull113
 
-ascenddone90:
+ascenddone96:
 	VZEROUPPER
 	RET
 
-DATA number95<>+0(SB)/4, $0x42200000
-GLOBL number95<>(SB), RODATA|NOPTR, $4
-
-DATA number96<>+0(SB)/4, $0xc2200000
-GLOBL number96<>(SB), RODATA|NOPTR, $4
-
-DATA number97<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number97<>(SB), RODATA|NOPTR, $4
-
-DATA number98<>+0(SB)/4, $0x4b400000
-GLOBL number98<>(SB), RODATA|NOPTR, $4
-
-DATA number99<>+0(SB)/4, $0x3f318000
-GLOBL number99<>(SB), RODATA|NOPTR, $4
-
-DATA number100<>+0(SB)/4, $0xb95e8083
-GLOBL number100<>(SB), RODATA|NOPTR, $4
-
-DATA number101<>+0(SB)/4, $0x3ab60b61
+DATA number101<>+0(SB)/4, $0x42200000
 GLOBL number101<>(SB), RODATA|NOPTR, $4
 
-DATA number102<>+0(SB)/4, $0x3c088889
+DATA number102<>+0(SB)/4, $0xc2200000
 GLOBL number102<>(SB), RODATA|NOPTR, $4
 
-DATA number103<>+0(SB)/4, $0x3d2aaaab
+DATA number103<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number103<>(SB), RODATA|NOPTR, $4
 
-DATA number104<>+0(SB)/4, $0x3e2aaaab
+DATA number104<>+0(SB)/4, $0x4b400000
 GLOBL number104<>(SB), RODATA|NOPTR, $4
 
-DATA number105<>+0(SB)/4, $0x3f000000
+DATA number105<>+0(SB)/4, $0x3f318000
 GLOBL number105<>(SB), RODATA|NOPTR, $4
 
-DATA number106<>+0(SB)/4, $0x3f800000
+DATA number106<>+0(SB)/4, $0xb95e8083
 GLOBL number106<>(SB), RODATA|NOPTR, $4
+
+DATA number107<>+0(SB)/4, $0x3ab60b61
+GLOBL number107<>(SB), RODATA|NOPTR, $4
+
+DATA number108<>+0(SB)/4, $0x3c088889
+GLOBL number108<>(SB), RODATA|NOPTR, $4
+
+DATA number109<>+0(SB)/4, $0x3d2aaaab
+GLOBL number109<>(SB), RODATA|NOPTR, $4
+
+DATA number110<>+0(SB)/4, $0x3e2aaaab
+GLOBL number110<>(SB), RODATA|NOPTR, $4
+
+DATA number111<>+0(SB)/4, $0x3f000000
+GLOBL number111<>(SB), RODATA|NOPTR, $4
+
+DATA number112<>+0(SB)/4, $0x3f800000
+GLOBL number112<>(SB), RODATA|NOPTR, $4

@@ -39,6 +39,7 @@ var plain = set{
 	rows:    goRows,
 	turn:    goTurn,
 	clean:   goClean,
+	spread:  goSpread,
 	scatter: goScatter,
 	fetch:   goFetch,
 	rate:    goRate,
@@ -149,6 +150,17 @@ func goScatter(sum, touched *uint32, n int, w float32, index *uint32, value *flo
 		*b = math.Float32bits(math.Float32frombits(*b) + x)
 	}
 	return n
+}
+
+func goSpread(sum *uint32, w float32, index *uint32, value *float32, m int) {
+	for e, j := range unsafe.Slice(index, m) {
+		x := w
+		if value != nil {
+			x = float32(w * *at(value, e))
+		}
+		b := word(sum, int(j))
+		*b = math.Float32bits(math.Float32frombits(*b) + x)
+	}
 }
 
 // word is the address of number i counted from p.

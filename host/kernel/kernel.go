@@ -77,6 +77,8 @@ type set struct {
 	// to the end of the list of n; the number after the list may be written.
 	// It returns the list's new length.
 	scatter func(sum, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
+	// spread is scatter without the list.
+	spread func(sum *uint32, w float32, index *uint32, value *float32, m int)
 	// fetch sets keys[i] to sum[index[i]], and that to 0, for n columns in order.
 	fetch func(keys, sum, index *uint32, n int)
 	// rate turns n sums (float32 bits; n is a multiple of 16) into keys in

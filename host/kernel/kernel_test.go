@@ -340,7 +340,7 @@ func TestProduct(t *testing.T) { forms(t, testProduct) }
 func testProduct(t *testing.T, s *set, r *rand.Rand) {
 	coarse := func() float32 { return float32(r.IntN(5) - 2) } // zeros, and sums that return to 0
 	for kind, fill := range map[string]func() float32{"ordinary": ordinary(r), "special": special(r), "coarse": coarse, "binary": nil} {
-		for _, cols := range []int{1, 9, 200} {
+		for _, cols := range []int{1, 9, 200, 3000} { // rows are dense in few columns, and not in many
 			for _, k := range []int{1, 10, 64, 300} {
 				for range 3 {
 					p := naive.Product{A: sparse(r, 20, 40, 30, fill), B: sparse(r, 45, cols, 150, fill)}

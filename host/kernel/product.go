@@ -20,11 +20,15 @@ type accumulator struct {
 	n             int
 	keys          []uint32
 	chosen, spare []uint64
-	top           [16]uint32
+	// dense is whether the row adds to so many columns that it pays to leave the
+	// list alone and look at all of them: every lists these.
+	dense bool
+	every []uint32
+	top   [16]uint32
 }
 
 // ProductScratch is the bytes that ProductTopK allocates for each column of B.
-const ProductScratch = 4 + 8 + 8 + 8 + 8
+const ProductScratch = 4 + 8 + 8 + 8 + 8 + 4
 
 func (s *set) accumulator(cols int) *accumulator {
 	list := 2*cols + 1
@@ -52,7 +56,11 @@ func (a *accumulator) add(w float32, index []uint32, value []float32, m *meter) 
 		if value != nil {
 			v, value = &value[0], value[n:]
 		}
-		a.n = a.s.scatter(&a.sum[0], &a.touched[0], a.n, w, &index[0], v, n)
+		if a.dense {
+			a.s.spread(&a.sum[0], w, &index[0], v, n)
+		} else {
+			a.n = a.s.scatter(&a.sum[0], &a.touched[0], a.n, w, &index[0], v, n)
+		}
 		index = index[n:]
 	}
 }
@@ -84,7 +92,12 @@ func (a *accumulator) restrict(only []uint32, m *meter) {
 		}
 		m.spend(len(part))
 	}
-	a.drop(a.touched[:a.n], m)
+	if a.dense {
+		wipe(m, a.sum)
+		a.dense = false
+	} else {
+		a.drop(a.touched[:a.n], m)
+	}
 	a.n = 0
 	for part := range slices.Chunk(kept, longest) {
 		for _, v := range part {
@@ -111,18 +124,28 @@ func (a *accumulator) drop(columns []uint32, m *meter) {
 func (a *accumulator) take(p *naive.Product, r, k int, m *meter) []uint64 {
 	n := a.n
 	a.n = 0
-	touched := a.touched[:n]
+	list := a.touched
+	if a.dense {
+		list = a.every
+	}
+	touched := list[:n]
 	keys := a.keys[:roundUp(n, 16)]
 	if n == 0 {
 		return nil
 	}
 	for at := 0; at < n; at += longest {
 		part := touched[at:min(at+longest, n)]
-		a.s.fetch(&keys[at], &a.sum[0], &part[0], len(part))
-		m.spend(2 * len(part))
+		if a.dense {
+			copy(keys[at:], a.sum[at:at+len(part)])
+			clear(a.sum[at : at+len(part)])
+			m.stream(2 * len(part))
+		} else {
+			a.s.fetch(&keys[at], &a.sum[0], &part[0], len(part))
+			m.spend(2 * len(part))
+		}
 	}
 	for i := n; i < len(keys); i++ { // as columns without a sum
-		keys[i], a.touched[i] = 0, 0
+		keys[i], list[i] = 0, 0
 	}
 	var norms *float32
 	var alpha, beta float32
@@ -132,7 +155,7 @@ func (a *accumulator) take(p *naive.Product, r, k int, m *meter) []uint64 {
 	top := uint32(0)
 	for at := 0; at < len(keys); at += longest {
 		part := keys[at:min(at+longest, len(keys))]
-		a.s.rate(&part[0], &a.touched[at], norms, alpha, beta, p.Gamma, len(part), &a.top[0])
+		a.s.rate(&part[0], &list[at], norms, alpha, beta, p.Gamma, len(part), &a.top[0])
 		top = max(top, slices.Max(a.top[:]))
 		m.spend(len(part))
 	}
@@ -146,7 +169,7 @@ func (a *accumulator) take(p *naive.Product, r, k int, m *meter) []uint64 {
 	out := 0
 	for at := 0; at < len(keys); at += longest {
 		part := keys[at:min(at+longest, len(keys))]
-		out += a.s.sift(&a.chosen[out], &part[0], &a.touched[at], len(part), least)
+		out += a.s.sift(&a.chosen[out], &part[0], &list[at], len(part), least)
 		m.spend(len(part))
 	}
 	sorted := a.sorted(a.chosen[:out], uint64(least)<<32, uint64(top)<<32|math.MaxUint32, m)
@@ -272,9 +295,34 @@ func sortKeys(x []uint64) {
 	}
 }
 
+// denseFrom is the additions for each column from which a row is dense.
+const denseFrom = 1
+
+// all lists every column.
+func (a *accumulator) all(m *meter) {
+	if a.n = len(a.sum); a.every == nil {
+		a.every = make([]uint32, roundUp(a.n, 16))
+		for j := range a.sum {
+			a.every[j] = uint32(j)
+			if j%longest == longest-1 {
+				m.stream(longest)
+			}
+		}
+	}
+}
+
 // row accumulates row r of A·B.
 func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 	from, to := p.A.Range(r)
+	additions := 0
+	for e := from; e < to; e++ {
+		f, end := p.B.Range(int(p.A.Index[e]))
+		additions += end - f
+		m.spend(1)
+	}
+	if a.dense = additions >= denseFrom*len(a.sum); a.dense {
+		a.all(m)
+	}
 	for e := from; e < to; e++ {
 		w := p.A.At(e)
 		f, end := p.B.Range(int(p.A.Index[e]))

@@ -36,6 +36,7 @@ func main() {
 		g.turn()
 		g.clean()
 		g.scatter()
+		g.spread()
 		g.fetch()
 		g.rate()
 		g.above()

@@ -71,6 +71,46 @@ func (g *generator) scatter() {
 	g.ret()
 }
 
+// spread is scatter without the list.
+func (g *generator) spread() {
+	g.function("spread", "func(sum *uint32, w float32, index *uint32, value *float32, m int)", "adds w times a row to sums; see set.spread.")
+	sum := g.arg("sum")
+	w := g.XMM()
+	g.Load(g.Param("w"), w)
+	index, value, m := g.arg("index"), g.arg("value"), g.arg("m")
+	ones, done := label("spreadones"), label("spreaddone")
+	g.TESTQ(value, value)
+	g.JZ(operand.LabelRef(ones))
+	for _, values := range []bool{true, false} {
+		add := func(e int) {
+			j, x := g.GP64(), g.XMM()
+			g.MOVL(operand.Mem{Base: index, Disp: 4 * e}, j.As32())
+			at := operand.Mem{Base: sum, Index: j, Scale: 4}
+			if values {
+				g.VMULSS(operand.Mem{Base: value, Disp: 4 * e}, w, x)
+				g.VADDSS(at, x, x)
+			} else {
+				g.VADDSS(at, w, x)
+			}
+			g.VMOVSS(x, at)
+		}
+		step := func(e int) {
+			g.ADDQ(operand.U8(4*e), index)
+			if values {
+				g.ADDQ(operand.U8(4*e), value)
+			}
+			g.SUBQ(operand.U8(e), m)
+		}
+		four, one := label("spreadfour"), label("spreadone")
+		if !values {
+			g.Label(ones)
+		}
+		g.byFour(four, one, done, m, add, step)
+	}
+	g.Label(done)
+	g.ret()
+}
+
 func (g *generator) fetch() {
 	g.function("fetch", "func(keys, sum, index *uint32, n int)", "sets keys[i] to sum[index[i]] and that to 0, in order.")
 	keys, sum, index, n := g.arg("keys"), g.arg("sum"), g.arg("index"), g.arg("n")
