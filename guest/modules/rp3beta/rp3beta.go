@@ -89,7 +89,12 @@ func steps(t *guest.Task) {
 
 func asNumPy(t *guest.Task) bool { return t.Text("ties") == "numpy" }
 
-func power(x float32, y float64) float32 { return float32(guest.Pow(float64(x), y)) }
+func power(x float32, y float64) float32 {
+	if y == 1 { // what Pow rounds to, and alpha's default
+		return x
+	}
+	return float32(guest.Pow(float64(x), y))
+}
 
 // walk keeps the best walks from each item i, to a user, to another item j:
 //
