@@ -32,7 +32,7 @@ func TestQualityOfGraphFilters(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out.parquet")
 			run(t, host.Job{Module: modules(t, c.module), Paths: []string{train}, Top: 20, Store: store, Out: out,
 				Limits: task.Limits{Deadline: time.Hour}, // the longest of tasks, on a machine that is busy with other tests
-				Data: interactions.Options{NoValue: true, NoTime: true}})
+				Data:   interactions.Options{NoValue: true, NoTime: true}})
 			for name, want := range map[string]float64{"recall": c.recall, "ndcg": c.ndcg} {
 				got := measure(t, out, test, name, 20)
 				t.Logf("%s@20 %.5f", name, got)
