@@ -74,9 +74,10 @@ func doctorCommand(e *env) *command {
 		},
 		about: strings.TrimSpace(`
 Runs hostile modules, with small limits, and after each one an honest module that
-must still give what it should. Then host code in a locked-in worker plays a guest
-that has broken out, and asks the kernel for what it must not get. Exit status 0
-says that every wall that should stand stood, 1 that one did not, and which.
+must still give what it should; and reads hostile files of the kinds that others
+send. Then host code in a worker, locked in as to compile and as for a guest, plays
+a module that has broken out, and asks the kernel for what it must not get. Exit
+status 0 says that every wall that should stand stood, 1 that one did not, and which.
 host/SECURITY.md says what is promised.`),
 		examples: []string{
 			"rechost doctor",

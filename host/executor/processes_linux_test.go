@@ -412,6 +412,32 @@ func TestLyingWorker(t *testing.T) {
 	}
 }
 
+// A worker's runtime has its poller before the locks: the collector's first
+// timer, which may come at any time, would have it made behind them, and die.
+func TestPollerBeforeLocks(t *testing.T) {
+	o := Options{Workers: 1, Limits: testLimits, Arrays: folder(t.TempDir()), Interpreter: true}
+	e := executorWith(t, "processes", o) // the interpreter opens no file
+	err := e.(*processes).with(context.Background(), 0, func(w *workerProcess) error {
+		dir := fmt.Sprintf("/proc/%d/fd", w.cmd.Process.Pid)
+		open, err := os.ReadDir(dir)
+		if err != nil {
+			t.Skipf("a locked worker cannot be looked into: %v", err)
+		}
+		var list []string
+		for _, d := range open {
+			name, _ := os.Readlink(filepath.Join(dir, d.Name()))
+			list = append(list, name)
+		}
+		if !slices.Contains(list, "anon_inode:[eventpoll]") {
+			t.Errorf("a worker that is ready holds %q", list)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A result is what its memfd holds, whole.
 func TestManyAndEmptyOutputs(t *testing.T) {
 	f, err := sealed("x", func(x io.Writer) error { return nil })
