@@ -4,7 +4,7 @@
 
 #define STRING(s) (s), (int32_t)sizeof(s) - 1
 
-/* A task ends with its instance, so memory is only ever taken. It starts at a
+/* No task sees what another left, so memory is only ever taken. It starts at a
  * page of 4 KiB, where the host can map an input instead of copying it. */
 extern unsigned char __heap_base;
 static uintptr_t top;
