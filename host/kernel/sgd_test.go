@@ -106,7 +106,13 @@ func TestBPROfLongVectors(t *testing.T) {
 	const users, items, k = 3, 4, longest + 17
 	m := naive.Sparse{Rows: users, Cols: items, Offsets: []uint64{0, 2, 3, 5}, Index: []uint32{0, 2, 1, 0, 3}}
 	p := naive.Pairwise{Rows: m, Items: []uint32{0, 1, 2, 3}, Rate: 0.1, Decay: 0.02, Passes: 1, Verify: true, Seed: 5}
-	x := func() [3][]float32 { return [3][]float32{random(users * k), random(items * k), random(items)} }
+	x := func() (x [3][]float32) {
+		for i, n := range []int{users * k, items * k, items} {
+			x[i] = make([]float32, n)
+			naive.Normal(x[i], 1, uint64(i), 0)
+		}
+		return x
+	}
 	got, want := x(), x()
 	if a, b := BPR(got[0], got[1], got[2], p, nil), naive.BPR(want[0], want[1], want[2], p); a != b || a == 0 {
 		t.Fatalf("%d samples, want %d", a, b)
