@@ -28,6 +28,7 @@ type guest struct {
 	locals     []w.Local
 	pages      int64
 	maxPages   int64
+	none       bool     // it begins without memory: pages is 0
 	table      [2]int64 // entries: least and most; none if both are 0
 	withoutRun bool
 	runType    int // 1: () -> i32
@@ -42,7 +43,7 @@ func (g guest) bytes() []byte {
 	if g.imports != nil {
 		g.imports(&m, t)
 	}
-	if g.pages == 0 {
+	if g.pages == 0 && !g.none {
 		g.pages, g.maxPages = 1, -1
 	}
 	m.Memory(g.pages, g.maxPages)

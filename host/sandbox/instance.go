@@ -21,6 +21,7 @@ type instance struct {
 	mem   *memory
 	state []api.MutableGlobal // see rewrite.Module
 	once  bool                // it cannot be put back
+	torn  bool                // its memory is neither as the guest left it nor as it was: of no use to anybody
 }
 
 // snapshot is all that an instance is when the module has initialised itself,
@@ -65,21 +66,35 @@ func (m *Module) discard(x *instance) {
 	if x.mod != nil {
 		x.mod.Close(context.Background())
 	}
+	if x.torn {
+		x.mem.close()
+		return
+	}
 	m.giveMemory(x.mem)
 }
 
-// restore puts the instance back to s.
+// restore puts the instance back to s. Where it cannot, it has either changed
+// nothing or left the instance torn.
 func (x *instance) restore(s *snapshot) bool {
-	if x.mem.restore(s.memory) != nil {
-		return false
-	}
-	if m := x.mod.Memory(); int(m.Size()) != len(s.memory) {
-		// wazero takes whatever the allocator gives it for a memory that grows.
+	used := x.mem.bytes
+	if len(used) != len(s.memory) {
+		// wazero takes whatever the allocator gives it for a memory that grows. It
+		// does not ask for one that is as large as it may be.
+		m := x.mod.Memory()
 		x.mem.shrinkTo = len(s.memory)
 		m.Grow(1)
-		if x.mem.shrinkTo != 0 || int(m.Size()) != len(s.memory) {
-			return false // it was as large as it may be
+		if x.mem.shrinkTo != 0 {
+			x.mem.shrinkTo = 0
+			return false
 		}
+		if int(m.Size()) != len(s.memory) {
+			x.torn = true
+			return false
+		}
+	}
+	if x.mem.restore(used, s.memory) != nil {
+		x.torn = true
+		return false
 	}
 	for i, g := range x.state {
 		g.Set(s.globals[i])
@@ -132,7 +147,7 @@ func (c *call) begin(ctx context.Context, seed [32]byte) (err error) {
 		return fault.Mod("the module speaks ABI version %d, this rechost %d", v, abi.Version).
 			WithHint("build the module with the SDK of this version of rechost")
 	}
-	if m.restorable && !c.asked && (m.resumes || !c.guest.drawn) && c.guest.logBytes == 0 && x.mem.denied == 0 && len(x.mem.bytes) <= keep {
+	if m.restorable && !c.asked && (m.resumes || !c.guest.drawn) && c.guest.logBytes == 0 && x.mem.denied == 0 && 0 < len(x.mem.bytes) && len(x.mem.bytes) <= keep {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.initial == nil {

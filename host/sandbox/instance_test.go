@@ -153,6 +153,66 @@ func TestInstancesBeginAlike(t *testing.T) {
 	}
 }
 
+// A task that leaves its memory as large as it may be, or that began with none,
+// ends well and costs the next one nothing.
+func TestMemoryAtItsMaximum(t *testing.T) {
+	for _, x := range []struct{ pages, most int64 }{
+		{1, 1}, {1, 2}, {1, 10}, {1, keep / wasmPage}, {1, keep/wasmPage + 1}, {3, 1000}, {0, 5}, {0, 0},
+	} {
+		// Stage 0 grows as far as it can and writes to its last byte; stage 1 finds
+		// what it began with.
+		last := w.Join(w.MemorySize(), w.I32Const(16), w.Op(0x74), w.I32Const(1), w.Op(w.I32Sub))
+		grow := w.Join(w.I32Const(int32(x.most-x.pages)), w.MemoryGrow(), w.Op(w.Drop), last, w.I32Const(77), w.Mem(0x3a, 0, 0))
+		if x.most == 0 {
+			grow = nil
+		}
+		g := guest{run: w.Join(w.LocalGet(0), w.IfElse(w.I32,
+			w.Join(w.MemorySize(), w.I32Const(int32(x.pages)), w.Op(0x47)), w.Join(grow, w.I32Const(0))))}
+		g.pages, g.maxPages = x.pages, x.most
+		g.none = x.pages == 0
+		for _, o := range []Options{{}, {Cooperative: true}, {Interpreter: true}} {
+			o.Name, o.Limits = "g.wasm", testLimits
+			m, err := Load(context.Background(), g.bytes(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, stage := range []int{1, 0, 1, 0, 0, 1, 1} {
+				if _, err := m.Run(context.Background(), Call{Index: stage, Config: []byte("{}")}); err != nil {
+					t.Fatalf("%d to %d pages, %+v: call %d, of stage %d: %v", x.pages, x.most, o, i, stage, err)
+				}
+			}
+			m.Close()
+		}
+	}
+}
+
+// A memory that could not be put back is given to nobody.
+func TestTornInstancesAreClosed(t *testing.T) {
+	m, err := Load(context.Background(), guest{}.bytes(), Options{Name: "g.wasm", Limits: testLimits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	run := func() {
+		t.Helper()
+		if _, err := m.Run(context.Background(), Call{Config: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	x := m.idle[0]
+	if x.mem.space == nil {
+		t.Skip("memory is not reserved here")
+	}
+	m.idle = nil
+	x.mem.mapped = []span{{1, wasmPage}} // no page begins there, so it cannot be blanked
+	m.give(x)
+	if len(m.idle) > 0 || len(m.free) > 0 || x.mem.space != nil {
+		t.Errorf("%d instances and %d memories are kept, address space released: %v", len(m.idle), len(m.free), x.mem.space == nil)
+	}
+	run()
+}
+
 // An instance in which a task failed serves no other.
 func TestFailedInstancesAreNotKept(t *testing.T) {
 	for name, run := range map[string][]byte{

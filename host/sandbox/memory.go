@@ -76,7 +76,7 @@ func (m *memory) Free() {}
 // none of it can be reached before the next guest has grown to it.
 func (m *memory) reset(limit int64) error {
 	used, mapped := m.bytes, m.mapped
-	m.bytes, m.mapped, m.denied, m.limit = nil, nil, 0, uint64(max(limit, 0))
+	m.bytes, m.mapped, m.denied, m.shrinkTo, m.limit = nil, nil, 0, 0, uint64(max(limit, 0))
 	switch {
 	case m.space == nil || len(used) == 0:
 		return nil
@@ -107,11 +107,11 @@ func wipe(used []byte, mapped []span, from int) error {
 	return nil
 }
 
-// restore makes m's first bytes those of start and takes the others away, which
-// are zeros when the guest grows to them again. The next Reallocate that asks
-// for no more than there was has to give as many: see shrinkTo.
-func (m *memory) restore(start []byte) error {
-	used, mapped := m.bytes, m.mapped
+// restore makes m's bytes those of start, of used, which it had before it was
+// cut to the length of start. The others are zeros when the guest grows to them
+// again. After an error m must be closed.
+func (m *memory) restore(used, start []byte) error {
+	mapped := m.mapped
 	m.mapped, m.denied = nil, 0
 	switch {
 	case m.space == nil:
@@ -120,7 +120,6 @@ func (m *memory) restore(start []byte) error {
 		if err := discard(m.space[len(start):len(used)]); err != nil {
 			return err
 		}
-		m.bytes = used[:len(start)]
 		if err := wipe(used[:len(start)], within(mapped, len(start)), len(start)); err != nil {
 			return err
 		}
