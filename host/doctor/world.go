@@ -184,6 +184,14 @@ func leftovers() []attack {
 			return again(ctx, l, a, g.bytes(), 0)
 		}}
 	}
+	// A memory that can grow no further is still there for the next task as it
+	// was at first.
+	full := func(name string, most int64) attack {
+		const pages = 4
+		return mark(name, byFresh, func(names) []byte {
+			return w.Join(w.MemorySize(), w.I32Const(pages), w.Op(w.I32Sub))
+		}, code(dropped(w.I32Const(int32(most)-pages), w.MemoryGrow()), w.I32Const(int32(most)<<16-4), w.I32Const(77), w.I32Store(0)), guest{pages: pages, most: most})
+	}
 	const last = 512<<16 - 4
 	grown := dropped(w.I32Const(511), w.MemoryGrow())
 	return []attack{
@@ -193,6 +201,8 @@ func leftovers() []attack {
 		mark("in 32 MiB of grown memory", byFresh, func(names) []byte {
 			return w.Join(grown, w.I32Const(last), w.I32Load(0), w.I32Const(100<<16), w.I32Load(0), w.Op(w.I32Add))
 		}, code(w.I32Const(70_000), w.I32Const(77), w.I32Const(last-70_000+4), w.MemoryFill()), guest{}),
+		full("memory of its own maximum, 2.5 MiB", 40),
+		full("memory of its own maximum, 62.5 MiB", 1000),
 		mark("in a global", byFresh, code(w.GlobalGet(0)), code(w.I32Const(77), w.GlobalSet(0)), guest{more: func(m *w.Module, _ names) {
 			m.Global(w.I32, true, w.I32Const(0))
 		}}),
