@@ -121,14 +121,10 @@ func newProcesses(o Options, drill drill) (Executor, error) {
 	}
 	if p.compiled {
 		others()
+		p.started.Go(func() { p.warm(0) })
+	} else { // the first has to compile for all
+		p.started.Go(func() { p.warm(0); others() })
 	}
-	alone := !p.compiled // the first has to compile for all
-	p.started.Go(func() {
-		p.warm(0)
-		if alone {
-			others()
-		}
-	})
 	return p, nil
 }
 

@@ -295,9 +295,6 @@ func sortKeys(x []uint64) {
 	}
 }
 
-// denseFrom is the additions for each column from which a row is dense.
-const denseFrom = 1
-
 // all lists every column.
 func (a *accumulator) all(m *meter) {
 	if a.n = len(a.sum); a.every == nil {
@@ -320,7 +317,7 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 		additions += end - f
 		m.spend(1)
 	}
-	if a.dense = additions >= denseFrom*len(a.sum); a.dense {
+	if a.dense = additions >= len(a.sum); a.dense {
 		a.all(m)
 	}
 	for e := from; e < to; e++ {

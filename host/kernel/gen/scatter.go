@@ -24,16 +24,34 @@ func (g *generator) byFour(four, one, done string, n reg.GPVirtual, element, ste
 	g.JMP(operand.LabelRef(one))
 }
 
-// scatter is scalar: what it waits for is the memory of the sums, and vectors of
-// them would have to look for columns that are there twice.
 func (g *generator) scatter() {
 	g.function("scatter", "func(sum, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int",
 		"adds w times a row to sums and lists the columns; see set.scatter.")
 	sum, touched, n := g.arg("sum"), g.arg("touched"), g.arg("n")
+	g.additions("scatter", sum, func(j reg.GPVirtual, at operand.Mem) {
+		g.MOVL(j.As32(), operand.Mem{Base: touched, Index: n, Scale: 4})
+		g.CMPL(at, operand.U8(1)) // carries for 0
+		g.ADCQ(operand.U8(0), n)
+	})
+	g.Store(n, g.ReturnIndex(0))
+	g.ret()
+}
+
+// spread is scatter without the list.
+func (g *generator) spread() {
+	g.function("spread", "func(sum *uint32, w float32, index *uint32, value *float32, m int)", "adds w times a row to sums; see set.spread.")
+	g.additions("spread", g.arg("sum"), func(reg.GPVirtual, operand.Mem) {})
+	g.ret()
+}
+
+// additions adds w times a row to sums, and calls first with each column and
+// where its sum is. It is scalar: what it waits for is the memory of the sums,
+// and vectors of them would have to look for columns that are there twice.
+func (g *generator) additions(name string, sum reg.GPVirtual, first func(j reg.GPVirtual, at operand.Mem)) {
 	w := g.XMM()
 	g.Load(g.Param("w"), w)
 	index, value, m := g.arg("index"), g.arg("value"), g.arg("m")
-	ones, done := label("scatterones"), label("scatterdone")
+	ones, done := label(name+"ones"), label(name+"done")
 	g.TESTQ(value, value)
 	g.JZ(operand.LabelRef(ones))
 	for _, values := range []bool{true, false} {
@@ -41,9 +59,7 @@ func (g *generator) scatter() {
 			j := g.GP64()
 			g.MOVL(operand.Mem{Base: index, Disp: 4 * e}, j.As32())
 			at := operand.Mem{Base: sum, Index: j, Scale: 4}
-			g.MOVL(j.As32(), operand.Mem{Base: touched, Index: n, Scale: 4})
-			g.CMPL(at, operand.U8(1)) // carries for 0
-			g.ADCQ(operand.U8(0), n)
+			first(j, at)
 			x := g.XMM()
 			if values {
 				g.VMULSS(operand.Mem{Base: value, Disp: 4 * e}, w, x)
@@ -60,55 +76,13 @@ func (g *generator) scatter() {
 			}
 			g.SUBQ(operand.U8(e), m)
 		}
-		four, one := label("scatterfour"), label("scatterone")
+		four, one := label(name+"four"), label(name+"one")
 		if !values {
 			g.Label(ones)
 		}
 		g.byFour(four, one, done, m, add, step)
 	}
 	g.Label(done)
-	g.Store(n, g.ReturnIndex(0))
-	g.ret()
-}
-
-// spread is scatter without the list.
-func (g *generator) spread() {
-	g.function("spread", "func(sum *uint32, w float32, index *uint32, value *float32, m int)", "adds w times a row to sums; see set.spread.")
-	sum := g.arg("sum")
-	w := g.XMM()
-	g.Load(g.Param("w"), w)
-	index, value, m := g.arg("index"), g.arg("value"), g.arg("m")
-	ones, done := label("spreadones"), label("spreaddone")
-	g.TESTQ(value, value)
-	g.JZ(operand.LabelRef(ones))
-	for _, values := range []bool{true, false} {
-		add := func(e int) {
-			j, x := g.GP64(), g.XMM()
-			g.MOVL(operand.Mem{Base: index, Disp: 4 * e}, j.As32())
-			at := operand.Mem{Base: sum, Index: j, Scale: 4}
-			if values {
-				g.VMULSS(operand.Mem{Base: value, Disp: 4 * e}, w, x)
-				g.VADDSS(at, x, x)
-			} else {
-				g.VADDSS(at, w, x)
-			}
-			g.VMOVSS(x, at)
-		}
-		step := func(e int) {
-			g.ADDQ(operand.U8(4*e), index)
-			if values {
-				g.ADDQ(operand.U8(4*e), value)
-			}
-			g.SUBQ(operand.U8(e), m)
-		}
-		four, one := label("spreadfour"), label("spreadone")
-		if !values {
-			g.Label(ones)
-		}
-		g.byFour(four, one, done, m, add, step)
-	}
-	g.Label(done)
-	g.ret()
 }
 
 func (g *generator) fetch() {
