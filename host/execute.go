@@ -128,7 +128,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		// The parts need not be there any more, but the record of each must.
 		for i, t := range turn.Tasks {
 			e, ok := s.journal.Peek(t.ID)
-			joined = joined && ok && fits(t, e.Outputs)
+			joined = joined && ok && slices.EqualFunc(t.Outputs, e.Outputs, task.Output.Fits)
 			parts[i] = e.Outputs
 		}
 	}
@@ -333,13 +333,6 @@ func (s *session) joined(turn *plan.Turn, id digest.Digest) ([]plan.Bound, bool)
 		s.journal.Drop(id)
 	}
 	return frames, err == nil
-}
-
-// fits tells whether arrays have the shapes that a task's outputs have.
-func fits(t task.Task, metas []array.Meta) bool {
-	return slices.EqualFunc(t.Outputs, metas, func(o task.Output, m array.Meta) bool {
-		return m.DType == o.DType && m.Width == o.Width && (o.Rows < 0 || m.Rows == o.Rows)
-	})
 }
 
 func frameMetas(frames []plan.Bound) []array.Meta {

@@ -259,7 +259,7 @@ func (t *Turn) CheckKept(task task.Task, metas Parts, st Store) error {
 	at := make([]kept, len(metas))
 	for k, pl := range t.outputs {
 		o, m := task.Outputs[k], metas[k]
-		if m.DType != o.DType || m.Width != o.Width || o.Rows >= 0 && m.Rows != o.Rows {
+		if !o.Fits(m) {
 			return fmt.Errorf("output %s is %v %dx%d, not %v %dx%d", o.Name, m.DType, m.Rows, m.Width, o.DType, o.Rows, o.Width)
 		}
 		at[k] = kept{pl.output, pl.array, m}

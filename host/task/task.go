@@ -67,6 +67,11 @@ type Output struct {
 	Rows  int // exact number of rows, or -1: as many as the guest writes (entries)
 }
 
+// Fits tells whether an array has the shape that the output asks for.
+func (o Output) Fits(m array.Meta) bool {
+	return m.DType == o.DType && m.Width == o.Width && (o.Rows < 0 || m.Rows == o.Rows)
+}
+
 // Stats is what a task took.
 type Stats struct {
 	Guest    time.Duration `json:"guest"`     // in the module's own code
