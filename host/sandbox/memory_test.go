@@ -9,24 +9,17 @@ import (
 	"rechost/host/array"
 )
 
+// sevens is an array of so many bytes, all of them 7.
+func sevens(t *testing.T, rows int) *Array {
+	t.Helper()
+	return numInput(t, "", bytes.Repeat([]byte{7}, rows)).Array
+}
+
 // A memory that was grown, written and mapped over is full of zeros for the
 // next instance, whether its pages were kept or thrown away.
 func TestMemoryIsBlankAfterReset(t *testing.T) {
 	rows := 1 << 20
-	name := filepath.Join(t.TempDir(), "a.npy")
-	meta := array.Meta{DType: array.U8, Rows: rows}
-	if err := os.WriteFile(name, append(meta.Header(), bytes.Repeat([]byte{7}, rows)...), 0o400); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := OpenArray(f, meta)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := sevens(t, rows)
 	m := newMemory()
 	defer m.close()
 	for _, size := range []uint64{4 << 20, keep, keep + wasmPage, 3 << 20, keep} {
@@ -55,7 +48,7 @@ func TestMemoryIsBlankAfterReset(t *testing.T) {
 		b[1<<20+5] = 9 // a page of the file, copied on this write
 	}
 	got := make([]byte, 1)
-	if _, err := f.ReadAt(got, array.HeaderSize+5); err != nil || got[0] != 7 {
+	if _, err := a.file.ReadAt(got, array.HeaderSize+5); err != nil || got[0] != 7 {
 		t.Error("a guest's write reached the file")
 	}
 }
@@ -64,20 +57,7 @@ func TestMemoryIsBlankAfterReset(t *testing.T) {
 // all of them hold what they should. Neighbours are one range.
 func TestMappedRangesAreBounded(t *testing.T) {
 	const rows, ranges = 2 * leastMapped, mostMapped + 100
-	name := filepath.Join(t.TempDir(), "a.npy")
-	meta := array.Meta{DType: array.U8, Rows: rows}
-	if err := os.WriteFile(name, append(meta.Header(), bytes.Repeat([]byte{7}, rows)...), 0o400); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := OpenArray(f, meta)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := sevens(t, rows)
 	m := newMemory()
 	defer m.close()
 	if err := m.reset(1 << 32); err != nil {
