@@ -106,7 +106,7 @@ func FuzzRewrite(f *testing.F) {
 			}
 			return
 		}
-		m, err := Rewrite(b, Options{Yield: true, Fuel: true})
+		m, err := Rewrite(b, Options{Yield: true, Fuel: true, State: true})
 		if err != nil {
 			t.Fatalf("checked, but not rewritten: %v", err)
 		}

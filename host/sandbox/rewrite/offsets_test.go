@@ -56,7 +56,7 @@ func TestOffsets(t *testing.T) {
 			continue
 		}
 		before, bodies := opcodes(t, b)
-		for _, o := range []Options{{Yield: true}, {Fuel: true}, {Yield: true, Fuel: true}, {}} {
+		for _, o := range []Options{{Yield: true}, {Fuel: true}, {Yield: true, Fuel: true, State: true}, {State: true}, {}} {
 			m, err := Rewrite(b, o)
 			if err != nil {
 				t.Fatal(name, err)

@@ -46,26 +46,46 @@ func (s *side) module(name string) api.Module {
 	return s.last
 }
 
-// TestSpec runs the specification's tests on modules as they are and
-// rewritten: every call must give the same bits or the same trap, every module
-// the same verdict and the same memory at the end.
-func TestSpec(t *testing.T) {
+// engines are those of wazero.
+var engines = []struct {
+	name string
+	cfg  func() wazero.RuntimeConfig
+}{
+	{"compiler", wazero.NewRuntimeConfig},
+	{"interpreter", wazero.NewRuntimeConfigInterpreter},
+}
+
+// eachScript runs f on every script of the specification's tests.
+func eachScript(t *testing.T, f func(t *testing.T, dir, file string)) {
 	for _, dir := range spectests(t) {
 		files, _ := filepath.Glob(filepath.Join(dir, "*.json"))
-		for i, f := range files {
+		for i, file := range files {
 			if testing.Short() && i%10 != 0 {
 				continue
 			}
-			name := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(f), ".json")
+			name := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				runSpec(t, dir, f)
+				f(t, dir, file)
 			})
 		}
 	}
 }
 
-func runSpec(t *testing.T, dir, file string) {
+// TestSpec runs the specification's tests on modules as they are and
+// rewritten, with and without what putting instances back needs: every call
+// must give the same bits or the same trap, every module the same verdict and
+// the same memory at the end.
+func TestSpec(t *testing.T) {
+	eachScript(t, func(t *testing.T, dir, file string) {
+		for _, e := range engines {
+			runSpec(t, dir, file, e.cfg(), true)
+		}
+		runSpec(t, dir, file, engines[0].cfg(), false)
+	})
+}
+
+func runSpec(t *testing.T, dir, file string, cfg wazero.RuntimeConfig, state bool) {
 	ctx := context.Background()
 	spectest, err := os.ReadFile(filepath.Join(dir, "../../testdata/spectest.wasm"))
 	if err != nil {
@@ -73,7 +93,7 @@ func runSpec(t *testing.T, dir, file string) {
 	}
 	var plain, counted side
 	for _, s := range []*side{&plain, &counted} {
-		s.rt = engine(t, wazero.NewRuntimeConfig(), func() {})
+		s.rt = engine(t, cfg, func() {})
 		s.named = map[string]api.Module{}
 		if _, err := s.rt.Instantiate(ctx, spectest); err != nil {
 			t.Fatal(err)
@@ -81,7 +101,9 @@ func runSpec(t *testing.T, dir, file string) {
 	}
 	rewritten := func(line int, b []byte) []byte {
 		// Turn through the options, line by line.
-		m, err := Rewrite(b, Options{Yield: line%3 != 0, Fuel: line%3 != 1})
+		o := turn(line)
+		o.State = state
+		m, err := Rewrite(b, o)
 		if err != nil {
 			return nil
 		}
@@ -147,16 +169,19 @@ func runSpec(t *testing.T, dir, file string) {
 	sameMemory(t, 0, plain.last, counted.last)
 }
 
+// turn gives each of four lines other counters.
+func turn(line int) Options { return Options{Yield: line%4 >= 2, Fuel: line%2 == 1} }
+
 // withoutAdded takes the reserved names out of a rewritten module, so that it
 // can be read again.
 func withoutAdded(b []byte) []byte {
 	b = bytes.ReplaceAll(b, []byte(HostModule), []byte("somebodyhost"))
-	return bytes.ReplaceAll(b, []byte(FuelGlobal), []byte("somebody:ful"))
+	return bytes.ReplaceAll(b, []byte(Reserved), []byte("somebody"))
 }
 
 func sameMemory(t *testing.T, line int, a, b api.Module) {
 	t.Helper()
-	if a == nil || b == nil || reflect.ValueOf(a.Memory()).IsNil() { // a nil pointer in an interface
+	if a == nil || b == nil || !hasMemory(a) {
 		return
 	}
 	x, _ := a.Memory().Read(0, a.Memory().Size())
@@ -165,6 +190,9 @@ func sameMemory(t *testing.T, line int, a, b api.Module) {
 		t.Errorf("before line %d: the memories differ", line)
 	}
 }
+
+// hasMemory looks behind an interface that may hold a nil pointer.
+func hasMemory(m api.Module) bool { return !reflect.ValueOf(m.Memory()).IsNil() }
 
 func line(err error) string {
 	if err == nil {
