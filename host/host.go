@@ -16,8 +16,8 @@
 // What a Job gives depends on its module, parameters, data, seed, top, filters
 // and shards, and on nothing else: not on workers, executor, machine, or what
 // the journal remembers. A program that uses the processes executor calls
-// executor.WorkerMain first in its main, or names the rechost binary in
-// Job.Worker.
+// executor.WorkerMain first in its main, if executor.IsWorker says so, or names
+// the rechost binary in Job.Worker.
 package host
 
 import (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,33 @@ func TestMain(m *testing.M) {
 		executor.WorkerMain()
 	}
 	os.Exit(m.Run())
+}
+
+// What does not stand says why, and what to do: a binary built with cgo has no
+// locks on any kernel.
+func TestWallsSayWhy(t *testing.T) {
+	if !executor.HasProcesses {
+		t.Skip("this system has no workers")
+	}
+	l, err := newLab(context.Background(), Processes, t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	walls := l.walls()
+	if len(walls) != 4 {
+		t.Fatalf("walls: %v", walls)
+	}
+	for _, w := range walls {
+		switch cgo := strings.Contains(w.Means, "CGO_ENABLED=0"); {
+		case w.Stands != (w.Means == ""):
+			t.Errorf("%s: stands %v, means %q", w.Name, w.Stands, w.Means)
+		case !w.Stands && cgo == executor.Confines:
+			t.Errorf("%s: %s", w.Name, w.Means)
+		case !executor.Confines && w.Stands && (w.Name == "seccomp" || strings.HasPrefix(w.Name, "Landlock")):
+			t.Errorf("%s stands in a binary with cgo", w.Name)
+		}
+	}
 }
 
 // Every attack ends as it must, with both executors.

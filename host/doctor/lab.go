@@ -308,6 +308,9 @@ func (a *attack) surroundings() func() {
 	}
 }
 
+const withCgo = "a guest that breaks out can open files and sockets, fork and read other processes: " +
+	"this rechost was built with cgo, whose threads cannot be locked in; build it with CGO_ENABLED=0, as ./build.sh build does"
+
 // walls says what stands around guests here, and what should.
 func (l *lab) walls() []Wall {
 	stand := l.neighbour.Walls()
@@ -320,7 +323,10 @@ func (l *lab) walls() []Wall {
 			{Name: "process of its own", Means: "a guest that breaks out is in the host's process"},
 			{Name: "rlimits", Means: "a guest that breaks out can take all memory and processor time"},
 			{Name: "Landlock", Means: "only seccomp keeps a guest that breaks out from files: it needs Linux 5.13 with Landlock enabled"},
-			{Name: "seccomp", Means: "a guest that breaks out can open sockets, fork and read other processes: it needs a binary built with CGO_ENABLED=0"},
+			{Name: "seccomp", Means: "a guest that breaks out can open sockets, fork and read other processes: it needs a kernel with seccomp filters"},
+		}
+		if !executor.Confines {
+			should[2].Means, should[3].Means = withCgo, withCgo
 		}
 	}
 	for i := range should {

@@ -22,6 +22,9 @@ import (
 type escape struct {
 	name string
 	try  func() error
+	// left makes what the host has open by mistake when the worker starts. The
+	// attempt is then to use it.
+	left func() (fd int, err error)
 	by   string       // wall, where it is not seccomp
 	also []unix.Errno // that refuse it, besides EPERM and EACCES
 	// compiling is the wall, where it is another one as long as the module is not
@@ -46,11 +49,29 @@ var parent = os.Getppid()
 const (
 	bySeals    = "seals"
 	byReadOnly = "descriptor open for reading only"
+	byEmpty    = "empty environment"
+	byClosing  = "descriptors closed at start"
 )
 
 // escapes only ask: where a wall is missing, none of them does harm. That of
 // the parent is signal 0, a limit that is read, a trace that does not stop it.
 var escapes = []escape{
+	{name: "find a variable in its environment", by: byEmpty, compiling: byEmpty, also: []unix.Errno{unix.ENODATA}, try: func() error {
+		if len(os.Environ()) > 0 {
+			return nil
+		}
+		return unix.ENODATA
+	}},
+	leftOpen("an eventfd", func() (int, error) { return unix.Eventfd(1, 0) }),
+	leftOpen("an epoll", func() (int, error) { return unix.EpollCreate1(0) }),
+	leftOpen("a pipe", func() (int, error) {
+		var p [2]int
+		err := unix.Pipe2(p[:], 0)
+		unix.Close(p[1])
+		return p[0], err
+	}),
+	leftOpen("a file", func() (int, error) { return unix.Open("/etc/passwd", unix.O_RDONLY, 0) }),
+	leftOpen("a socket", func() (int, error) { return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0) }),
 	{name: "open /etc/passwd", compiling: wallLandlock, try: func() error { return opened(unix.Open("/etc/passwd", unix.O_RDONLY|unix.O_CLOEXEC, 0)) }},
 	{name: "openat a folder", compiling: needed, try: func() error { return opened(unix.Openat(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_CLOEXEC, 0)) }},
 	{name: "openat2", try: func() error {
@@ -162,6 +183,32 @@ var escapes = []escape{
 	}},
 }
 
+// leftOpen is an attempt to use a descriptor that the host has open without
+// FD_CLOEXEC, so that every process it starts inherits it.
+func leftOpen(what string, open func() (int, error)) escape {
+	return escape{name: "use " + what + " that the host left open", left: open, by: byClosing, compiling: byClosing, also: []unix.Errno{unix.EBADF}}
+}
+
+// leftFrom is the least number that such a descriptor is given: the worker's
+// own are below.
+const leftFrom = 200
+
+// leave opens what the worker is to find, and returns its number.
+func (e *escape) leave() (fd int, drop func(), err error) {
+	if e.left == nil {
+		return 0, func() {}, nil
+	}
+	low, err := e.left()
+	if err == nil {
+		defer unix.Close(low)
+		fd, err = unix.FcntlInt(uintptr(low), unix.F_DUPFD, leftFrom)
+	}
+	if err != nil {
+		return 0, nil, fault.New(fault.Failed, "cannot %s: %v", e.name, err)
+	}
+	return fd, func() { unix.Close(fd) }, nil
+}
+
 func refuses(err error) bool { return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) }
 
 // opened closes what an attempt got.
@@ -222,9 +269,13 @@ func onFile(sealed bool, f func(fd int) error) error {
 // Attempts is what Drill knows.
 func Attempts() (list []Try) {
 	for _, e := range escapes {
-		list = append(list, Try{Name: e.name}, Try{Name: e.name, Second: true})
+		list = append(list, Try{Name: e.name})
+		threads := e.left == nil && e.by != byEmpty // what differs is filters
+		if threads {
+			list = append(list, Try{Name: e.name, Second: true})
+		}
 		if e.compiling != needed {
-			list = append(list, Try{Name: e.name, Compiling: true, Second: true})
+			list = append(list, Try{Name: e.name, Compiling: true, Second: threads})
 		}
 	}
 	return list
@@ -240,17 +291,21 @@ func escapeNamed(name string) *escape {
 }
 
 // play is the worker's part: it is locked in as for a guest, holds what a guest
-// would be given, and now its own code makes an attempt. With second, on a
+// would be given, and now its own code makes an attempt. With Second, on a
 // thread that did not exist when the locks were put on.
-func play(name string, second bool) *reply {
-	e := escapeNamed(name)
+func play(request *message) *reply {
+	e := escapeNamed(request.Name)
 	if e == nil {
 		return failure(errLies, false)
 	}
 	var err error
-	if !second {
+	switch {
+	case e.left != nil:
+		var st unix.Stat_t
+		err = unix.Fstat(request.Left, &st)
+	case !request.Second:
 		err = e.try()
-	} else {
+	default:
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -287,6 +342,11 @@ func Drill(ctx context.Context, o Options, t Try, input array.Meta) (a Attempt, 
 	if t.Compiling {
 		what, o.Cache = drillCompiling, "" // an empty folder, which the worker may write to
 	}
+	left, drop, err := e.leave()
+	if err != nil {
+		return a, err
+	}
+	defer drop()
 	x, err := newProcesses(o, what)
 	if err != nil {
 		return a, err
@@ -310,7 +370,7 @@ func Drill(ctx context.Context, o Options, t Try, input array.Meta) (a Attempt, 
 		if err := send(int(w.host.Fd()), &message{Kind: msgArray, Meta: other}, copied); err != nil {
 			return w.died(err)
 		}
-		if err := send(int(w.host.Fd()), &message{Kind: msgDrill, Name: t.Name, Second: t.Second}, nil); err != nil {
+		if err := send(int(w.host.Fd()), &message{Kind: msgDrill, Name: t.Name, Second: t.Second, Left: left}, nil); err != nil {
 			return w.died(err)
 		}
 		m, err = p.answer(w, replyPage)

@@ -25,12 +25,16 @@ func TestMain(m *testing.M) {
 	if IsWorker() {
 		WorkerMain()
 	}
-	if len(os.Args) == 2 && os.Args[1] == "hang-drill" {
-		hangDrill()
-		return
-	}
-	if len(os.Args) == 2 && os.Args[1] == "orphan-drill" {
-		orphanDrill()
+	if len(os.Args) == 2 {
+		switch os.Args[1] {
+		case "hang-drill":
+			hangDrill()
+			return
+		case "orphan-drill":
+			orphanDrill()
+		case "close-drill":
+			closeDrill()
+		}
 	}
 	code := m.Run()
 	os.RemoveAll(codeCache())

@@ -1,22 +1,10 @@
 package executor
 
-import (
-	"os"
+import "rechost/host/digest"
 
-	"rechost/host/digest"
-)
-
-// WorkerCommand is the argument with which a binary is started as a worker: it
-// then calls WorkerMain and nothing else.
-const WorkerCommand = "worker"
-
-// WorkerEnv is the environment variable that names the binary to start as a
-// worker instead of this program's own.
-const WorkerEnv = "RECHOST_WORKER"
-
-// WorkerCommandEnv is set in the environment of a worker, which has nothing
-// else of the parent's. A test binary, whose arguments are not its own, calls
-// IsWorker in TestMain:
+// WorkerCommand is the one argument with which a binary is started as a worker:
+// it then calls WorkerMain and nothing else. A test binary, whose arguments are
+// not its own, does so in TestMain:
 //
 //	func TestMain(m *testing.M) {
 //		if executor.IsWorker() {
@@ -24,12 +12,11 @@ const WorkerEnv = "RECHOST_WORKER"
 //		}
 //		os.Exit(m.Run())
 //	}
-const WorkerCommandEnv = "RECHOST_IS_WORKER"
+const WorkerCommand = "worker"
 
-// IsWorker reports whether this process was started as a worker.
-func IsWorker() bool {
-	return os.Getenv(WorkerCommandEnv) != "" && len(os.Args) == 2 && os.Args[1] == WorkerCommand
-}
+// WorkerEnv is the environment variable that names the binary to start as a
+// worker instead of this program's own.
+const WorkerEnv = "RECHOST_WORKER"
 
 // digest names the module.
 func (o Options) digest() digest.Digest { return digest.Of(o.Module) }

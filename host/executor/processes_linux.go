@@ -269,8 +269,12 @@ func (p *processes) noteWalls(walls []string) error {
 	}
 	for _, need := range []string{wallProcess, wallLimits, wallLandlock, wallSeccomp} {
 		if !slices.ContainsFunc(walls, func(w string) bool { return strings.HasPrefix(w, need) }) {
+			if !Confines {
+				return fault.New(fault.Failed, "this rechost was built with cgo, so its worker processes do without %s, and full isolation is required", need).
+					WithHint("build it with CGO_ENABLED=0, as ./build.sh build does; or leave out --require-isolation")
+			}
 			return fault.New(fault.Failed, "this system does not give its worker processes %s, and full isolation is required", need).
-				WithHint("a kernel of 5.13 or newer with Landlock and seccomp, and a binary built with CGO_ENABLED=0; or leave out --require-isolation")
+				WithHint("a kernel of 5.13 or newer with Landlock and seccomp has it; or leave out --require-isolation")
 		}
 	}
 	return nil

@@ -412,30 +412,94 @@ func TestLyingWorker(t *testing.T) {
 	}
 }
 
-// A worker's runtime has its poller before the locks: the collector's first
-// timer, which may come at any time, would have it made behind them, and die.
-func TestPollerBeforeLocks(t *testing.T) {
+// A worker that is ready has no environment, and no descriptor but its socket,
+// /dev/null twice, the pipe for its last words and the poller of its runtime,
+// whatever the host had open when it started. The poller is there before the
+// locks: the collector's first timer, which may come at any time, would have it
+// made behind them, and die.
+func TestWhatAWorkerHolds(t *testing.T) {
+	left := map[int]string{}
+	for i := range escapes {
+		if e := &escapes[i]; e.left != nil {
+			fd, drop, err := e.leave()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer drop()
+			left[fd] = e.name
+		}
+	}
+	if len(left) != 5 {
+		t.Fatalf("left open: %v", left)
+	}
 	o := Options{Workers: 1, Limits: testLimits, Arrays: folder(t.TempDir()), Interpreter: true}
 	e := executorWith(t, "processes", o) // the interpreter opens no file
 	err := e.(*processes).with(context.Background(), 0, func(w *workerProcess) error {
-		dir := fmt.Sprintf("/proc/%d/fd", w.cmd.Process.Pid)
-		open, err := os.ReadDir(dir)
+		proc := fmt.Sprintf("/proc/%d/", w.cmd.Process.Pid)
+		open, err := os.ReadDir(proc + "fd")
 		if err != nil {
 			t.Skipf("a locked worker cannot be looked into: %v", err)
 		}
 		var list []string
 		for _, d := range open {
-			name, _ := os.Readlink(filepath.Join(dir, d.Name()))
+			name, _ := os.Readlink(proc + "fd/" + d.Name())
+			name, _, _ = strings.Cut(name, ":[") // a number, or one of the kernel's kinds
 			list = append(list, name)
 		}
-		if !slices.Contains(list, "anon_inode:[eventpoll]") {
+		slices.Sort(list)
+		if want := []string{"/dev/null", "/dev/null", "anon_inode", "anon_inode", "pipe", "socket"}; !slices.Equal(list, want) {
 			t.Errorf("a worker that is ready holds %q", list)
+		}
+		if b, err := os.ReadFile(proc + "environ"); err != nil || len(b) > 0 {
+			t.Errorf("its environment is %q, %v", b, err)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Without /proc the same descriptors are closed.
+func TestCloseUnlisted(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "close-drill")
+	for range 3 { // 3, where a worker has its socket, and two that nobody needs
+		f, err := newMemfd("inherited")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	out, err := cmd.CombinedOutput()
+	if want := "3 is open, 4 is closed, 5 is closed, its own is open"; err != nil || string(out) != want {
+		t.Errorf("%s, %v; want %s", out, err, want)
+	}
+}
+
+// closeDrill inherits three descriptors, and opens one as Go does.
+func closeDrill() {
+	own, err := newMemfd("own")
+	if err == nil {
+		err = closeUnlisted()
+	}
+	if err != nil {
+		fmt.Print(err)
+		os.Exit(1)
+	}
+	state := func(fd int) string {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) != nil {
+			return "closed"
+		}
+		return "open"
+	}
+	fmt.Printf("3 is %s, 4 is %s, 5 is %s, its own is %s", state(3), state(4), state(5), state(int(own.Fd())))
+	os.Exit(0)
 }
 
 // A result is what its memfd holds, whole.

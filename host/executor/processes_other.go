@@ -14,6 +14,10 @@ func NewProcesses(Options) (Executor, error) {
 		WithHint("run modules that you trust in this process: --executor goroutines")
 }
 
+// IsWorker reports whether this process was started as a worker: there are none
+// here.
+func IsWorker() bool { return false }
+
 // WorkerMain ends the process: there are no workers here.
 func WorkerMain() {
 	os.Stderr.WriteString("rechost: worker processes need Linux\n")

@@ -3,3 +3,5 @@
 package executor
 
 func orphanDrill() {}
+
+func closeDrill() {}

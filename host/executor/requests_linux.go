@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
+	"rechost/host/kernel"
 	"rechost/host/task"
 )
 
@@ -23,6 +25,7 @@ func (p *processes) greet(ctx context.Context, w *workerProcess, mayCompile bool
 		hello := &message{
 			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
 			MayCompile: mayCompile, Interpreter: p.options.Interpreter, Places: p.options.Places, CPU: p.cpu(), Drill: p.drill,
+			Threads: runtime.GOMAXPROCS(0), Kernels: os.Getenv(kernel.FormEnv),
 		}
 		if err := send(int(w.host.Fd()), hello, p.module); err != nil {
 			return w.died(err)

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,7 +16,6 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
-	"rechost/host/kernel"
 	"rechost/host/task"
 )
 
@@ -65,8 +63,8 @@ func (o Options) binary() (string, error) {
 	return path, nil
 }
 
-// spawn starts a worker. It has a fixed environment and no descriptor of ours
-// but its end of the socket pair.
+// spawn starts a worker. It has no environment and no descriptor of ours but
+// its end of the socket pair; what it has to know, the first message says.
 func spawn(path string) (*workerProcess, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -80,16 +78,7 @@ func spawn(path string) (*workerProcess, error) {
 	w.cmd.Stderr = &w.said
 	w.cmd.WaitDelay = time.Second
 	w.cmd.Dir = "/"
-	w.cmd.Env = []string{
-		// decoratemappings names mappings with a call that the worker may not
-		// make; the others keep cgroup files open.
-		"GODEBUG=decoratemappings=0,containermaxprocs=0,updatemaxprocs=0",
-		fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)),
-		WorkerCommandEnv + "=1",
-	}
-	if form := os.Getenv(kernel.FormEnv); form != "" {
-		w.cmd.Env = append(w.cmd.Env, kernel.FormEnv+"="+form)
-	}
+	w.cmd.Env = []string{} // nil would be ours
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	spawner() <- func() { started <- w.cmd.Start() }

@@ -39,8 +39,9 @@ type message struct {
 	MayCompile  bool        `json:"may_compile,omitempty"` // and put the code into CacheDir
 	Interpreter bool        `json:"interpreter,omitempty"`
 	Places      bool        `json:"places,omitempty"`
-	CPU         uint64      `json:"cpu,omitempty"`   // hard limit, seconds
-	Drill       drill       `json:"drill,omitempty"` // the worker is for Drill
+	CPU         uint64      `json:"cpu,omitempty"`     // hard limit, seconds
+	Drill       drill       `json:"drill,omitempty"`   // the worker is for Drill
+	Kernels     string      `json:"kernels,omitempty"` // form, see kernel.Use
 
 	// array
 	Meta array.Meta `json:"meta,omitzero"`
@@ -51,11 +52,12 @@ type message struct {
 	Config  []byte          `json:"config,omitempty"`
 	Inputs  []task.Input    `json:"inputs,omitempty"`
 	Outputs []task.Output   `json:"outputs,omitempty"`
-	Threads int             `json:"threads,omitempty"` // that one kernel may use
+	Threads int             `json:"threads,omitempty"` // that one kernel may use; in hello, GOMAXPROCS
 	Drop    []digest.Digest `json:"drop,omitempty"`    // arrays that will not be used again
 
 	// drill: Name, and
 	Second bool `json:"second,omitempty"` // on another thread
+	Left   int  `json:"left,omitempty"`   // descriptor that the host had open, see escape
 }
 
 // The kinds of message.

@@ -15,6 +15,7 @@ import (
 
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/kernel"
 	"rechost/host/sandbox"
 	"rechost/host/task"
 )
@@ -22,6 +23,17 @@ import (
 // hostFD is the worker's end of the socket pair. Beside it a worker has stdin
 // and stdout on /dev/null and a pipe for what the Go runtime says when it dies.
 const hostFD = 3
+
+// IsWorker reports whether this process was started as a worker: with its one
+// argument and a socket as spawn makes them.
+func IsWorker() bool {
+	return len(os.Args) == 2 && os.Args[1] == WorkerCommand && hasSocket()
+}
+
+func hasSocket() bool {
+	t, err := unix.GetsockoptInt(hostFD, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && t == unix.SOCK_SEQPACKET
+}
 
 // WorkerMain is the whole of a worker process: it takes a module from its
 // parent, locks itself in, and runs one guest call after the other until the
@@ -35,9 +47,12 @@ func WorkerMain() {
 }
 
 func worker() error {
-	if t, err := unix.GetsockoptInt(hostFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || t != unix.SOCK_SEQPACKET {
+	if !hasSocket() {
 		return errors.New("started by hand: workers are started by rechost itself")
 	}
+	// From here on Go's runtime does not look any more at how many processors
+	// the control group leaves it, for which it holds files open.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	// What the parent left open by mistake must not be there for a guest that
 	// breaks out.
 	if err := closeInherited(); err != nil {
@@ -53,6 +68,8 @@ func worker() error {
 	if hello.Kind != msgHello || file == nil {
 		return errLies
 	}
+	runtime.GOMAXPROCS(hello.Threads)
+	kernel.Use(hello.Kernels) // one that there is not, the host has told its user of
 	w := &workerState{host: hostFD, open: map[digest.Digest]*sandbox.Array{}}
 	walls, err := w.start(hello, file)
 	if err != nil {
@@ -78,28 +95,50 @@ func worker() error {
 
 // closeInherited closes every descriptor above the socket but the two of the
 // Go runtime's own poller, which may be at work before main is (a package that
-// sets a timer while it starts is enough).
+// sets a timer while it starts is enough). What this process opened itself is to
+// be closed when it executes another program; what it inherited is not, or it
+// would have been.
 func closeInherited() error {
 	dir, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		// Without /proc the poller cannot be told from the rest.
-		if err := unix.CloseRange(hostFD+1, math.MaxUint32, 0); err != nil && err != unix.ENOSYS {
-			return fmt.Errorf("close_range: %w", err)
-		}
-		return nil
+		return closeUnlisted()
 	}
 	for _, e := range dir {
 		fd, err := strconv.Atoi(e.Name())
 		if err != nil || fd <= hostFD {
 			continue
 		}
-		switch what, _ := os.Readlink("/proc/self/fd/" + e.Name()); what {
-		case "anon_inode:[eventpoll]", "anon_inode:[eventfd]":
-		default:
+		what, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		if poller := what == "anon_inode:[eventpoll]" || what == "anon_inode:[eventfd]"; !poller || inherited(fd) {
 			_ = unix.Close(fd) // the one that listed the folder is closed already
 		}
 	}
 	return nil
+}
+
+// closeUnlisted is closeInherited without /proc, where nobody says which
+// descriptors there are. This process's own have the lowest numbers that were
+// free.
+func closeUnlisted() error {
+	for fd := hostFD + 1; fd < mostOwn; fd++ {
+		if inherited(fd) {
+			_ = unix.Close(fd)
+		}
+	}
+	if err := unix.CloseRange(mostOwn, math.MaxUint32, 0); err != nil && err != unix.ENOSYS {
+		return fmt.Errorf("close_range: %w", err)
+	}
+	return nil
+}
+
+// mostOwn is a number that no descriptor of this process's own reaches while it
+// starts.
+const mostOwn = 1 << 16
+
+// inherited reports whether a descriptor was there before this program was.
+func inherited(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
 func failure(err error, stale bool) *reply {
@@ -198,7 +237,7 @@ func (w *workerState) serve(m *message, file *os.File) error {
 		return w.run(ctx, m)
 	case msgDrill:
 		if w.drill {
-			return send(w.host, play(m.Name, m.Second), nil)
+			return send(w.host, play(m), nil)
 		}
 	}
 	return errLies

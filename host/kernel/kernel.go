@@ -14,7 +14,7 @@
 //
 // The form is chosen when the program starts: AVX-512, AVX2 or plain Go, by
 // what the processor has, or by the environment variable RECHOST_KERNELS
-// (avx512, avx2, go). The build tag purego leaves assembly out. Calls may run at
+// (avx512, avx2, go); Use chooses another. The build tag purego leaves assembly out. Calls may run at
 // the same time; those that take a number of threads use so many, with the same
 // bits for any.
 //
@@ -111,7 +111,11 @@ var (
 	activeErr error
 )
 
-func init() { active, activeErr = choose(os.Getenv(FormEnv)) }
+func init() { Use(os.Getenv(FormEnv)) }
+
+// Use chooses the form that is named as in FormEnv, or the best one for "". No
+// kernel may be running. Name says whether it could be had.
+func Use(form string) { active, activeErr = choose(form) }
 
 // choose picks the form that want names, or the best one for an empty want.
 // It fails, and gives the best one, where want cannot be had.
