@@ -11,6 +11,9 @@ func available() []*set {
 		all = append([]*set{&formAVX2}, all...)
 	}
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.BMI2) {
+		if cpuid.CPU.Supports(cpuid.AVX512VPOPCNTDQ) {
+			formAVX512.meet = meetAVX512
+		}
 		all = append([]*set{&formAVX512}, all...)
 	}
 	return all

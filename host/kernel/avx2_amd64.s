@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot117:
+dot119:
 	CMPQ    DX, $0x10
-	JL      dotend118
+	JL      dotend120
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot117:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot117
+	JMP     dot119
 
-dotend118:
+dotend120:
 	TESTQ      DX, DX
-	JZ         dotdone119
+	JZ         dotdone121
 	CMPQ       DX, $0x08
-	JL         dotshort120
+	JL         dotshort122
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone119
+	JZ         dotdone121
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend118:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone119
+	JMP        dotdone121
 
-dotshort120:
+dotshort122:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort120:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone119:
+dotdone121:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide121:
+axpywide123:
 	CMPQ    DX, $0x20
-	JL      axpy122
+	JL      axpy124
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide121:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide121
+	JMP     axpywide123
 
-axpy122:
+axpy124:
 	CMPQ    DX, $0x08
-	JL      axpyend123
+	JL      axpyend125
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy122
+	JMP     axpy124
 
-axpyend123:
+axpyend125:
 	TESTQ      DX, DX
-	JZ         axpydone124
+	JZ         axpydone126
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend123:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone124:
+axpydone126:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide125:
+divide127:
 	CMPQ    CX, $0x08
-	JL      divideend126
+	JL      divideend128
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide125
+	JMP     divide127
 
-divideend126:
+divideend128:
 	TESTQ      CX, CX
-	JZ         dividedone127
+	JZ         dividedone129
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend126:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone127:
+dividedone129:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64131:
+gemv64133:
 	CMPQ    SI, $0x40
-	JL      gemvone128
+	JL      gemvone130
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64131:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done133
+	JZ      gemv64done135
 
-gemv64row132:
+gemv64row134:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row132:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row132
+	JNZ          gemv64row134
 
-gemv64done133:
+gemv64done135:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done133:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64131
+	JMP     gemv64133
 
-gemvone128:
-gemv1134:
+gemvone130:
+gemv1136:
 	CMPQ    SI, $0x08
-	JL      gemvend129
+	JL      gemvend131
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done136
+	JZ      gemv1done138
 
-gemv1row135:
+gemv1row137:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row135
+	JNZ          gemv1row137
 
-gemv1done136:
+gemv1done138:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1134
+	JMP     gemv1136
 
-gemvend129:
+gemvend131:
 	TESTQ      SI, SI
-	JZ         gemvall130
+	JZ         gemvall132
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend129:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone139
+	JZ         gemvtaildone141
 
-gemvtailrow138:
+gemvtailrow140:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow138:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow138
+	JNZ          gemvtailrow140
 
-gemvtaildone139:
+gemvtaildone141:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall130:
+gemvall132:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone140
+	JZ    fitdone142
 
-fitk142:
+fitk144:
 	CMPQ       R8, $0x05
-	JL         fitknear143
+	JL         fitknear145
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk142:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear143:
+fitknear145:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip144
+	JZ     fitkskip146
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot145:
+dot147:
 	CMPQ    R14, $0x10
-	JL      dotend146
+	JL      dotend148
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot145:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot145
+	JMP     dot147
 
-dotend146:
+dotend148:
 	TESTQ      R14, R14
-	JZ         dotdone147
+	JZ         dotdone149
 	CMPQ       R14, $0x08
-	JL         dotshort148
+	JL         dotshort150
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone147
+	JZ         dotdone149
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend146:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone147
+	JMP        dotdone149
 
-dotshort148:
+dotshort150:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort148:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone147:
+dotdone149:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone147:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip144:
+fitkskip146:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide149:
+axpywide151:
 	CMPQ    R13, $0x20
-	JL      axpy150
+	JL      axpy152
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide149:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide149
+	JMP     axpywide151
 
-axpy150:
+axpy152:
 	CMPQ    R13, $0x08
-	JL      axpyend151
+	JL      axpyend153
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy150
+	JMP     axpy152
 
-axpyend151:
+axpyend153:
 	TESTQ      R13, R13
-	JZ         axpydone152
+	JZ         axpydone154
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend151:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone152:
+axpydone154:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk142
+	JNZ  fitk144
 
-fitdone140:
+fitdone142:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot153:
+dot155:
 	CMPQ    DI, $0x10
-	JL      dotend154
+	JL      dotend156
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot153:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot153
+	JMP     dot155
 
-dotend154:
+dotend156:
 	TESTQ      DI, DI
-	JZ         dotdone155
+	JZ         dotdone157
 	CMPQ       DI, $0x08
-	JL         dotshort156
+	JL         dotshort158
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone155
+	JZ         dotdone157
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend154:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone155
+	JMP        dotdone157
 
-dotshort156:
+dotshort158:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort156:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone155:
+dotdone157:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone155:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number157<>+0(SB), Y2
+	VBROADCASTSS number159<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone155:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along158:
+along160:
 	CMPQ    DI, $0x10
-	JL      alongend159
+	JL      alongend161
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along158:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along158
+	JMP     along160
 
-alongend159:
+alongend161:
 	TESTQ      DI, DI
-	JZ         alongdone160
+	JZ         alongdone162
 	CMPQ       DI, $0x08
-	JL         alongshort161
+	JL         alongshort163
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend159:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone160
+	JZ         alongdone162
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend159:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone160
+	JMP        alongdone162
 
-alongshort161:
+alongshort163:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort161:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone160:
+alongdone162:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone160:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir162:
+alongdir164:
 	CMPQ    DX, $0x10
-	JL      alongdirend163
+	JL      alongdirend165
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir162:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir162
+	JMP     alongdir164
 
-alongdirend163:
+alongdirend165:
 	TESTQ      DX, DX
-	JZ         alongdirdone164
+	JZ         alongdirdone166
 	CMPQ       DX, $0x08
-	JL         alongdirshort165
+	JL         alongdirshort167
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone164
+	JZ         alongdirdone166
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend163:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone164
+	JMP        alongdirdone166
 
-alongdirshort165:
+alongdirshort167:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort165:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone164:
+alongdirdone166:
 	VZEROUPPER
 	RET
 
-DATA number157<>+0(SB)/4, $0xbf800000
-GLOBL number157<>(SB), RODATA|NOPTR, $4
+DATA number159<>+0(SB)/4, $0xbf800000
+GLOBL number159<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak166:
+peak168:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak166:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak166
+	JNZ    peak168
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone168
+	JZ         productdone170
 
-product167:
+product169:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product167:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product167
+	JNZ          product169
 
-productdone168:
+productdone170:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone170
+	JZ     productdone172
 
-product169:
+product171:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product169:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product169
+	JNZ          product171
 
-productdone170:
+productdone172:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone170:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone171
+	JZ           scorenone173
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone170:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone171:
+scorenone173:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone173
+	JZ      rowsdone175
 
-rows172:
+rows174:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows172:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows172
+	JNZ          rows174
 
-rowsdone173:
+rowsdone175:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone175
+	JZ    turndone177
 
-turn174:
+turn176:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn174:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn174
+	JNZ       turn176
 
-turndone175:
+turndone177:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean176:
+clean178:
 	CMPQ      CX, $0x08
-	JL        cleanend177
+	JL        cleanend179
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean176:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean176
+	JMP       clean178
 
-cleanend177:
+cleanend179:
 	TESTQ      CX, CX
-	JZ         cleandone178
+	JZ         cleandone180
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend177:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone178:
+cleandone180:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones179
+	JZ    scatterones181
 
-scatterfour181:
+scatterfour183:
 	CMPQ   DI, $0x04
-	JL     scatterone182
+	JL     scatterone184
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour181:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour181
+	JMP    scatterfour183
 
-scatterone182:
+scatterone184:
 	TESTQ  DI, DI
-	JZ     scatterdone180
+	JZ     scatterdone182
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone182:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone182
+	JMP    scatterone184
 
-scatterones179:
-scatterfour183:
+scatterones181:
+scatterfour185:
 	CMPQ   DI, $0x04
-	JL     scatterone184
+	JL     scatterone186
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour183:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour183
+	JMP    scatterfour185
 
-scatterone184:
+scatterone186:
 	TESTQ  DI, DI
-	JZ     scatterdone180
+	JZ     scatterdone182
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1267,9 @@ scatterone184:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone184
+	JMP    scatterone186
 
-scatterdone180:
+scatterdone182:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1283,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones185
+	JZ    spreadones187
 
-spreadfour187:
+spreadfour189:
 	CMPQ   BX, $0x04
-	JL     spreadone188
+	JL     spreadone190
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1307,11 @@ spreadfour187:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour187
+	JMP    spreadfour189
 
-spreadone188:
+spreadone190:
 	TESTQ  BX, BX
-	JZ     spreaddone186
+	JZ     spreaddone188
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1319,12 @@ spreadone188:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone188
+	JMP    spreadone190
 
-spreadones185:
-spreadfour189:
+spreadones187:
+spreadfour191:
 	CMPQ   BX, $0x04
-	JL     spreadone190
+	JL     spreadone192
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1339,19 @@ spreadfour189:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour189
+	JMP    spreadfour191
 
-spreadone190:
+spreadone192:
 	TESTQ  BX, BX
-	JZ     spreaddone186
+	JZ     spreaddone188
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone190
+	JMP    spreadone192
 
-spreaddone186:
+spreaddone188:
 	VZEROUPPER
 	RET
 
@@ -1364,9 +1364,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour191:
+fetchfour193:
 	CMPQ BX, $0x04
-	JL   fetchone192
+	JL   fetchone194
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1386,11 +1386,11 @@ fetchfour191:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour191
+	JMP  fetchfour193
 
-fetchone192:
+fetchone194:
 	TESTQ BX, BX
-	JZ    fetchdone193
+	JZ    fetchdone195
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1398,9 +1398,9 @@ fetchone192:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone192
+	JMP   fetchone194
 
-fetchdone193:
+fetchdone195:
 	VZEROUPPER
 	RET
 
@@ -1421,12 +1421,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate194:
+rate196:
 	TESTQ      BX, BX
-	JZ         ratedone196
+	JZ         ratedone198
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain195
+	JZ         rateplain197
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1436,7 +1436,7 @@ rate194:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain195:
+rateplain197:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1447,9 +1447,9 @@ rateplain195:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate194
+	JMP     rate196
 
-ratedone196:
+ratedone198:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1463,18 +1463,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above197:
+above199:
 	TESTQ    CX, CX
-	JZ       abovedone198
+	JZ       abovedone200
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above197
+	JMP      above199
 
-abovedone198:
+abovedone200:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1497,9 +1497,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot199:
+dot201:
 	CMPQ    BX, $0x10
-	JL      dotend200
+	JL      dotend202
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1509,18 +1509,18 @@ dot199:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot199
+	JMP     dot201
 
-dotend200:
+dotend202:
 	TESTQ      BX, BX
-	JZ         dotdone201
+	JZ         dotdone203
 	CMPQ       BX, $0x08
-	JL         dotshort202
+	JL         dotshort204
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone201
+	JZ         dotdone203
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1528,9 +1528,9 @@ dotend200:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone201
+	JMP        dotdone203
 
-dotshort202:
+dotshort204:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1539,7 +1539,7 @@ dotshort202:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone201:
+dotdone203:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1553,19 +1553,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word203<>+0(SB), Y1
+	VPBROADCASTQ word205<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word204<>+0(SB), Y4
-	VPBROADCASTQ word205<>+0(SB), Y5
-	VPBROADCASTQ word206<>+0(SB), Y6
-	VPBROADCASTQ word207<>+0(SB), Y7
+	VPBROADCASTQ word206<>+0(SB), Y4
+	VPBROADCASTQ word207<>+0(SB), Y5
+	VPBROADCASTQ word208<>+0(SB), Y6
+	VPBROADCASTQ word209<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone209
+	JZ           blocksdone211
 
-blocks208:
+blocks210:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1707,9 +1707,9 @@ blocks208:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks208
+	JNZ         blocks210
 
-blocksdone209:
+blocksdone211:
 	VZEROUPPER
 	RET
 
@@ -1719,20 +1719,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word203<>+0(SB)/8, $0x0000000000000004
-GLOBL word203<>(SB), RODATA|NOPTR, $8
-
-DATA word204<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word204<>(SB), RODATA|NOPTR, $8
-
-DATA word205<>+0(SB)/8, $0x00000000cd9e8d57
+DATA word205<>+0(SB)/8, $0x0000000000000004
 GLOBL word205<>(SB), RODATA|NOPTR, $8
 
-DATA word206<>+0(SB)/8, $0x000000009e3779b9
+DATA word206<>+0(SB)/8, $0x00000000d2511f53
 GLOBL word206<>(SB), RODATA|NOPTR, $8
 
-DATA word207<>+0(SB)/8, $0x00000000bb67ae85
+DATA word207<>+0(SB)/8, $0x00000000cd9e8d57
 GLOBL word207<>(SB), RODATA|NOPTR, $8
+
+DATA word208<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word208<>(SB), RODATA|NOPTR, $8
+
+DATA word209<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word209<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1744,10 +1744,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone210
+	JZ    ascenddone212
 	XORQ  R8, R8
 
-ascenddot211:
+ascenddot213:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1763,9 +1763,9 @@ ascenddot211:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart212:
+apart214:
 	CMPQ    R14, $0x10
-	JL      apartend213
+	JL      apartend215
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1778,19 +1778,19 @@ apart212:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart212
+	JMP     apart214
 
-apartend213:
+apartend215:
 	TESTQ      R14, R14
-	JZ         apartdone214
+	JZ         apartdone216
 	CMPQ       R14, $0x08
-	JL         apartshort215
+	JL         apartshort217
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone214
+	JZ         apartdone216
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1800,9 +1800,9 @@ apartend213:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone214
+	JMP        apartdone216
 
-apartshort215:
+apartshort217:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1813,7 +1813,7 @@ apartshort215:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone214:
+apartdone216:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1828,31 +1828,25 @@ apartdone214:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot211
+	JNZ          ascenddot213
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number216<>+0(SB), Y1
+	VBROADCASTSS number218<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number217<>+0(SB), Y2
+	VBROADCASTSS number219<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number218<>+0(SB), Y2
+	VBROADCASTSS number220<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number219<>+0(SB), Y2
+	VBROADCASTSS number221<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number220<>+0(SB), Y3
+	VBROADCASTSS number222<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number221<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number222<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number223<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number224<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number224<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number225<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1863,9 +1857,15 @@ apartdone214:
 	VBROADCASTSS number227<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number227<>+0(SB), Y3
+	VBROADCASTSS number228<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number227<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number229<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number229<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number229<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1874,29 +1874,23 @@ apartdone214:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number216<>+0(SB), Y1
+	VBROADCASTSS number218<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number217<>+0(SB), Y2
+	VBROADCASTSS number219<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number218<>+0(SB), Y2
+	VBROADCASTSS number220<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number219<>+0(SB), Y2
+	VBROADCASTSS number221<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number220<>+0(SB), Y3
+	VBROADCASTSS number222<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number221<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number222<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number223<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number224<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number224<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number225<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1907,9 +1901,15 @@ apartdone214:
 	VBROADCASTSS number227<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number227<>+0(SB), Y3
+	VBROADCASTSS number228<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number227<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number229<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number229<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number229<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1922,10 +1922,10 @@ apartdone214:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone210
+	JZ           ascenddone212
 	XORQ         R8, R8
 
-ascendpull228:
+ascendpull230:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1940,9 +1940,9 @@ ascendpull228:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull229:
+pull231:
 	CMPQ    R14, $0x08
-	JL      pullend230
+	JL      pullend232
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1968,11 +1968,11 @@ pull229:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull229
+	JMP     pull231
 
-pullend230:
+pullend232:
 	TESTQ      R14, R14
-	JZ         pulldone231
+	JZ         pulldone233
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1998,7 +1998,7 @@ pullend230:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone231:
+pulldone233:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2014,44 +2014,44 @@ pulldone231:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull228
+	JNZ    ascendpull230
 
-ascenddone210:
+ascenddone212:
 	VZEROUPPER
 	RET
 
-DATA number216<>+0(SB)/4, $0x42200000
-GLOBL number216<>(SB), RODATA|NOPTR, $4
-
-DATA number217<>+0(SB)/4, $0xc2200000
-GLOBL number217<>(SB), RODATA|NOPTR, $4
-
-DATA number218<>+0(SB)/4, $0x3fb8aa3b
+DATA number218<>+0(SB)/4, $0x42200000
 GLOBL number218<>(SB), RODATA|NOPTR, $4
 
-DATA number219<>+0(SB)/4, $0x4b400000
+DATA number219<>+0(SB)/4, $0xc2200000
 GLOBL number219<>(SB), RODATA|NOPTR, $4
 
-DATA number220<>+0(SB)/4, $0x3f318000
+DATA number220<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number220<>(SB), RODATA|NOPTR, $4
 
-DATA number221<>+0(SB)/4, $0xb95e8083
+DATA number221<>+0(SB)/4, $0x4b400000
 GLOBL number221<>(SB), RODATA|NOPTR, $4
 
-DATA number222<>+0(SB)/4, $0x3ab60b61
+DATA number222<>+0(SB)/4, $0x3f318000
 GLOBL number222<>(SB), RODATA|NOPTR, $4
 
-DATA number223<>+0(SB)/4, $0x3c088889
+DATA number223<>+0(SB)/4, $0xb95e8083
 GLOBL number223<>(SB), RODATA|NOPTR, $4
 
-DATA number224<>+0(SB)/4, $0x3d2aaaab
+DATA number224<>+0(SB)/4, $0x3ab60b61
 GLOBL number224<>(SB), RODATA|NOPTR, $4
 
-DATA number225<>+0(SB)/4, $0x3e2aaaab
+DATA number225<>+0(SB)/4, $0x3c088889
 GLOBL number225<>(SB), RODATA|NOPTR, $4
 
-DATA number226<>+0(SB)/4, $0x3f000000
+DATA number226<>+0(SB)/4, $0x3d2aaaab
 GLOBL number226<>(SB), RODATA|NOPTR, $4
 
-DATA number227<>+0(SB)/4, $0x3f800000
+DATA number227<>+0(SB)/4, $0x3e2aaaab
 GLOBL number227<>(SB), RODATA|NOPTR, $4
+
+DATA number228<>+0(SB)/4, $0x3f000000
+GLOBL number228<>(SB), RODATA|NOPTR, $4
+
+DATA number229<>+0(SB)/4, $0x3f800000
+GLOBL number229<>(SB), RODATA|NOPTR, $4

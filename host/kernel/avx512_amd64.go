@@ -108,3 +108,8 @@ func blocksAVX512(dst *uint32, seed uint64, stream uint64, counter uint64, n int
 //
 //go:noescape
 func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
+
+// meetAVX512 sets dst[i*ldd+j] to the number of bits that rows i < 4 and columns j < n, of so many words each, have in common; n is a multiple of 4, words of 8.
+//
+//go:noescape
+func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int, n int)

@@ -162,7 +162,7 @@ func BenchmarkCosine(b *testing.B) {
 	b.Run("neighbours", func(b *testing.B) {
 		done := spent(b)
 		for b.Loop() {
-			ProductTopK(near, p, 100, 1, nil)
+			ProductTopK(near, p, 100, 1, 1<<30, nil)
 		}
 		done(0)
 	})
@@ -186,7 +186,7 @@ func BenchmarkCosine(b *testing.B) {
 	b.Run("scores", func(b *testing.B) {
 		done := spent(b)
 		for b.Loop() {
-			ProductTopK(top, q, 20, 1, nil)
+			ProductTopK(top, q, 20, 1, 1<<30, nil)
 		}
 		done(0)
 	})

@@ -86,6 +86,12 @@ type set struct {
 	// norms is nil, turned so that keys order as scores do; 0 for a score that
 	// is 0 or NaN. It leaves the greatest key in one of the 16 numbers of top.
 	rate func(keys, index *uint32, norms *float32, alpha, beta, gamma float32, n int, top *uint32)
+	// meet sets dst[i*ldd+j] to the number of bits, as float32, that sets i < 4 of
+	// rows and j < n of columns have in common. Each has so many words, a multiple
+	// of 8; n is a multiple of 4. It is nil where the processor cannot count bits
+	// by vectors.
+	meet func(dst *float32, ldd int, rows, columns *uint64, words, n int)
+
 	// above counts the keys of at least least among n, a multiple of 16.
 	above func(keys *uint32, n int, least uint32) int
 	// sift packs the keys of at least least among n, a multiple of 16, and the

@@ -3,8 +3,10 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"rechost/guest/num/naive"
@@ -359,7 +361,7 @@ func testProduct(t *testing.T, s *set, r *rand.Rand) {
 						}
 					}
 					got, want := lists(15, k), lists(15, k)
-					a := s.ProductTopK(got, p, k, nil)
+					a := s.productTopK(got, p, k, 1, 1<<30, nil)
 					b := naive.ProductTopK(want, p, k)
 					what := fmt.Sprintf("%s, %d columns, k %d", kind, cols, k)
 					sameLists(t, what, got, a, want, b)
@@ -375,6 +377,90 @@ func testProduct(t *testing.T, s *set, r *rand.Rand) {
 	}
 }
 
+// Dense rows of ones are counted as sets of bits, and rows that are no sets, or
+// not of ones, are added up.
+func TestProductOfSets(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		if s.meet == nil {
+			t.Skip("this form counts no bits by vectors")
+		}
+		for _, size := range [][2]int{{300, 1}, {513, 70}, {1024, 121}, {2000, 333}} {
+			for _, kind := range []string{"none", "ones", "a two in A", "a two in B", "a pair in A", "a pair in B"} {
+				one := func() float32 { return 1 }
+				rows, cols := size[0], size[1]
+				p := naive.Product{A: sparse(r, 100, rows, rows, nil), B: sparse(r, rows, cols, cols, nil), OffDiagonal: true}
+				for q, m := range map[string]*naive.Sparse{"A": &p.A, "B": &p.B} {
+					if kind == "ones" || kind == "a two in "+q {
+						*m = sparse(r, m.Rows, m.Cols, m.Cols, one)
+					}
+					last := len(m.Index) - 1
+					switch kind {
+					case "a two in " + q:
+						m.Value[last] = 2
+					case "a pair in " + q:
+						m.Index = append(m.Index, m.Index[last])
+						m.Offsets[m.Rows]++
+					}
+				}
+				b := s.bitmapsOf(&p, 1, 1<<30, scattered(nil))
+				if counted := b != nil; counted != !strings.HasSuffix(kind, "in B") && cols > 1 {
+					t.Fatalf("%v, %s: counted: %v", size, kind, counted)
+				}
+				if s.bitmapsOf(&p, 1, 1000, scattered(nil)) != nil {
+					t.Fatalf("%v, %s: counted in no room", size, kind)
+				}
+				for _, threads := range []int{1, 3} {
+					got, want := lists(100, 20), lists(100, 20)
+					n := s.productTopK(got, p, 20, threads, 1<<30, nil)
+					sameLists(t, fmt.Sprintf("%v, %s", size, kind), got, n, want, naive.ProductTopK(want, p, 20))
+				}
+			}
+		}
+	})
+}
+
+// The bits that four rows and some columns have in common, with every word
+// somewhere set and nothing written beside the counts.
+func TestMeet(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		if s.meet == nil {
+			t.Skip("this form counts no bits by vectors")
+		}
+		for _, words := range []int{8, 16, 104} {
+			for _, n := range []int{4, 8, 100} {
+				x, y := make([]uint64, 4*words), make([]uint64, n*words)
+				for _, b := range [][]uint64{x, y} {
+					for i := range b {
+						b[i] = r.Uint64() | r.Uint64()
+					}
+				}
+				ld := n + r.IntN(5)
+				got, ok := guarded(r, 3*ld+n, func() float32 { return guard })
+				s.meet(&got[0], ld, &x[0], &y[0], words, n)
+				for i := range 4 {
+					for j := range n {
+						want := 0
+						for w := range words {
+							want += bits.OnesCount64(x[i*words+w] & y[j*words+w])
+						}
+						if got[i*ld+j] != float32(want) {
+							t.Fatalf("%d words, row %d, column %d of %d: %v, want %d", words, i, j, n, got[i*ld+j], want)
+						}
+					}
+					for _, v := range got[i*ld+n : max(i*ld+n, min((i+1)*ld, len(got)))] {
+						if math.Float32bits(v) != math.Float32bits(guard) {
+							t.Fatal("wrote between the rows")
+						}
+					}
+				}
+				if !ok() {
+					t.Fatal("wrote outside")
+				}
+			}
+		}
+	})
+}
+
 // Sums that keep returning to 0 fill the list of columns with repetitions.
 func TestProductRepetitions(t *testing.T) {
 	p := naive.Product{
@@ -386,7 +472,7 @@ func TestProductRepetitions(t *testing.T) {
 	}
 	p.A.Offsets[1] = 101
 	got, want := lists(1, 3), lists(1, 3)
-	sameLists(t, "repetitions", got, ProductTopK(got, p, 3, 1, nil), want, naive.ProductTopK(want, p, 3))
+	sameLists(t, "repetitions", got, ProductTopK(got, p, 3, 1, 1<<30, nil), want, naive.ProductTopK(want, p, 3))
 	if want.Offsets[1] != 2 {
 		t.Errorf("%d columns, want 2", want.Offsets[1])
 	}

@@ -10,11 +10,17 @@ import (
 
 // SparseGramScratch is the bytes that SparseGram allocates for so many entries
 // and columns.
-func SparseGramScratch(entries, cols int) int { return 8*entries + 8*cols }
+func SparseGramScratch(entries, cols int) int { return 8*entries + 9*cols }
 
 // SparseGram is naive.SparseGram. A row of the result is summed at a time, from
-// a list of where the column's entries stand and where their rows end.
-func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
+// a list of where the column's entries stand and where their rows end, or
+// counted where that is cheaper. Beside SparseGramScratch it may use room bytes,
+// with the same bits.
+func SparseGram(dst []float32, m naive.Sparse, threads, room int, pause func()) {
+	active.sparseGram(dst, m, threads, room, pause)
+}
+
+func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause func()) {
 	n := m.Cols
 	starts := make([]int, n+1)
 	each(m, pause, func(_, from, to int) {
@@ -36,9 +42,28 @@ func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
 			next[j]++
 		}
 	})
+	columns := s.columnsOf(m, threads, room, scattered(pause))
+	var counted []int
+	isCounted := make([]bool, n)
+	if columns != nil {
+		meter := scattered(pause)
+		for i := range n {
+			additions := 0
+			for _, x := range runs[starts[i]:starts[i+1]] {
+				additions += int(x.to - x.from)
+			}
+			meter.spend(1 + starts[i+1] - starts[i])
+			if columns.cheaper(n-i, additions) {
+				counted, isCounted[i] = append(counted, i), true
+			}
+		}
+	}
 	meters := scattered(nil).each(threads)
 	share(threads, n, pause, func(worker, i int, pause func()) {
 		meter := meters[worker].use(pause)
+		if isCounted[i] {
+			return
+		}
 		row := dst[i*n:][:n]
 		wipe(meter, row)
 		for _, x := range runs[starts[i]:starts[i+1]] {
@@ -60,7 +85,28 @@ func SparseGram(dst []float32, m naive.Sparse, threads int, pause func()) {
 		}
 		meter.spend(16)
 	})
-	active.mirror(dst, n, 0, threads, pause)
+	type group struct {
+		x      *bitmaps
+		counts []float32
+	}
+	groups := make([]group, max(threads, 1))
+	share(threads, (len(counted)+together-1)/together, pause, func(worker, piece int, pause func()) {
+		g, meter, rows := &groups[worker], meters[worker].use(pause), counted[piece*together:]
+		rows = rows[:min(len(rows), together)]
+		if g.x == nil {
+			*g = group{newBitmaps(together, 64*columns.words), make([]float32, together*columns.n)}
+		}
+		for k, i := range rows {
+			copy(g.x.bits[k*g.x.words:][:g.x.words], columns.bits[i*columns.words:])
+			meter.stream(2 * columns.words)
+		}
+		from := rows[0] &^ 3
+		columns.meet(s, g.counts, columns.n, g.x, roundUp(len(rows), 4), from, meter)
+		for k, i := range rows { // what is left of the diagonal, mirror writes
+			move(meter, dst[i*n+i:(i+1)*n], g.counts[k*columns.n+i:][:n-i])
+		}
+	})
+	s.mirror(dst, n, 0, threads, pause)
 }
 
 // DivideColumns is naive.DivideColumns.
@@ -124,13 +170,15 @@ func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, ite
 	})
 }
 
-// ProductTopK is naive.ProductTopK.
-func ProductTopK(dst naive.Sparse, p naive.Product, k, threads int, pause func()) int {
-	return active.productTopK(dst, p, k, threads, pause)
+// ProductTopK is naive.ProductTopK. Beside ProductScratch it may use room
+// bytes, with the same bits.
+func ProductTopK(dst naive.Sparse, p naive.Product, k, threads, room int, pause func()) int {
+	return active.productTopK(dst, p, k, threads, room, pause)
 }
 
-func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads int, pause func()) int {
+func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads, room int, pause func()) int {
 	k = min(k, p.B.Cols)
+	columns := s.bitmapsOf(&p, threads, room, scattered(pause))
 	runs := 16 * threads // rows differ in what they cost
 	if p.B.Cols*ProductScratch > 4<<20 {
 		runs = threads
@@ -142,7 +190,7 @@ func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads int, pau
 			q.Alpha, q.Beta = p.Alpha[from:to], p.Beta[from:to]
 		}
 		q.Diagonal += from
-		return s.ProductTopK(dst, q, k, pause)
+		return s.ProductTopK(dst, q, k, columns, pause)
 	})
 }
 

@@ -171,7 +171,7 @@ func TestSparseGram(t *testing.T) {
 			naive.SparseGram(want, m)
 			for _, th := range threads {
 				got, ok := guarded(r, len(want), ordinary(r))
-				SparseGram(got, m, th, nil)
+				SparseGram(got, m, th, 1<<30, nil)
 				same(t, kind, got, want)
 				if !ok() {
 					t.Fatal("wrote outside")
@@ -188,6 +188,47 @@ func TestSparseGram(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Dense columns of ones are counted as sets of bits, those of few entries are
+// added up, and so is all where a row has an entry twice.
+func TestSparseGramOfSets(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for _, kind := range []string{"sets", "a pair", "a two"} {
+			m := ascendingRows(r, 700, 131, 0.4, func() float32 { return 1 })
+			for e := range m.Index { // the later columns become rare
+				if m.Index[e] > 90 && r.IntN(100) > 0 {
+					m.Index[e] = uint32(r.IntN(90))
+				}
+			}
+			n, from := 0, 0
+			for i := range m.Rows {
+				_, to := m.Range(i)
+				row := slices.Sorted(slices.Values(m.Index[from:to]))
+				n, from = n+copy(m.Index[n:], slices.Compact(row)), to
+				m.Offsets[m.First+i+1] = m.Offsets[0] + uint64(n)
+			}
+			switch last := n - 1; kind {
+			case "a pair":
+				m.Index[last] = m.Index[last-1]
+			case "a two":
+				m.Value[last] = 2
+			}
+			if counted := s.columnsOf(m, 1, 1<<30, scattered(nil)) != nil; counted != (s.meet != nil && kind == "sets") {
+				t.Fatalf("%s: counted: %v", kind, counted)
+			}
+			want := make([]float32, m.Cols*m.Cols)
+			naive.SparseGram(want, m)
+			for _, th := range threads {
+				got, ok := guarded(r, len(want), ordinary(r))
+				s.sparseGram(got, m, th, 1<<30, nil)
+				same(t, kind, got, want)
+				if !ok() {
+					t.Fatal("wrote outside")
+				}
+			}
+		}
+	})
 }
 
 func TestDivideColumns(t *testing.T) {
@@ -251,7 +292,7 @@ func TestListsOnThreads(t *testing.T) {
 	p := naive.Product{A: x, B: near, Mask: some, OffDiagonal: true, Diagonal: 2}
 	p.Norms, p.Alpha, p.Beta = uniform(cols), uniform(rows), uniform(rows)
 	for name, run := range map[string]func(dst naive.Sparse, threads int) int{
-		"product": func(d naive.Sparse, th int) int { return ProductTopK(d, p, k, th, nil) },
+		"product": func(d naive.Sparse, th int) int { return ProductTopK(d, p, k, th, 1<<30, nil) },
 		"score": func(d naive.Sparse, th int) int {
 			return ScoreTopK(d, users, nil, items, naive.Mask{Without: x}, k, th, nil)
 		},

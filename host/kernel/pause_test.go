@@ -40,12 +40,12 @@ func TestPauses(t *testing.T) {
 			"cg":       func(f func()) { s.RidgeCG(x, p, 3, f) },
 			"cholesky": func(f func()) { s.RidgeCholesky(x, p, f) },
 			"score":    func(f func()) { s.ScoreTopK(lists(1500, 9), y, nil, y, naive.Mask{}, 9, f) },
-			"product":  func(f func()) { s.ProductTopK(lists(rows, 9), naive.Product{A: long, B: wide}, 9, f) },
+			"product":  func(f func()) { s.productTopK(lists(rows, 9), naive.Product{A: long, B: wide}, 9, 1, 1<<30, f) },
 			"gemm": func(f func()) {
 				s.Gemm(make([]float32, 1500*1500), y, naive.Matrix{Rows: k, Cols: 1500, Data: y.Data}, 1, f)
 			},
 			"inverse":   func(f func()) { s.Inverse(slices.Clone(p.Gram), k, 1, f) },
-			"sparse":    func(f func()) { SparseGram(make([]float32, 1500*1500), wide, 1, f) },
+			"sparse":    func(f func()) { SparseGram(make([]float32, 1500*1500), wide, 1, 1<<30, f) },
 			"rows":      func(f func()) { s.RowsTopK(lists(1500, 9), wide, y, naive.Mask{}, 9, f) },
 			"transpose": func(f func()) { Transpose(lists(1500, 1500), wide, 1, f) },
 			"normal":    func(f func()) { Normal(make([]float32, 1<<20), 1, 2, 3, f) },

@@ -308,18 +308,23 @@ func (a *accumulator) all(m *meter) {
 	}
 }
 
-// row accumulates row r of A·B.
-func (a *accumulator) row(p *naive.Product, r int, m *meter) {
+// additions is how many entries of B row r of A·B adds to its sums.
+func additions(p *naive.Product, r int, m *meter) (n int) {
 	from, to := p.A.Range(r)
-	additions := 0
 	for e := from; e < to; e++ {
 		f, end := p.B.Range(int(p.A.Index[e]))
-		additions += end - f
+		n += end - f
 		m.spend(1)
 	}
-	if a.dense = additions >= len(a.sum); a.dense {
+	return n
+}
+
+// row accumulates row r of A·B.
+func (a *accumulator) row(p *naive.Product, r int, m *meter) {
+	if a.dense = additions(p, r, m) >= len(a.sum); a.dense {
 		a.all(m)
 	}
+	from, to := p.A.Range(r)
 	for e := from; e < to; e++ {
 		w := p.A.At(e)
 		f, end := p.B.Range(int(p.A.Index[e]))
@@ -337,14 +342,17 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 	}
 }
 
-// ProductTopK is naive.ProductTopK on one thread.
-func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, pause func()) int {
-	m, a := scattered(pause), s.accumulator(p.B.Cols)
+// ProductTopK is naive.ProductTopK on one thread, with bitmaps of B's columns
+// or without.
+func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, columns *bitmaps, pause func()) int {
+	m, a, c := scattered(pause), s.accumulator(p.B.Cols), columns.counting(&p)
 	k = min(k, p.B.Cols)
 	n := 0
 	dst.Offsets[0] = 0
 	for r := range p.A.Rows {
-		a.row(&p, r, m)
+		if !c.row(a, r, m) {
+			a.row(&p, r, m)
+		}
 		if p.Only.Rows > 0 {
 			a.restrict(p.Kept(r), m)
 		}

@@ -135,7 +135,7 @@ func BenchmarkRoofline(b *testing.B) {
 			some.Rows.Rows = users / 10
 			s.RidgeCholesky(solved, some, nil)
 		}},
-		{"item neighbours, top 100", 2 * increments, 8 * (2*entries + 100*items), increments, func() { ProductTopK(near, product, 100, 1, nil) }},
+		{"item neighbours, top 100", 2 * increments, 8 * (2*entries + 100*items), increments, func() { ProductTopK(near, product, 100, 1, 1<<30, nil) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(os.Stdout, "\n%s, one core: %.1f GFlop/s multiplying and adding, memory %.1f GB/s, %.2f G additions at random places a second\n",

@@ -186,9 +186,11 @@ func numProductTopK(a *args) uint64 {
 		p.Alpha = a.readsAt("alpha", alpha, uint64(p.A.Rows))
 		p.Beta = a.readsAt("beta", beta, uint64(p.A.Rows))
 	}
-	threads := a.listing(p.A.Rows, 0, uint64(p.B.Cols)*kernel.ProductScratch)
+	each := uint64(p.B.Cols) * kernel.ProductScratch
+	threads := a.listing(p.A.Rows, 0, each)
+	room := a.scratch(0) - uint64(threads)*each
 	return a.lists(p.A.Rows, func(dst naive.Sparse, k int) int {
-		return kernel.ProductTopK(dst, p, k, threads, a.c.pause)
+		return kernel.ProductTopK(dst, p, k, threads, int(room), a.c.pause)
 	})
 }
 

@@ -39,8 +39,8 @@ func numSparseGram(a *args) uint64 {
 	a.ascending("m", m)
 	out := a.writesAt("dst", dst, uint64(m.Cols)*uint64(m.Cols))
 	a.apart()
-	a.scratch(uint64(kernel.SparseGramScratch(len(m.Index), m.Cols)))
-	kernel.SparseGram(out, m, a.c.threads, a.c.pause)
+	needs := uint64(kernel.SparseGramScratch(len(m.Index), m.Cols))
+	kernel.SparseGram(out, m, a.c.threads, int(a.scratch(needs)-needs), a.c.pause)
 	return 0
 }
 

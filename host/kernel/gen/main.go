@@ -44,6 +44,7 @@ func main() {
 		g.lanesOf()
 		g.blocks()
 		g.ascend()
+		g.meet()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

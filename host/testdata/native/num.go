@@ -51,7 +51,7 @@ func scoreTopK(l Lists, users Matrix, rows []uint32, items Matrix, mask Mask, k 
 }
 
 func productTopK(l Lists, p Product, k int) int {
-	return kernel.ProductTopK(l.naive(), p.naive(), k, Threads, nil)
+	return kernel.ProductTopK(l.naive(), p.naive(), k, Threads, 1<<30, nil)
 }
 
 func transpose(t naive.Sparse, m Sparse) { kernel.Transpose(t, m.naive(), Threads, nil) }
@@ -60,7 +60,7 @@ func Gemm(dst []float32, a, b Matrix) { kernel.Gemm(dst, a.naive(), b.naive(), T
 
 func Inverse(a []float32, n int) int { return kernel.Inverse(a, n, Threads, nil) }
 
-func SparseGram(dst []float32, m Sparse) { kernel.SparseGram(dst, m.naive(), Threads, nil) }
+func SparseGram(dst []float32, m Sparse) { kernel.SparseGram(dst, m.naive(), Threads, 1<<30, nil) }
 
 func DivideColumns(x, by []float32) { kernel.DivideColumns(x, by, Threads, nil) }
 
