@@ -138,38 +138,6 @@ func ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.
 	return active.scoreTopK(dst, users, rows, items, mask, k, threads, pause)
 }
 
-func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {
-	n := users.Rows
-	if rows != nil {
-		n = len(rows)
-	}
-	k = min(k, items.Rows)
-	var ids []uint32
-	if mask.Only.Rows == 1 && n > 1 { // the same items for everyone: as if there were no others
-		ids = mask.Kept(0)
-		some := naive.Matrix{Rows: len(ids), Cols: items.Cols, Data: make([]float32, len(ids)*items.Cols)}
-		Gather(some.Data, items, ids, pause)
-		items, mask.Only = some, naive.Sparse{}
-		if len(ids) == 0 {
-			wipe(streaming(pause), dst.Offsets)
-			return 0
-		}
-	}
-	runs := min(4*threads, max(n/256, threads))
-	return shareLists(dst, n, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {
-		u, r := users, rows
-		if rows != nil {
-			r = rows[from:to]
-		} else {
-			u = naive.Matrix{Rows: to - from, Cols: users.Cols, Data: users.Data[from*users.Cols:]}
-		}
-		if ids != nil {
-			return s.scoreAll(dst, u, r, items, ids, maskOf(mask, from, to), k, pause)
-		}
-		return s.ScoreTopK(dst, u, r, items, maskOf(mask, from, to), k, pause)
-	})
-}
-
 // ProductTopK is naive.ProductTopK. Beside ProductScratch it may use room
 // bytes, with the same bits.
 func ProductTopK(dst naive.Sparse, p naive.Product, k, threads, room int, pause func()) int {

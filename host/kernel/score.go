@@ -137,31 +137,59 @@ const (
 	blockBytes = 256 << 10
 )
 
-// ScoreTopK is naive.ScoreTopK on one thread. It goes through a tile of users
-// and items at a time; only a tile that has a score of at least one of its
-// users' worst so far is looked at, item by item. Items come by falling length,
-// and a user needs none of those that are too short to reach his worst: the
-// greatest that a product can be is the product of the lengths (Cauchy and
-// Schwarz; Teflioudi, Gemulla and Mykytiuk: LEMP, SIGMOD 2015, section 4.1).
+// ScoreTopK is naive.ScoreTopK on one thread.
 func (s *set) ScoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k int, pause func()) int {
+	return s.scoreTopK(dst, users, rows, items, mask, k, 1, pause)
+}
+
+// scoreRun is how many users' lists a thread makes at a time, about: enough for
+// packing the items to be little beside scoring them, few enough for the
+// threads to come to their ends together.
+const scoreRun = 1024
+
+func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k, threads int, pause func()) int {
 	n := users.Rows
 	if rows != nil {
 		n = len(rows)
 	}
-	k = min(k, items.Rows)
-	if n == 0 || k == 0 {
+	var ids []uint32
+	if mask.Only.Rows == 1 && n > 1 { // the same items for everyone: as if there were no others
+		ids = mask.Kept(0)
+		some := naive.Matrix{Rows: len(ids), Cols: items.Cols, Data: make([]float32, len(ids)*items.Cols)}
+		Gather(some.Data, items, ids, pause)
+		items, mask.Only = some, naive.Sparse{}
+	}
+	if k = min(k, items.Rows); n == 0 || k == 0 {
 		wipe(streaming(pause), dst.Offsets)
 		return 0
 	}
-	if few(mask.Only, n, items.Rows) {
-		return s.scoreFew(dst, users, rows, items, mask, k, pause)
+	runs := roundUp((n+scoreRun-1)/scoreRun, max(threads, 1))
+	do := s.scoreFew
+	if !few(mask.Only, n, items.Rows) {
+		order := s.arrange(items, threads, pause)
+		do = func(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, mask naive.Mask, k int, pause func()) int {
+			return s.scoreAll(dst, users, rows, items, ids, order, mask, k, pause)
+		}
 	}
-	return s.scoreAll(dst, users, rows, items, nil, mask, k, pause)
+	return shareLists(dst, n, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {
+		u, r := users, rows
+		if rows != nil {
+			r = rows[from:to]
+		} else {
+			u = naive.Matrix{Rows: to - from, Cols: users.Cols, Data: users.Data[from*users.Cols:]}
+		}
+		return do(dst, u, r, items, maskOf(mask, from, to), k, pause)
+	})
 }
 
-// scoreAll is ScoreTopK where item j has the number ids[j], in ascending order;
-// no ids stand for j itself.
-func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, ids []uint32, mask naive.Mask, k int, pause func()) int {
+// scoreAll goes through a tile of users and items at a time; only a tile that
+// has a score of at least one of its users' worst so far is looked at, item by
+// item. Items come by falling length, and a user needs none of those that are
+// too short to reach his worst: the greatest that a product can be is the
+// product of the lengths (Cauchy and Schwarz; Teflioudi, Gemulla and Mykytiuk:
+// LEMP, SIGMOD 2015, section 4.1). Item j has the number ids[j], in ascending
+// order; no ids stand for j itself.
+func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, items naive.Matrix, ids []uint32, order arrangement, mask naive.Mask, k int, pause func()) int {
 	n := users.Rows
 	if rows != nil {
 		n = len(rows)
@@ -169,7 +197,7 @@ func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 	dst.Offsets[0] = 0
 	written := 0
 	slab := s.slab(n, users.Cols, k)
-	w := s.scorer(users, items, ids, slab, k, pause)
+	w := s.scorer(users, items, ids, order, slab, k, pause)
 	for from := 0; from < n; from += slab {
 		w.slab = w.slab[:min(slab, n-from)]
 		for t := range w.slab {
@@ -270,10 +298,11 @@ type scorer struct {
 
 	items  naive.Matrix
 	ids    []uint32  // of items; nil where they are their places
-	order  []uint32  // items by falling length, roughly
-	longer []float64 // for each panel in that order: at least the length of its items and all after
 	panels int       // of items in a block
 	block  []float32 // panels of wide items
+	four   []float32 // rows on their way into a panel, turning numbers of each
+
+	arrangement
 
 	tile []float32
 	hits []uint32
@@ -296,9 +325,9 @@ func ScoreScratch(users, items, f, k int) int {
 	return active.slab(users, f, k)*(4*f+8*k+256) + 16*items + blockBytes + 4*32*f + 1<<14
 }
 
-func (s *set) scorer(users, items naive.Matrix, ids []uint32, slab, k int, pause func()) *scorer {
+func (s *set) scorer(users, items naive.Matrix, ids []uint32, order arrangement, slab, k int, pause func()) *scorer {
 	f := users.Cols
-	w := &scorer{s: s, f: f, all: users, items: items, ids: ids, panels: max(blockBytes/(4*f*s.wide), 1), meter: s.meter(pause)}
+	w := &scorer{s: s, f: f, all: users, items: items, ids: ids, arrangement: order, panels: max(blockBytes/(4*f*s.wide), 1), meter: s.meter(pause)}
 	// A sum of f products is off by at most f/2^24 of the sum of their sizes,
 	// and by a denormal number for each (Higham: Accuracy and Stability of
 	// Numerical Algorithms, section 3.1); the lengths are off in the same way.
@@ -313,7 +342,7 @@ func (s *set) scorer(users, items naive.Matrix, ids []uint32, slab, k int, pause
 	for t := range w.slab {
 		w.slab[t].heap = heaps[t*k:][:k:k]
 	}
-	w.arrange()
+	w.four = make([]float32, 4*turning)
 	return w
 }
 
@@ -333,14 +362,28 @@ func (s *set) length(x []float32, m *meter) float64 {
 	return math.Sqrt(sum*1.001 + 0x1p-130)
 }
 
-// arrange puts the items into an order of falling lengths, exact to a part in
-// 256, which two counts of eight bits find.
-func (w *scorer) arrange() {
-	n := w.items.Rows
+// arrangement is in which order items are scored.
+type arrangement struct {
+	order  []uint32  // items by falling length, roughly
+	longer []float64 // for each panel in that order: at least the length of its items and all after
+}
+
+// arrange puts items into an order of falling lengths, exact to a part in 256,
+// which two counts of eight bits find.
+func (s *set) arrange(items naive.Matrix, threads int, pause func()) (a arrangement) {
+	n := items.Rows
 	length := make([]float32, n)
+	const piece = 1024
+	meters := s.meter(nil).each(threads)
+	share(threads, (n+piece-1)/piece, pause, func(worker, p int, pause func()) {
+		meter := meters[worker].use(pause)
+		for j := p * piece; j < min((p+1)*piece, n); j++ {
+			length[j] = float32(s.length(items.Row(j), meter) * (1 + 1e-6))
+		}
+	})
+	meter := s.meter(pause)
 	order, other := make([]uint32, n), make([]uint32, n)
-	for j := range n {
-		length[j] = float32(w.s.length(w.items.Row(j), w.meter) * (1 + 1e-6))
+	for j := range order {
 		order[j] = uint32(j)
 	}
 	for _, shift := range []int{15, 23} {
@@ -350,7 +393,7 @@ func (w *scorer) arrange() {
 			for _, j := range part {
 				place[bucket(j)+1]++
 			}
-			w.meter.stream(8 * len(part))
+			meter.stream(8 * len(part))
 		}
 		for b := range 256 {
 			place[b+1] += place[b]
@@ -361,20 +404,20 @@ func (w *scorer) arrange() {
 				other[place[b]] = j
 				place[b]++
 			}
-			w.meter.stream(8 * len(part))
+			meter.stream(8 * len(part))
 		}
 		order, other = other, order
 	}
-	w.order = order
-	w.longer = make([]float64, roundUp(n, w.s.wide)/w.s.wide)
+	a = arrangement{order, make([]float64, roundUp(n, s.wide)/s.wide)}
 	longest := 0.0
-	for p := len(w.longer) - 1; p >= 0; p-- {
-		for _, j := range order[p*w.s.wide : min((p+1)*w.s.wide, n)] {
+	for p := len(a.longer) - 1; p >= 0; p-- {
+		for _, j := range order[p*s.wide : min((p+1)*s.wide, n)] {
 			longest = max(longest, float64(length[j]))
 		}
-		w.longer[p] = longest
-		w.meter.stream(4 * w.s.wide)
+		a.longer[p] = longest
+		meter.stream(4 * s.wide)
 	}
+	return a
 }
 
 // score makes the lists of the slab.
@@ -444,8 +487,8 @@ func (w *scorer) group() {
 	for t := range w.slab {
 		c := &w.slab[t]
 		w.floor[t] = c.floor()
-		w.meter.pack(w.users[t/w.s.tall*w.s.tall*w.f:], w.all.Row(c.row), t%w.s.tall, w.s.tall)
 	}
+	w.pack(w.users, w.s.tall, len(w.slab), func(t int) []float32 { return w.all.Row(w.slab[t].row) })
 	for g := range w.needs {
 		w.needs[g] = w.need(g)
 	}
@@ -480,8 +523,33 @@ func (w *scorer) fill(first, last int) {
 	if to < last*w.s.wide {
 		wipe(w.meter, w.block[(last-first-1)*w.s.wide*w.f:])
 	}
-	for i, j := range w.order[from:to] {
-		w.meter.pack(w.block[i/w.s.wide*w.s.wide*w.f:], w.items.Row(int(j)), i%w.s.wide, w.s.wide)
+	w.pack(w.block, w.s.wide, to-from, func(i int) []float32 { return w.items.Row(int(w.order[from+i])) })
+}
+
+// turning is how many numbers of four rows are turned at a time: they stay in the
+// first-level cache.
+const turning = 512
+
+// pack writes n rows as panels of height rows each, four rows at a time where
+// they are in one panel.
+func (w *scorer) pack(panels []float32, height, n int, row func(i int) []float32) {
+	for i := 0; i < n; {
+		panel := panels[i/height*height*w.f:]
+		if height%4 != 0 || i+4 > n {
+			w.meter.pack(panel, row(i), i%height, height)
+			i++
+			continue
+		}
+		rows := [4][]float32{row(i), row(i + 1), row(i + 2), row(i + 3)}
+		for p := 0; p < w.f; p += turning {
+			steps := min(turning, w.f-p)
+			for q, r := range rows {
+				copy(w.four[q*turning:][:steps], r[p:])
+			}
+			w.s.transpose(panel[p*height+i%height:], height, w.four, turning, 4, steps)
+			w.meter.stream(16 + 4*steps)
+		}
+		i += 4
 	}
 }
 
