@@ -189,7 +189,7 @@ func FuzzReplies(f *testing.F) {
 			if p.module, err = newMemfd("module"); err != nil {
 				t.Fatal(err)
 			}
-			_, err = p.greet(context.Background(), liar, true)
+			_, err = p.greet(context.Background(), liar)
 			p.module.Close()
 			for _, w := range p.walls {
 				clean(t, w)

@@ -26,6 +26,7 @@ type processes struct {
 	path    string   // of the workers' binary
 	module  *os.File // sealed memfd
 	scratch string   // folder for compiled code where none was given
+	room    int64    // bytes of address space that compiling may take
 	slots   []slot
 
 	compiling lock // held by who compiles, or looks whether that is done
@@ -74,7 +75,7 @@ func newProcesses(o Options, drill drill) (Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &processes{options: o, drill: drill, slots: make([]slot, o.Workers), compiling: newLock()}
+	p := &processes{options: o, drill: drill, room: compileRoom(o.Limits), slots: make([]slot, o.Workers), compiling: newLock()}
 	for i := range p.slots {
 		p.slots[i].lock = newLock()
 	}
@@ -108,7 +109,7 @@ func newProcesses(o Options, drill drill) (Executor, error) {
 		p.Close()
 		return nil, fault.New(fault.Failed, "cannot hand over the module: %v", err)
 	}
-	p.compiled = o.Interpreter || fileExists(p.marker())
+	p.compiled = o.Interpreter || drill == drillCompiling || fileExists(p.marker())
 	others := func() {
 		for i := 1; i < min(len(p.slots), runtime.NumCPU()); i++ { // more start when they have something to do
 			p.started.Go(func() { p.warm(i) })
@@ -160,7 +161,7 @@ func (p *processes) ready(ctx context.Context, s *slot) (*workerProcess, error) 
 		return nil, err
 	}
 	if compiled {
-		w, stale, err := p.start(ctx, false)
+		w, stale, err := p.start(ctx)
 		if !stale {
 			return p.accept(s, w, err)
 		}
@@ -176,13 +177,22 @@ func (p *processes) ready(ctx context.Context, s *slot) (*workerProcess, error) 
 	if err != nil {
 		return nil, err
 	}
-	w, stale, err := p.start(ctx, !compiled)
-	if stale {
+	var w *workerProcess
+	for range 2 { // a second time where what lies in the cache is of no use
+		stale := false
+		if !compiled {
+			stale, err = p.compile(ctx)
+		}
+		if err == nil {
+			w, stale, err = p.start(ctx)
+		}
+		if !stale {
+			break
+		}
 		if err := sandbox.ClearCache(p.options.Cache); err != nil {
 			return nil, err
 		}
 		compiled = false
-		w, _, err = p.start(ctx, true)
 	}
 	if err == nil && !compiled {
 		p.setCompiled(true)
@@ -231,12 +241,25 @@ func (p *processes) accept(s *slot, w *workerProcess, err error) (*workerProcess
 	return w, nil
 }
 
-// start starts a worker and waits until it has compiled and locked itself in.
-func (p *processes) start(ctx context.Context, mayCompile bool) (w *workerProcess, stale bool, err error) {
+// compile lets a worker of its own put the module's code into the cache: one
+// that has less room than a worker for guests, and may write where that may not.
+func (p *processes) compile(ctx context.Context) (stale bool, err error) {
+	w, err := spawn(p.path)
+	if err != nil {
+		return false, err
+	}
+	defer w.close()
+	w.compiles = p.room
+	return p.greet(ctx, w)
+}
+
+// start starts a worker for guests and waits until it has loaded the module and
+// locked itself in.
+func (p *processes) start(ctx context.Context) (w *workerProcess, stale bool, err error) {
 	if w, err = spawn(p.path); err != nil {
 		return nil, false, err
 	}
-	if stale, err = p.greet(ctx, w, mayCompile); err != nil {
+	if stale, err = p.greet(ctx, w); err != nil {
 		w.close()
 		return nil, stale, err
 	}

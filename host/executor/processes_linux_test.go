@@ -21,6 +21,7 @@ import (
 	"rechost/host/array"
 	"rechost/host/digest"
 	"rechost/host/fault"
+	"rechost/host/sandbox"
 	w "rechost/host/sandbox/rewrite/wasmenc"
 	"rechost/host/task"
 )
@@ -286,6 +287,58 @@ func TestLoopsBeforeRun(t *testing.T) {
 				_, err = e.Plan(context.Background(), []byte("{}"))
 				wantFault(t, err, fault.Limit, "g.wasm: ", "still running after 700ms")
 			})
+		}
+	}
+}
+
+// Compiling is bounded in address space, which --memory raises; the error names
+// the limit, and nobody but the one who compiles is under it.
+func TestCompilingHasLimitedRoom(t *testing.T) {
+	e := executorWith(t, "processes", Options{Workers: 1, Limits: testLimits, Cache: filepath.Join(t.TempDir(), "code")})
+	p := e.(*processes)
+	p.started.Wait()
+	limit := func(w *workerProcess) string {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(b), "Max address space")
+		return strings.Join(strings.Fields(rest)[:2], " ")
+	}
+	err := p.with(context.Background(), 0, func(w *workerProcess) error {
+		if got := limit(w); got != "unlimited unlimited" {
+			t.Errorf("a worker for guests may have %s bytes of address space", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := spawn(p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	w.compiles = compileRoom(p.options.Limits)
+	if _, err := p.greet(context.Background(), w); err != nil {
+		t.Fatal(err)
+	}
+	var soft, hard int64
+	if _, err := fmt.Sscan(limit(w), &soft, &hard); err != nil || soft != hard || soft < w.compiles || soft > w.compiles+8<<30 {
+		t.Errorf("a worker that compiles may have %d and %d bytes of address space: %v", soft, hard, err)
+	}
+	if err := sandbox.ClearCache(p.options.Cache); err != nil {
+		t.Fatal(err)
+	}
+	p.room = 16 << 20
+	_, err = p.compile(context.Background())
+	wantFault(t, err, fault.Limit, "compiling it takes more than 16 MiB of address space (RLIMIT_AS)")
+	if hint := fault.HintOf(err); hint != "allow more with --memory 32MiB" {
+		t.Errorf("hint %q", hint)
+	}
+	for want, l := range map[int64]task.Limits{2 << 30: {Memory: 200 << 20}, 3 << 30: {Memory: 3 << 30}} {
+		if got := compileRoom(l); got != want {
+			t.Errorf("room of %d MiB with --memory %d MiB", got>>20, l.Memory>>20)
 		}
 	}
 }

@@ -19,12 +19,15 @@ import (
 )
 
 // greet hands a new worker the module and waits until it is ready.
-func (p *processes) greet(ctx context.Context, w *workerProcess, mayCompile bool) (stale bool, err error) {
+func (p *processes) greet(ctx context.Context, w *workerProcess) (stale bool, err error) {
 	var m *reply
+	if p.drill == drillCompiling {
+		w.compiles = p.room
+	}
 	err = p.watch(ctx, w, func() error {
 		hello := &message{
 			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
-			MayCompile: mayCompile, Interpreter: p.options.Interpreter, Places: p.options.Places, CPU: p.cpu(), Drill: p.drill,
+			Interpreter: p.options.Interpreter, Places: p.options.Places, CPU: p.cpu(), Compile: w.compiles, Drill: p.drill,
 			Threads: runtime.GOMAXPROCS(0), Kernels: os.Getenv(kernel.FormEnv),
 		}
 		if err := send(int(w.host.Fd()), hello, p.module); err != nil {

@@ -27,6 +27,8 @@ type workerProcess struct {
 	said    tail
 	started time.Time
 
+	compiles int64 // address space for that, of one that puts the module's code into the cache and serves no guests
+
 	sent  map[digest.Digest]uint64 // arrays it has open, by when they were last used
 	clock uint64
 
@@ -152,7 +154,10 @@ func (w *workerProcess) died(err error) error {
 	said := w.said.String()
 	state, _ := w.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	switch {
-	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
+	case outOfMemory(said) && w.compiles > 0:
+		return fault.Lim("compiling it takes more than %d MiB of address space (RLIMIT_AS)", w.compiles>>20).
+			WithHint("allow more with --memory %dMiB", w.compiles>>19)
+	case outOfMemory(said):
 		return fault.Lim("its worker process ran out of memory").
 			WithHint("allow more with --memory, or cut the work finer with --shards")
 	case state.Signaled() && state.Signal() == syscall.SIGSYS:
@@ -166,6 +171,12 @@ func (w *workerProcess) died(err error) error {
 		return fault.Mod("its worker process died: %v%s", state.Signal(), said)
 	}
 	return fault.Mod("its worker process ended with status %d%s", state.ExitStatus(), said)
+}
+
+// outOfMemory reports whether these last words, of Go's runtime or wazero, are
+// of a process that got no more memory.
+func outOfMemory(said string) bool {
+	return strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory")
 }
 
 // arrays hands the worker those of a task's inputs that it does not have, and

@@ -168,7 +168,7 @@ func (w *workerState) start(hello *message, file *os.File) (walls []string, err 
 	if walls, err = limitProcess(hello); err != nil {
 		return nil, err
 	}
-	more, err := lockFiles(hello.CacheDir, hello.MayCompile)
+	more, err := lockFiles(hello.CacheDir, hello.Compile > 0)
 	if err != nil {
 		return nil, err
 	}
