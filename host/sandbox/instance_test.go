@@ -157,7 +157,7 @@ func TestInstancesBeginAlike(t *testing.T) {
 // ends well and costs the next one nothing.
 func TestMemoryAtItsMaximum(t *testing.T) {
 	for _, x := range []struct{ pages, most int64 }{
-		{1, 1}, {1, 2}, {1, 10}, {1, keep / wasmPage}, {1, keep/wasmPage + 1}, {3, 1000}, {0, 5}, {0, 0},
+		{1, 1}, {1, 2}, {1, 10}, {1, int64(keep / wasmPage)}, {1, int64(keep/wasmPage + 1)}, {3, 1000}, {0, 5}, {0, 0},
 	} {
 		// Stage 0 grows as far as it can and writes to its last byte; stage 1 finds
 		// what it began with.

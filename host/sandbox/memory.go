@@ -160,8 +160,9 @@ func within(list []span, end int) []span {
 // span is a range of bytes of the guest's memory.
 type span struct{ from, to int }
 
-// keep is the largest memory whose pages stay for the next guest.
-const keep = 32 << 20
+// keep is the largest memory, in bytes, whose pages stay for the next guest. It
+// is less in a test.
+var keep = 32 << 20
 
 func (m *memory) close() {
 	if m.space != nil {

@@ -22,7 +22,7 @@ func TestMemoryIsBlankAfterReset(t *testing.T) {
 	a := sevens(t, rows)
 	m := newMemory()
 	defer m.close()
-	for _, size := range []uint64{4 << 20, keep, keep + wasmPage, 3 << 20, keep} {
+	for _, size := range []uint64{4 << 20, uint64(keep), uint64(keep + wasmPage), 3 << 20, uint64(keep)} {
 		if err := m.reset(64 << 20); err != nil {
 			t.Fatal(err)
 		}

@@ -197,15 +197,7 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error)
 		c.deadline = start.Add(m.limits.Deadline)
 	}
 	defer func() { c.stats(&r.Stats, time.Since(start)) }()
-	defer func() {
-		switch x := c.instance; {
-		case x == nil:
-		case err == nil:
-			m.give(x)
-		default:
-			m.discard(x)
-		}
-	}()
+	defer func() { c.release(err == nil) }()
 
 	err = c.run(&carrier{ctx, c}, t)
 	c.guest.finish()
@@ -235,6 +227,17 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error)
 		}
 	}
 	return r, nil
+}
+
+// release parts with the instance, which may serve again if the call ended well.
+func (c *call) release(well bool) {
+	switch x := c.instance; {
+	case x == nil:
+	case well:
+		c.module.give(x)
+	default:
+		c.module.discard(x)
+	}
 }
 
 // run makes the instance and calls what the phase asks for.
