@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot119:
+dot122:
 	CMPQ    DX, $0x10
-	JL      dotend120
+	JL      dotend123
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot119:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot119
+	JMP     dot122
 
-dotend120:
+dotend123:
 	TESTQ      DX, DX
-	JZ         dotdone121
+	JZ         dotdone124
 	CMPQ       DX, $0x08
-	JL         dotshort122
+	JL         dotshort125
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone121
+	JZ         dotdone124
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend120:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone121
+	JMP        dotdone124
 
-dotshort122:
+dotshort125:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort122:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone121:
+dotdone124:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide123:
+axpywide126:
 	CMPQ    DX, $0x20
-	JL      axpy124
+	JL      axpy127
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide123:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide123
+	JMP     axpywide126
 
-axpy124:
+axpy127:
 	CMPQ    DX, $0x08
-	JL      axpyend125
+	JL      axpyend128
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy124
+	JMP     axpy127
 
-axpyend125:
+axpyend128:
 	TESTQ      DX, DX
-	JZ         axpydone126
+	JZ         axpydone129
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend125:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone126:
+axpydone129:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide127:
+divide130:
 	CMPQ    CX, $0x08
-	JL      divideend128
+	JL      divideend131
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide127
+	JMP     divide130
 
-divideend128:
+divideend131:
 	TESTQ      CX, CX
-	JZ         dividedone129
+	JZ         dividedone132
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend128:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone129:
+dividedone132:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64133:
+gemv64136:
 	CMPQ    SI, $0x40
-	JL      gemvone130
+	JL      gemvone133
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64133:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done135
+	JZ      gemv64done138
 
-gemv64row134:
+gemv64row137:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row134:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row134
+	JNZ          gemv64row137
 
-gemv64done135:
+gemv64done138:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done135:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64133
+	JMP     gemv64136
 
-gemvone130:
-gemv1136:
+gemvone133:
+gemv1139:
 	CMPQ    SI, $0x08
-	JL      gemvend131
+	JL      gemvend134
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done138
+	JZ      gemv1done141
 
-gemv1row137:
+gemv1row140:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row137
+	JNZ          gemv1row140
 
-gemv1done138:
+gemv1done141:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1136
+	JMP     gemv1139
 
-gemvend131:
+gemvend134:
 	TESTQ      SI, SI
-	JZ         gemvall132
+	JZ         gemvall135
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend131:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone141
+	JZ         gemvtaildone144
 
-gemvtailrow140:
+gemvtailrow143:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow140:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow140
+	JNZ          gemvtailrow143
 
-gemvtaildone141:
+gemvtaildone144:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall132:
+gemvall135:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone142
+	JZ    fitdone145
 
-fitk144:
+fitk147:
 	CMPQ       R8, $0x05
-	JL         fitknear145
+	JL         fitknear148
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk144:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear145:
+fitknear148:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip146
+	JZ     fitkskip149
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot147:
+dot150:
 	CMPQ    R14, $0x10
-	JL      dotend148
+	JL      dotend151
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot147:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot147
+	JMP     dot150
 
-dotend148:
+dotend151:
 	TESTQ      R14, R14
-	JZ         dotdone149
+	JZ         dotdone152
 	CMPQ       R14, $0x08
-	JL         dotshort150
+	JL         dotshort153
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone149
+	JZ         dotdone152
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend148:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone149
+	JMP        dotdone152
 
-dotshort150:
+dotshort153:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort150:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone149:
+dotdone152:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone149:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip146:
+fitkskip149:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide151:
+axpywide154:
 	CMPQ    R13, $0x20
-	JL      axpy152
+	JL      axpy155
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide151:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide151
+	JMP     axpywide154
 
-axpy152:
+axpy155:
 	CMPQ    R13, $0x08
-	JL      axpyend153
+	JL      axpyend156
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy152
+	JMP     axpy155
 
-axpyend153:
+axpyend156:
 	TESTQ      R13, R13
-	JZ         axpydone154
+	JZ         axpydone157
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend153:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone154:
+axpydone157:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk144
+	JNZ  fitk147
 
-fitdone142:
+fitdone145:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot155:
+dot158:
 	CMPQ    DI, $0x10
-	JL      dotend156
+	JL      dotend159
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot155:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot155
+	JMP     dot158
 
-dotend156:
+dotend159:
 	TESTQ      DI, DI
-	JZ         dotdone157
+	JZ         dotdone160
 	CMPQ       DI, $0x08
-	JL         dotshort158
+	JL         dotshort161
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone157
+	JZ         dotdone160
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend156:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone157
+	JMP        dotdone160
 
-dotshort158:
+dotshort161:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort158:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone157:
+dotdone160:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone157:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number159<>+0(SB), Y2
+	VBROADCASTSS number162<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone157:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along160:
+along163:
 	CMPQ    DI, $0x10
-	JL      alongend161
+	JL      alongend164
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along160:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along160
+	JMP     along163
 
-alongend161:
+alongend164:
 	TESTQ      DI, DI
-	JZ         alongdone162
+	JZ         alongdone165
 	CMPQ       DI, $0x08
-	JL         alongshort163
+	JL         alongshort166
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend161:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone162
+	JZ         alongdone165
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend161:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone162
+	JMP        alongdone165
 
-alongshort163:
+alongshort166:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort163:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone162:
+alongdone165:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone162:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir164:
+alongdir167:
 	CMPQ    DX, $0x10
-	JL      alongdirend165
+	JL      alongdirend168
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir164:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir164
+	JMP     alongdir167
 
-alongdirend165:
+alongdirend168:
 	TESTQ      DX, DX
-	JZ         alongdirdone166
+	JZ         alongdirdone169
 	CMPQ       DX, $0x08
-	JL         alongdirshort167
+	JL         alongdirshort170
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone166
+	JZ         alongdirdone169
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend165:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone166
+	JMP        alongdirdone169
 
-alongdirshort167:
+alongdirshort170:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort167:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone166:
+alongdirdone169:
 	VZEROUPPER
 	RET
 
-DATA number159<>+0(SB)/4, $0xbf800000
-GLOBL number159<>(SB), RODATA|NOPTR, $4
+DATA number162<>+0(SB)/4, $0xbf800000
+GLOBL number162<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak168:
+peak171:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak168:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak168
+	JNZ    peak171
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone170
+	JZ         productdone173
 
-product169:
+product172:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product169:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product169
+	JNZ          product172
 
-productdone170:
+productdone173:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone172
+	JZ     productdone175
 
-product171:
+product174:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product171:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product171
+	JNZ          product174
 
-productdone172:
+productdone175:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone172:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone173
+	JZ           scorenone176
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone172:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone173:
+scorenone176:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone175
+	JZ      rowsdone178
 
-rows174:
+rows177:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows174:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows174
+	JNZ          rows177
 
-rowsdone175:
+rowsdone178:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone177
+	JZ    turndone180
 
-turn176:
+turn179:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn176:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn176
+	JNZ       turn179
 
-turndone177:
+turndone180:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean178:
+clean181:
 	CMPQ      CX, $0x08
-	JL        cleanend179
+	JL        cleanend182
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean178:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean178
+	JMP       clean181
 
-cleanend179:
+cleanend182:
 	TESTQ      CX, CX
-	JZ         cleandone180
+	JZ         cleandone183
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend179:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone180:
+cleandone183:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones181
+	JZ    scatterones184
 
-scatterfour183:
+scatterfour186:
 	CMPQ   DI, $0x04
-	JL     scatterone184
+	JL     scatterone187
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour183:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour183
+	JMP    scatterfour186
 
-scatterone184:
+scatterone187:
 	TESTQ  DI, DI
-	JZ     scatterdone182
+	JZ     scatterdone185
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone184:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone184
+	JMP    scatterone187
 
-scatterones181:
-scatterfour185:
+scatterones184:
+scatterfour188:
 	CMPQ   DI, $0x04
-	JL     scatterone186
+	JL     scatterone189
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour185:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour185
+	JMP    scatterfour188
 
-scatterone186:
+scatterone189:
 	TESTQ  DI, DI
-	JZ     scatterdone182
+	JZ     scatterdone185
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1267,9 @@ scatterone186:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone186
+	JMP    scatterone189
 
-scatterdone182:
+scatterdone185:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1283,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones187
+	JZ    spreadones190
 
-spreadfour189:
+spreadfour192:
 	CMPQ   BX, $0x04
-	JL     spreadone190
+	JL     spreadone193
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1307,11 @@ spreadfour189:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour189
+	JMP    spreadfour192
 
-spreadone190:
+spreadone193:
 	TESTQ  BX, BX
-	JZ     spreaddone188
+	JZ     spreaddone191
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1319,12 @@ spreadone190:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone190
+	JMP    spreadone193
 
-spreadones187:
-spreadfour191:
+spreadones190:
+spreadfour194:
 	CMPQ   BX, $0x04
-	JL     spreadone192
+	JL     spreadone195
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1339,19 @@ spreadfour191:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour191
+	JMP    spreadfour194
 
-spreadone192:
+spreadone195:
 	TESTQ  BX, BX
-	JZ     spreaddone188
+	JZ     spreaddone191
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone192
+	JMP    spreadone195
 
-spreaddone188:
+spreaddone191:
 	VZEROUPPER
 	RET
 
@@ -1364,9 +1364,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour193:
+fetchfour196:
 	CMPQ BX, $0x04
-	JL   fetchone194
+	JL   fetchone197
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1386,11 +1386,11 @@ fetchfour193:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour193
+	JMP  fetchfour196
 
-fetchone194:
+fetchone197:
 	TESTQ BX, BX
-	JZ    fetchdone195
+	JZ    fetchdone198
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1398,9 +1398,9 @@ fetchone194:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone194
+	JMP   fetchone197
 
-fetchdone195:
+fetchdone198:
 	VZEROUPPER
 	RET
 
@@ -1421,12 +1421,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate196:
+rate199:
 	TESTQ      BX, BX
-	JZ         ratedone198
+	JZ         ratedone201
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain197
+	JZ         rateplain200
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1436,7 +1436,7 @@ rate196:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain197:
+rateplain200:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1447,9 +1447,9 @@ rateplain197:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate196
+	JMP     rate199
 
-ratedone198:
+ratedone201:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1463,18 +1463,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above199:
+above202:
 	TESTQ    CX, CX
-	JZ       abovedone200
+	JZ       abovedone203
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above199
+	JMP      above202
 
-abovedone200:
+abovedone203:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1497,9 +1497,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot201:
+dot204:
 	CMPQ    BX, $0x10
-	JL      dotend202
+	JL      dotend205
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1509,18 +1509,18 @@ dot201:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot201
+	JMP     dot204
 
-dotend202:
+dotend205:
 	TESTQ      BX, BX
-	JZ         dotdone203
+	JZ         dotdone206
 	CMPQ       BX, $0x08
-	JL         dotshort204
+	JL         dotshort207
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone203
+	JZ         dotdone206
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1528,9 +1528,9 @@ dotend202:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone203
+	JMP        dotdone206
 
-dotshort204:
+dotshort207:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1539,7 +1539,7 @@ dotshort204:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone203:
+dotdone206:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1553,19 +1553,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word205<>+0(SB), Y1
+	VPBROADCASTQ word208<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word206<>+0(SB), Y4
-	VPBROADCASTQ word207<>+0(SB), Y5
-	VPBROADCASTQ word208<>+0(SB), Y6
-	VPBROADCASTQ word209<>+0(SB), Y7
+	VPBROADCASTQ word209<>+0(SB), Y4
+	VPBROADCASTQ word210<>+0(SB), Y5
+	VPBROADCASTQ word211<>+0(SB), Y6
+	VPBROADCASTQ word212<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone211
+	JZ           blocksdone214
 
-blocks210:
+blocks213:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1707,9 +1707,9 @@ blocks210:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks210
+	JNZ         blocks213
 
-blocksdone211:
+blocksdone214:
 	VZEROUPPER
 	RET
 
@@ -1719,20 +1719,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word205<>+0(SB)/8, $0x0000000000000004
-GLOBL word205<>(SB), RODATA|NOPTR, $8
-
-DATA word206<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word206<>(SB), RODATA|NOPTR, $8
-
-DATA word207<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word207<>(SB), RODATA|NOPTR, $8
-
-DATA word208<>+0(SB)/8, $0x000000009e3779b9
+DATA word208<>+0(SB)/8, $0x0000000000000004
 GLOBL word208<>(SB), RODATA|NOPTR, $8
 
-DATA word209<>+0(SB)/8, $0x00000000bb67ae85
+DATA word209<>+0(SB)/8, $0x00000000d2511f53
 GLOBL word209<>(SB), RODATA|NOPTR, $8
+
+DATA word210<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word210<>(SB), RODATA|NOPTR, $8
+
+DATA word211<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word211<>(SB), RODATA|NOPTR, $8
+
+DATA word212<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word212<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1744,10 +1744,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone212
+	JZ    ascenddone215
 	XORQ  R8, R8
 
-ascenddot213:
+ascenddot216:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1763,9 +1763,9 @@ ascenddot213:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart214:
+apart217:
 	CMPQ    R14, $0x10
-	JL      apartend215
+	JL      apartend218
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1778,19 +1778,19 @@ apart214:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart214
+	JMP     apart217
 
-apartend215:
+apartend218:
 	TESTQ      R14, R14
-	JZ         apartdone216
+	JZ         apartdone219
 	CMPQ       R14, $0x08
-	JL         apartshort217
+	JL         apartshort220
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone216
+	JZ         apartdone219
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1800,9 +1800,9 @@ apartend215:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone216
+	JMP        apartdone219
 
-apartshort217:
+apartshort220:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1813,7 +1813,7 @@ apartshort217:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone216:
+apartdone219:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1828,34 +1828,25 @@ apartdone216:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot213
+	JNZ          ascenddot216
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number218<>+0(SB), Y1
+	VBROADCASTSS number221<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number219<>+0(SB), Y2
+	VBROADCASTSS number222<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number220<>+0(SB), Y2
+	VBROADCASTSS number223<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number221<>+0(SB), Y2
+	VBROADCASTSS number224<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number222<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number223<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number224<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number225<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
 	VBROADCASTSS number226<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number227<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number227<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number228<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1863,9 +1854,18 @@ apartdone216:
 	VBROADCASTSS number229<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number229<>+0(SB), Y3
+	VBROADCASTSS number230<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number229<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number231<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number232<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number232<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number232<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1874,32 +1874,23 @@ apartdone216:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number218<>+0(SB), Y1
+	VBROADCASTSS number221<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number219<>+0(SB), Y2
+	VBROADCASTSS number222<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number220<>+0(SB), Y2
+	VBROADCASTSS number223<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number221<>+0(SB), Y2
+	VBROADCASTSS number224<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number222<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number223<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number224<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number225<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
 	VBROADCASTSS number226<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number227<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number227<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number228<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1907,9 +1898,18 @@ apartdone216:
 	VBROADCASTSS number229<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number229<>+0(SB), Y3
+	VBROADCASTSS number230<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number229<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number231<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number232<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number232<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number232<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1922,10 +1922,10 @@ apartdone216:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone212
+	JZ           ascenddone215
 	XORQ         R8, R8
 
-ascendpull230:
+ascendpull233:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1940,9 +1940,9 @@ ascendpull230:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull231:
+pull234:
 	CMPQ    R14, $0x08
-	JL      pullend232
+	JL      pullend235
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1968,11 +1968,11 @@ pull231:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull231
+	JMP     pull234
 
-pullend232:
+pullend235:
 	TESTQ      R14, R14
-	JZ         pulldone233
+	JZ         pulldone236
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1998,7 +1998,7 @@ pullend232:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone233:
+pulldone236:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2014,44 +2014,44 @@ pulldone233:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull230
+	JNZ    ascendpull233
 
-ascenddone212:
+ascenddone215:
 	VZEROUPPER
 	RET
 
-DATA number218<>+0(SB)/4, $0x42200000
-GLOBL number218<>(SB), RODATA|NOPTR, $4
-
-DATA number219<>+0(SB)/4, $0xc2200000
-GLOBL number219<>(SB), RODATA|NOPTR, $4
-
-DATA number220<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number220<>(SB), RODATA|NOPTR, $4
-
-DATA number221<>+0(SB)/4, $0x4b400000
+DATA number221<>+0(SB)/4, $0x42200000
 GLOBL number221<>(SB), RODATA|NOPTR, $4
 
-DATA number222<>+0(SB)/4, $0x3f318000
+DATA number222<>+0(SB)/4, $0xc2200000
 GLOBL number222<>(SB), RODATA|NOPTR, $4
 
-DATA number223<>+0(SB)/4, $0xb95e8083
+DATA number223<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number223<>(SB), RODATA|NOPTR, $4
 
-DATA number224<>+0(SB)/4, $0x3ab60b61
+DATA number224<>+0(SB)/4, $0x4b400000
 GLOBL number224<>(SB), RODATA|NOPTR, $4
 
-DATA number225<>+0(SB)/4, $0x3c088889
+DATA number225<>+0(SB)/4, $0x3f318000
 GLOBL number225<>(SB), RODATA|NOPTR, $4
 
-DATA number226<>+0(SB)/4, $0x3d2aaaab
+DATA number226<>+0(SB)/4, $0xb95e8083
 GLOBL number226<>(SB), RODATA|NOPTR, $4
 
-DATA number227<>+0(SB)/4, $0x3e2aaaab
+DATA number227<>+0(SB)/4, $0x3ab60b61
 GLOBL number227<>(SB), RODATA|NOPTR, $4
 
-DATA number228<>+0(SB)/4, $0x3f000000
+DATA number228<>+0(SB)/4, $0x3c088889
 GLOBL number228<>(SB), RODATA|NOPTR, $4
 
-DATA number229<>+0(SB)/4, $0x3f800000
+DATA number229<>+0(SB)/4, $0x3d2aaaab
 GLOBL number229<>(SB), RODATA|NOPTR, $4
+
+DATA number230<>+0(SB)/4, $0x3e2aaaab
+GLOBL number230<>(SB), RODATA|NOPTR, $4
+
+DATA number231<>+0(SB)/4, $0x3f000000
+GLOBL number231<>(SB), RODATA|NOPTR, $4
+
+DATA number232<>+0(SB)/4, $0x3f800000
+GLOBL number232<>(SB), RODATA|NOPTR, $4

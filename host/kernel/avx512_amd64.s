@@ -277,7 +277,7 @@ fitfour25:
 	TESTL      CX, CX
 	JNZ        fitone26
 	CMPQ       R8, $0x10
-	JL         fitfournear27
+	JL         fitfournear29
 	MOVL       48(BX), R11
 	IMULQ      R10, R11
 	PREFETCHT0 (DX)(R11*1)
@@ -303,112 +303,276 @@ fitfour25:
 	PREFETCHT0 128(DX)(R11*1)
 	PREFETCHT0 192(DX)(R11*1)
 
-fitfournear27:
-	MOVL         (BX), CX
-	IMULQ        R10, CX
-	ADDQ         DX, CX
-	VMULPS       (CX), Z0, Z11
-	VMULPS       64(CX), Z1, Z15
-	VADDPS       Z15, Z11, Z11
-	VMULPS       128(CX), Z2, Z16
-	VADDPS       Z16, Z11, Z11
-	VMULPS       192(CX), Z3, Z15
-	VADDPS       Z15, Z11, Z11
-	MOVL         4(BX), R9
-	IMULQ        R10, R9
-	ADDQ         DX, R9
-	VMULPS       (R9), Z0, Z12
-	VMULPS       64(R9), Z1, Z15
-	VADDPS       Z15, Z12, Z12
-	VMULPS       128(R9), Z2, Z16
+fitfournear29:
+	MOVL       (BX), R11
+	IMULQ      R10, R11
+	ADDQ       DX, R11
+	VMULPS     (R11), Z0, Z12
+	VMULPS     64(R11), Z1, Z16
+	VADDPS     Z16, Z12, Z12
+	VMULPS     128(R11), Z2, Z17
+	VADDPS     Z17, Z12, Z12
+	VMULPS     192(R11), Z3, Z16
+	VADDPS     Z16, Z12, Z12
+	MOVL       4(BX), R11
+	IMULQ      R10, R11
+	ADDQ       DX, R11
+	VMULPS     (R11), Z0, Z13
+	VMULPS     64(R11), Z1, Z16
+	VADDPS     Z16, Z13, Z13
+	VMULPS     128(R11), Z2, Z17
+	VADDPS     Z17, Z13, Z13
+	VMULPS     192(R11), Z3, Z16
+	VADDPS     Z16, Z13, Z13
+	MOVL       8(BX), R11
+	IMULQ      R10, R11
+	ADDQ       DX, R11
+	VMULPS     (R11), Z0, Z14
+	VMULPS     64(R11), Z1, Z16
+	VADDPS     Z16, Z14, Z14
+	VMULPS     128(R11), Z2, Z17
+	VADDPS     Z17, Z14, Z14
+	VMULPS     192(R11), Z3, Z16
+	VADDPS     Z16, Z14, Z14
+	MOVL       12(BX), R11
+	IMULQ      R10, R11
+	ADDQ       DX, R11
+	VMULPS     (R11), Z0, Z15
+	VMULPS     64(R11), Z1, Z16
+	VADDPS     Z16, Z15, Z15
+	VMULPS     128(R11), Z2, Z17
+	VADDPS     Z17, Z15, Z15
+	VMULPS     192(R11), Z3, Z16
+	VADDPS     Z16, Z15, Z15
+	VSHUFF64X2 $0xee, Z13, Z12, Z16
+	VSHUFF64X2 $0x44, Z13, Z12, Z12
+	VADDPS     Z16, Z12, Z12
+	VSHUFF64X2 $0xee, Z15, Z14, Z16
+	VSHUFF64X2 $0x44, Z15, Z14, Z14
+	VADDPS     Z16, Z14, Z14
+	VSHUFF64X2 $0xdd, Z14, Z12, Z16
+	VSHUFF64X2 $0x88, Z14, Z12, Z17
+	VADDPS     Z16, Z17, Z17
+	VPERMILPS  $0x4e, Z17, Z16
+	VADDPS     Z16, Z17, Z17
+	VPERMILPS  $0xb1, Z17, Z16
+	VADDPS     Z16, Z17, Z17
+	VMOVDQU32  quarters<>+0(SB), Z12
+	VPERMPS    Z17, Z12, Z12
+	VADDPS     X10, X12, X12
+	VMULPS     X8, X12, X12
+	VADDPS     (DI), X12, X12
+	VMOVUPS    X12, (SP)
+	ADDQ       $0x10, BX
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, DI
+	SUBQ       $0x04, R8
+
+fitpipe27:
+	CMPQ       R8, $0x04
+	JL         fitdrain28
+	VPXORD     X11, X11, X11
+	VMOVUPS    (SI), X8
+	VCMPPS     $0x00, X11, X8, K1
+	KMOVW      K1, CX
+	TESTL      CX, CX
+	JNZ        fitdrain28
+	CMPQ       R8, $0x10
+	JL         fitfournear30
+	MOVL       48(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+	MOVL       52(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+	MOVL       56(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+	MOVL       60(BX), R11
+	IMULQ      R10, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
+	PREFETCHT0 128(DX)(R11*1)
+	PREFETCHT0 192(DX)(R11*1)
+
+fitfournear30:
+	MOVL         (BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VMULPS       (R11), Z0, Z12
+	VMULPS       64(R11), Z1, Z16
 	VADDPS       Z16, Z12, Z12
-	VMULPS       192(R9), Z3, Z15
-	VADDPS       Z15, Z12, Z12
-	MOVL         8(BX), R11
+	VMULPS       128(R11), Z2, Z17
+	VADDPS       Z17, Z12, Z12
+	VMULPS       192(R11), Z3, Z16
+	VADDPS       Z16, Z12, Z12
+	MOVL         4(BX), R11
 	IMULQ        R10, R11
 	ADDQ         DX, R11
 	VMULPS       (R11), Z0, Z13
-	VMULPS       64(R11), Z1, Z15
-	VADDPS       Z15, Z13, Z13
-	VMULPS       128(R11), Z2, Z16
+	VMULPS       64(R11), Z1, Z16
 	VADDPS       Z16, Z13, Z13
-	VMULPS       192(R11), Z3, Z15
-	VADDPS       Z15, Z13, Z13
-	MOVL         12(BX), R12
-	IMULQ        R10, R12
-	ADDQ         DX, R12
-	VMULPS       (R12), Z0, Z14
-	VMULPS       64(R12), Z1, Z15
-	VADDPS       Z15, Z14, Z14
-	VMULPS       128(R12), Z2, Z16
+	VMULPS       128(R11), Z2, Z17
+	VADDPS       Z17, Z13, Z13
+	VMULPS       192(R11), Z3, Z16
+	VADDPS       Z16, Z13, Z13
+	MOVL         8(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VMULPS       (R11), Z0, Z14
+	VMULPS       64(R11), Z1, Z16
 	VADDPS       Z16, Z14, Z14
-	VMULPS       192(R12), Z3, Z15
-	VADDPS       Z15, Z14, Z14
-	VSHUFF64X2   $0xee, Z12, Z11, Z15
-	VSHUFF64X2   $0x44, Z12, Z11, Z11
-	VADDPS       Z15, Z11, Z11
-	VSHUFF64X2   $0xee, Z14, Z13, Z15
-	VSHUFF64X2   $0x44, Z14, Z13, Z13
-	VADDPS       Z15, Z13, Z13
-	VSHUFF64X2   $0xdd, Z13, Z11, Z15
-	VSHUFF64X2   $0x88, Z13, Z11, Z16
-	VADDPS       Z15, Z16, Z16
-	VPERMILPS    $0x4e, Z16, Z15
-	VADDPS       Z15, Z16, Z16
-	VPERMILPS    $0xb1, Z16, Z15
-	VADDPS       Z15, Z16, Z16
-	VMOVDQU32    quarters<>+0(SB), Z11
-	VPERMPS      Z16, Z11, Z11
-	VADDPS       X10, X11, X11
-	VMULPS       X8, X11, X11
-	VADDPS       (DI), X11, X11
-	VMOVUPS      X11, (SP)
-	VBROADCASTSS (SP), Z11
-	VMULPS       (CX), Z11, Z8
+	VMULPS       128(R11), Z2, Z17
+	VADDPS       Z17, Z14, Z14
+	VMULPS       192(R11), Z3, Z16
+	VADDPS       Z16, Z14, Z14
+	MOVL         12(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VMULPS       (R11), Z0, Z15
+	VMULPS       64(R11), Z1, Z16
+	VADDPS       Z16, Z15, Z15
+	VMULPS       128(R11), Z2, Z17
+	VADDPS       Z17, Z15, Z15
+	VMULPS       192(R11), Z3, Z16
+	VADDPS       Z16, Z15, Z15
+	VSHUFF64X2   $0xee, Z13, Z12, Z16
+	VSHUFF64X2   $0x44, Z13, Z12, Z12
+	VADDPS       Z16, Z12, Z12
+	VSHUFF64X2   $0xee, Z15, Z14, Z16
+	VSHUFF64X2   $0x44, Z15, Z14, Z14
+	VADDPS       Z16, Z14, Z14
+	VSHUFF64X2   $0xdd, Z14, Z12, Z16
+	VSHUFF64X2   $0x88, Z14, Z12, Z17
+	VADDPS       Z16, Z17, Z17
+	VPERMILPS    $0x4e, Z17, Z16
+	VADDPS       Z16, Z17, Z17
+	VPERMILPS    $0xb1, Z17, Z16
+	VADDPS       Z16, Z17, Z17
+	VMOVDQU32    quarters<>+0(SB), Z12
+	VPERMPS      Z17, Z12, Z12
+	VADDPS       X11, X12, X12
+	VMULPS       X8, X12, X12
+	VADDPS       (DI), X12, X12
+	MOVL         -16(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS (SP), Z13
+	VMULPS       (R11), Z13, Z8
 	VADDPS       Z8, Z4, Z4
-	VMULPS       64(CX), Z11, Z8
+	VMULPS       64(R11), Z13, Z8
 	VADDPS       Z8, Z5, Z5
-	VMULPS       128(CX), Z11, Z8
+	VMULPS       128(R11), Z13, Z8
 	VADDPS       Z8, Z6, Z6
-	VMULPS       192(CX), Z11, Z8
+	VMULPS       192(R11), Z13, Z8
 	VADDPS       Z8, Z7, Z7
-	VBROADCASTSS 4(SP), Z11
-	VMULPS       (R9), Z11, Z8
+	MOVL         -12(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(SP), Z13
+	VMULPS       (R11), Z13, Z8
 	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R9), Z11, Z8
+	VMULPS       64(R11), Z13, Z8
 	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R9), Z11, Z8
+	VMULPS       128(R11), Z13, Z8
 	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R9), Z11, Z8
+	VMULPS       192(R11), Z13, Z8
 	VADDPS       Z8, Z7, Z7
-	VBROADCASTSS 8(SP), Z11
-	VMULPS       (R11), Z11, Z8
+	MOVL         -8(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS 8(SP), Z13
+	VMULPS       (R11), Z13, Z8
 	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z11, Z8
+	VMULPS       64(R11), Z13, Z8
 	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z11, Z8
+	VMULPS       128(R11), Z13, Z8
 	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z11, Z8
+	VMULPS       192(R11), Z13, Z8
 	VADDPS       Z8, Z7, Z7
-	VBROADCASTSS 12(SP), Z11
-	VMULPS       (R12), Z11, Z8
+	MOVL         -4(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS 12(SP), Z13
+	VMULPS       (R11), Z13, Z8
 	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R12), Z11, Z8
+	VMULPS       64(R11), Z13, Z8
 	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R12), Z11, Z8
+	VMULPS       128(R11), Z13, Z8
 	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R12), Z11, Z8
+	VMULPS       192(R11), Z13, Z8
 	VADDPS       Z8, Z7, Z7
+	VMOVUPS      X12, (SP)
 	ADDQ         $0x10, BX
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, DI
 	SUBQ         $0x04, R8
-	JNZ          fitfour25
-	JMP          fitstore
+	JMP          fitpipe27
+
+fitdrain28:
+	MOVL         -16(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS (SP), Z12
+	VMULPS       (R11), Z12, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R11), Z12, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R11), Z12, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R11), Z12, Z8
+	VADDPS       Z8, Z7, Z7
+	MOVL         -12(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(SP), Z12
+	VMULPS       (R11), Z12, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R11), Z12, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R11), Z12, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R11), Z12, Z8
+	VADDPS       Z8, Z7, Z7
+	MOVL         -8(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS 8(SP), Z12
+	VMULPS       (R11), Z12, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R11), Z12, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R11), Z12, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R11), Z12, Z8
+	VADDPS       Z8, Z7, Z7
+	MOVL         -4(BX), R11
+	IMULQ        R10, R11
+	ADDQ         DX, R11
+	VBROADCASTSS 12(SP), Z12
+	VMULPS       (R11), Z12, Z8
+	VADDPS       Z8, Z4, Z4
+	VMULPS       64(R11), Z12, Z8
+	VADDPS       Z8, Z5, Z5
+	VMULPS       128(R11), Z12, Z8
+	VADDPS       Z8, Z6, Z6
+	VMULPS       192(R11), Z12, Z8
+	VADDPS       Z8, Z7, Z7
+	TESTQ        R8, R8
+	JZ           fitstore
 
 fitone26:
 	CMPQ       R8, $0x05
-	JL         fit64near29
+	JL         fit64near32
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -417,14 +581,14 @@ fitone26:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fit64near29:
+fit64near32:
 	MOVL          (BX), R11
 	IMULQ         R10, R11
 	ADDQ          DX, R11
-	VMOVSS        (DI), X11
+	VMOVSS        (DI), X12
 	MOVL          (SI), R12
 	ADDL          R12, R12
-	JZ            fit64skip30
+	JZ            fit64skip33
 	VPXORD        Z9, Z9, Z9
 	VMULPS        (R11), Z0, Z8
 	VADDPS        Z8, Z9, Z9
@@ -436,24 +600,24 @@ fit64near29:
 	VADDPS        Z8, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z9, Y8
 	VADDPS        Y8, Y9, Y8
-	VEXTRACTF128  $0x01, Y8, X12
-	VADDPS        X12, X8, X8
-	VMOVHLPS      X8, X8, X12
-	VADDPS        X12, X8, X8
-	VMOVSHDUP     X8, X12
-	VADDSS        X12, X8, X8
+	VEXTRACTF128  $0x01, Y8, X13
+	VADDPS        X13, X8, X8
+	VMOVHLPS      X8, X8, X13
+	VADDPS        X13, X8, X8
+	VMOVSHDUP     X8, X13
+	VADDSS        X13, X8, X8
 	VMULSS        (SI), X8, X8
-	VADDSS        X8, X11, X11
+	VADDSS        X8, X12, X12
 
-fit64skip30:
-	VBROADCASTSS X11, Z11
-	VMULPS       (R11), Z11, Z8
+fit64skip33:
+	VBROADCASTSS X12, Z12
+	VMULPS       (R11), Z12, Z8
 	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z11, Z8
+	VMULPS       64(R11), Z12, Z8
 	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z11, Z8
+	VMULPS       128(R11), Z12, Z8
 	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z11, Z8
+	VMULPS       192(R11), Z12, Z8
 	VADDPS       Z8, Z7, Z7
 	ADDQ         $0x04, BX
 	ADDQ         $0x04, SI
@@ -469,9 +633,9 @@ fitstore:
 	JMP     fitdone23
 
 fitany24:
-fitk31:
+fitk34:
 	CMPQ       R8, $0x05
-	JL         fitknear32
+	JL         fitknear35
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -480,33 +644,33 @@ fitk31:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear32:
+fitknear35:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X1
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip33
+	JZ     fitkskip36
 	VPXORD Z0, Z0, Z0
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot34:
+dot37:
 	CMPQ    R14, $0x10
-	JL      dotend35
+	JL      dotend38
 	VMOVUPS (R12), Z2
 	VMULPS  (R13), Z2, Z2
 	VADDPS  Z2, Z0, Z0
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot34
+	JMP     dot37
 
-dotend35:
+dotend38:
 	TESTQ     R14, R14
-	JZ        dotdone36
+	JZ        dotdone39
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -515,7 +679,7 @@ dotend35:
 	VMULPS    Z3, Z2, Z2
 	VADDPS    Z2, Z0, Z0
 
-dotdone36:
+dotdone39:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPS        Y2, Y0, Y2
 	VEXTRACTF128  $0x01, Y2, X3
@@ -527,14 +691,14 @@ dotdone36:
 	VMULSS        (SI), X2, X2
 	VADDSS        X2, X1, X1
 
-fitkskip33:
+fitkskip36:
 	VBROADCASTSS X1, Z1
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide37:
+axpywide40:
 	CMPQ    R13, $0x40
-	JL      axpy38
+	JL      axpy41
 	VMULPS  (R11), Z1, Z2
 	VMULPS  64(R11), Z1, Z3
 	VMULPS  128(R11), Z1, Z4
@@ -550,22 +714,22 @@ axpywide37:
 	ADDQ    $0x00000100, R11
 	ADDQ    $0x00000100, R12
 	SUBQ    $0x40, R13
-	JMP     axpywide37
+	JMP     axpywide40
 
-axpy38:
+axpy41:
 	CMPQ    R13, $0x10
-	JL      axpyend39
+	JL      axpyend42
 	VMULPS  (R11), Z1, Z2
 	VADDPS  (R12), Z2, Z2
 	VMOVUPS Z2, (R12)
 	ADDQ    $0x00000040, R11
 	ADDQ    $0x00000040, R12
 	SUBQ    $0x10, R13
-	JMP     axpy38
+	JMP     axpy41
 
-axpyend39:
+axpyend42:
 	TESTQ     R13, R13
-	JZ        axpydone40
+	JZ        axpydone43
 	MOVL      $0x0000ffff, R14
 	BZHIL     R13, R14, R14
 	KMOVW     R14, K1
@@ -575,12 +739,12 @@ axpyend39:
 	VADDPS    Z3, Z2, Z2
 	VMOVUPS   Z2, K1, (R12)
 
-axpydone40:
+axpydone43:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk31
+	JNZ  fitk34
 
 fitdone23:
 	VZEROUPPER
@@ -615,20 +779,20 @@ TEXT ·alongAVX512(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot41:
+dot44:
 	CMPQ    DI, $0x10
-	JL      dotend42
+	JL      dotend45
 	VMOVUPS (BX), Z1
 	VMULPS  (SI), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot41
+	JMP     dot44
 
-dotend42:
+dotend45:
 	TESTQ     DI, DI
-	JZ        dotdone43
+	JZ        dotdone46
 	MOVL      $0x0000ffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -637,7 +801,7 @@ dotend42:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone43:
+dotdone46:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -649,16 +813,16 @@ dotdone43:
 	VMOVSS        old+32(FP), X0
 	VDIVSS        X1, X0, X1
 	VBROADCASTSS  X1, Z1
-	VBROADCASTSS  number44<>+0(SB), Z2
+	VBROADCASTSS  number47<>+0(SB), Z2
 	VMULPS        Z1, Z2, Z2
 	MOVQ          x+16(FP), BX
 	MOVQ          res+24(FP), SI
 	MOVQ          DX, DI
 	VPXORD        Z3, Z3, Z3
 
-along45:
+along48:
 	CMPQ    DI, $0x10
-	JL      alongend46
+	JL      alongend49
 	VMULPS  (AX), Z1, Z4
 	VADDPS  (BX), Z4, Z4
 	VMOVUPS Z4, (BX)
@@ -672,11 +836,11 @@ along45:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along45
+	JMP     along48
 
-alongend46:
+alongend49:
 	TESTQ     DI, DI
-	JZ        alongdone47
+	JZ        alongdone50
 	MOVL      $0x0000ffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -694,7 +858,7 @@ alongend46:
 	VMULPS    Z4, Z4, Z4
 	VADDPS    Z4, Z3, Z3
 
-alongdone47:
+alongdone50:
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VADDPS        Y1, Y3, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -709,20 +873,20 @@ alongdone47:
 	MOVQ          dir+0(FP), AX
 	MOVQ          res+24(FP), CX
 
-alongdir48:
+alongdir51:
 	CMPQ    DX, $0x10
-	JL      alongdirend49
+	JL      alongdirend52
 	VMULPS  (AX), Z0, Z4
 	VADDPS  (CX), Z4, Z4
 	VMOVUPS Z4, (AX)
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir48
+	JMP     alongdir51
 
-alongdirend49:
+alongdirend52:
 	TESTQ     DX, DX
-	JZ        alongdirdone50
+	JZ        alongdirdone53
 	MOVL      $0x0000ffff, BX
 	BZHIL     DX, BX, BX
 	KMOVW     BX, K1
@@ -732,12 +896,12 @@ alongdirend49:
 	VADDPS    Z1, Z4, Z4
 	VMOVUPS   Z4, K1, (AX)
 
-alongdirdone50:
+alongdirdone53:
 	VZEROUPPER
 	RET
 
-DATA number44<>+0(SB)/4, $0xbf800000
-GLOBL number44<>(SB), RODATA|NOPTR, $4
+DATA number47<>+0(SB)/4, $0xbf800000
+GLOBL number47<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
@@ -757,7 +921,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 
-peak51:
+peak54:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z2, Z2
 	VMULPS Z0, Z0, Z1
@@ -807,7 +971,7 @@ peak51:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z13, Z13
 	DECQ   AX
-	JNZ    peak51
+	JNZ    peak54
 	VZEROUPPER
 	RET
 
@@ -910,9 +1074,9 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-56
 	PREFETCHT0 124(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone53
+	JZ         productdone56
 
-product52:
+product55:
 	VMOVUPS     (SI), Z24
 	VMOVUPS     64(SI), Z25
 	VMULPS.BCST (DX), Z24, Z26
@@ -966,9 +1130,9 @@ product52:
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	DECQ        R8
-	JNZ         product52
+	JNZ         product55
 
-productdone53:
+productdone56:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -1042,9 +1206,9 @@ TEXT ·scoreAVX512(SB), NOSPLIT, $0-52
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	TESTQ  BX, BX
-	JZ     productdone55
+	JZ     productdone58
 
-product54:
+product57:
 	VMOVUPS     (DX), Z24
 	VMOVUPS     64(DX), Z25
 	VMULPS.BCST (CX), Z24, Z26
@@ -1098,9 +1262,9 @@ product54:
 	ADDQ        $0x30, CX
 	ADDQ        $0x00000080, DX
 	DECQ        BX
-	JNZ         product54
+	JNZ         product57
 
-productdone55:
+productdone58:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Z24
 	VCMPPS       $0x1e, Z24, Z0, K1
@@ -1187,7 +1351,7 @@ productdone55:
 	MOVL         DX, 44(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone56
+	JZ           scorenone59
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
@@ -1213,7 +1377,7 @@ productdone55:
 	VMOVUPS      Z22, 1408(AX)
 	VMOVUPS      Z23, 1472(AX)
 
-scorenone56:
+scorenone59:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1231,9 +1395,9 @@ TEXT ·rowsAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS 128(AX), Z2
 	VMOVUPS 192(AX), Z3
 	TESTQ   SI, SI
-	JZ      rowsdone58
+	JZ      rowsdone61
 
-rows57:
+rows60:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1249,9 +1413,9 @@ rows57:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows57
+	JNZ          rows60
 
-rowsdone58:
+rowsdone61:
 	VBROADCASTSS floor+40(FP), Z4
 	XORQ         CX, CX
 	VMOVUPS      Z0, (AX)
@@ -1289,9 +1453,9 @@ TEXT ·turnAVX512(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone60
+	JZ    turndone63
 
-turn59:
+turn62:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1314,9 +1478,9 @@ turn59:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn59
+	JNZ       turn62
 
-turndone60:
+turndone63:
 	VZEROUPPER
 	RET
 
@@ -1332,9 +1496,9 @@ TEXT ·cleanAVX512(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 
-clean61:
+clean64:
 	CMPQ    CX, $0x10
-	JL      cleanend62
+	JL      cleanend65
 	VMOVUPS (AX), Z2
 	VPXORD  Z0, Z2, Z2
 	VCMPPS  $0x03, Z2, Z2, K1
@@ -1342,11 +1506,11 @@ clean61:
 	VMOVUPS Z2, (AX)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     clean61
+	JMP     clean64
 
-cleanend62:
+cleanend65:
 	TESTQ     CX, CX
-	JZ        cleandone63
+	JZ        cleandone66
 	MOVL      $0x0000ffff, DX
 	BZHIL     CX, DX, DX
 	KMOVW     DX, K1
@@ -1356,7 +1520,7 @@ cleanend62:
 	VMOVAPS   Z1, K2, Z2
 	VMOVUPS   Z2, K1, (AX)
 
-cleandone63:
+cleandone66:
 	VZEROUPPER
 	RET
 
@@ -1371,11 +1535,11 @@ TEXT ·scatterAVX512(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones64
+	JZ    scatterones67
 
-scatterfour66:
+scatterfour69:
 	CMPQ   DI, $0x04
-	JL     scatterone67
+	JL     scatterone70
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1407,11 +1571,11 @@ scatterfour66:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour66
+	JMP    scatterfour69
 
-scatterone67:
+scatterone70:
 	TESTQ  DI, DI
-	JZ     scatterdone65
+	JZ     scatterdone68
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1422,12 +1586,12 @@ scatterone67:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone67
+	JMP    scatterone70
 
-scatterones64:
-scatterfour68:
+scatterones67:
+scatterfour71:
 	CMPQ   DI, $0x04
-	JL     scatterone69
+	JL     scatterone72
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1454,11 +1618,11 @@ scatterfour68:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour68
+	JMP    scatterfour71
 
-scatterone69:
+scatterone72:
 	TESTQ  DI, DI
-	JZ     scatterdone65
+	JZ     scatterdone68
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1467,9 +1631,9 @@ scatterone69:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone69
+	JMP    scatterone72
 
-scatterdone65:
+scatterdone68:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1483,11 +1647,11 @@ TEXT ·spreadAVX512(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones70
+	JZ    spreadones73
 
-spreadfour72:
+spreadfour75:
 	CMPQ   BX, $0x04
-	JL     spreadone73
+	JL     spreadone76
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1507,11 +1671,11 @@ spreadfour72:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour72
+	JMP    spreadfour75
 
-spreadone73:
+spreadone76:
 	TESTQ  BX, BX
-	JZ     spreaddone71
+	JZ     spreaddone74
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1519,12 +1683,12 @@ spreadone73:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone73
+	JMP    spreadone76
 
-spreadones70:
-spreadfour74:
+spreadones73:
+spreadfour77:
 	CMPQ   BX, $0x04
-	JL     spreadone75
+	JL     spreadone78
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1539,19 +1703,19 @@ spreadfour74:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour74
+	JMP    spreadfour77
 
-spreadone75:
+spreadone78:
 	TESTQ  BX, BX
-	JZ     spreaddone71
+	JZ     spreaddone74
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone75
+	JMP    spreadone78
 
-spreaddone71:
+spreaddone74:
 	VZEROUPPER
 	RET
 
@@ -1564,9 +1728,9 @@ TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour76:
+fetchfour79:
 	CMPQ BX, $0x04
-	JL   fetchone77
+	JL   fetchone80
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1586,11 +1750,11 @@ fetchfour76:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour76
+	JMP  fetchfour79
 
-fetchone77:
+fetchone80:
 	TESTQ BX, BX
-	JZ    fetchdone78
+	JZ    fetchdone81
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1598,9 +1762,9 @@ fetchone77:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone77
+	JMP   fetchone80
 
-fetchdone78:
+fetchdone81:
 	VZEROUPPER
 	RET
 
@@ -1621,12 +1785,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate79:
+rate82:
 	TESTQ      BX, BX
-	JZ         ratedone81
+	JZ         ratedone84
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain80
+	JZ         rateplain83
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -1636,7 +1800,7 @@ rate79:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain80:
+rateplain83:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -1646,9 +1810,9 @@ rateplain80:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate79
+	JMP      rate82
 
-ratedone81:
+ratedone84:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -1661,9 +1825,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above82:
+above85:
 	TESTQ   CX, CX
-	JZ      abovedone83
+	JZ      abovedone86
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -1671,9 +1835,9 @@ above82:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above82
+	JMP     above85
 
-abovedone83:
+abovedone86:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -1689,9 +1853,9 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-48
 	MOVQ         AX, SI
 	VPTERNLOGD   $0xff, Z1, Z1, Z1
 
-sift84:
+sift87:
 	TESTQ         BX, BX
-	JZ            siftdone85
+	JZ            siftdone88
 	VMOVUPS       (CX), Z2
 	VPXORD        (DX), Z1, Z3
 	VPCMPUD       $0x05, Z0, Z2, K1
@@ -1722,9 +1886,9 @@ sift84:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, BX
-	JMP           sift84
+	JMP           sift87
 
-siftdone85:
+siftdone88:
 	SUBQ SI, AX
 	SHRQ $0x03, AX
 	MOVQ AX, ret+40(FP)
@@ -1741,20 +1905,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot86:
+dot89:
 	CMPQ    BX, $0x10
-	JL      dotend87
+	JL      dotend90
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot86
+	JMP     dot89
 
-dotend87:
+dotend90:
 	TESTQ     BX, BX
-	JZ        dotdone88
+	JZ        dotdone91
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1763,7 +1927,7 @@ dotend87:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone88:
+dotdone91:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
@@ -1776,19 +1940,19 @@ TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Z0
 	VPBROADCASTQ counter+24(FP), Z1
 	VPADDQ       Z1, Z0, Z0
-	VPBROADCASTQ word89<>+0(SB), Z1
+	VPBROADCASTQ word92<>+0(SB), Z1
 	VPBROADCASTQ seed+8(FP), Z2
 	VPBROADCASTQ stream+16(FP), Z3
-	VPBROADCASTQ word90<>+0(SB), Z4
-	VPBROADCASTQ word91<>+0(SB), Z5
-	VPBROADCASTQ word92<>+0(SB), Z6
-	VPBROADCASTQ word93<>+0(SB), Z7
+	VPBROADCASTQ word93<>+0(SB), Z4
+	VPBROADCASTQ word94<>+0(SB), Z5
+	VPBROADCASTQ word95<>+0(SB), Z6
+	VPBROADCASTQ word96<>+0(SB), Z7
 	VPSRLQ       $0x20, Z2, Z9
 	VPSRLQ       $0x20, Z3, Z8
 	TESTQ        CX, CX
-	JZ           blocksdone95
+	JZ           blocksdone98
 
-blocks94:
+blocks97:
 	VMOVAPS     Z0, Z10
 	VPSRLQ      $0x20, Z0, Z11
 	VMOVAPS     Z3, Z12
@@ -1930,9 +2094,9 @@ blocks94:
 	ADDQ        $0x00000080, AX
 	VPADDQ      Z1, Z0, Z0
 	SUBQ        $0x08, CX
-	JNZ         blocks94
+	JNZ         blocks97
 
-blocksdone95:
+blocksdone98:
 	VZEROUPPER
 	RET
 
@@ -1946,20 +2110,20 @@ DATA order<>+48(SB)/8, $0x0000000000000003
 DATA order<>+56(SB)/8, $0x0000000000000007
 GLOBL order<>(SB), RODATA|NOPTR, $64
 
-DATA word89<>+0(SB)/8, $0x0000000000000008
-GLOBL word89<>(SB), RODATA|NOPTR, $8
-
-DATA word90<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word90<>(SB), RODATA|NOPTR, $8
-
-DATA word91<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word91<>(SB), RODATA|NOPTR, $8
-
-DATA word92<>+0(SB)/8, $0x000000009e3779b9
+DATA word92<>+0(SB)/8, $0x0000000000000008
 GLOBL word92<>(SB), RODATA|NOPTR, $8
 
-DATA word93<>+0(SB)/8, $0x00000000bb67ae85
+DATA word93<>+0(SB)/8, $0x00000000d2511f53
 GLOBL word93<>(SB), RODATA|NOPTR, $8
+
+DATA word94<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word94<>(SB), RODATA|NOPTR, $8
+
+DATA word95<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word95<>(SB), RODATA|NOPTR, $8
+
+DATA word96<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word96<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX512F, BMI2
@@ -1971,10 +2135,10 @@ TEXT ·ascendAVX512(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone96
+	JZ    ascenddone99
 	XORQ  R8, R8
 
-ascenddot97:
+ascenddot100:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1989,9 +2153,9 @@ ascenddot97:
 	VPXORD Z0, Z0, Z0
 	MOVQ   BX, R14
 
-apart98:
+apart101:
 	CMPQ    R14, $0x10
-	JL      apartend99
+	JL      apartend102
 	VMOVUPS (R10), Z1
 	VSUBPS  (R11), Z1, Z1
 	VMULPS  (R9), Z1, Z1
@@ -2000,11 +2164,11 @@ apart98:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart98
+	JMP     apart101
 
-apartend99:
+apartend102:
 	TESTQ     R14, R14
-	JZ        apartdone100
+	JZ        apartdone103
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2015,7 +2179,7 @@ apartend99:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone100:
+apartdone103:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -2031,34 +2195,25 @@ apartdone100:
 	ADDQ          $0x0c, SI
 	ADDQ          $0x04, R8
 	DECQ          DI
-	JNZ           ascenddot97
+	JNZ           ascenddot100
 	VMOVUPS       (SP), Z0
-	VBROADCASTSS  number101<>+0(SB), Z1
+	VBROADCASTSS  number104<>+0(SB), Z1
 	VMINPS        Z0, Z1, Z1
-	VBROADCASTSS  number102<>+0(SB), Z2
+	VBROADCASTSS  number105<>+0(SB), Z2
 	VMAXPS        Z1, Z2, Z1
 	VMOVAPS       Z1, Z4
-	VBROADCASTSS  number103<>+0(SB), Z2
+	VBROADCASTSS  number106<>+0(SB), Z2
 	VMULPS        Z2, Z1, Z1
-	VBROADCASTSS  number104<>+0(SB), Z2
+	VBROADCASTSS  number107<>+0(SB), Z2
 	VADDPS        Z2, Z1, Z1
 	VSUBPS        Z2, Z1, Z2
-	VBROADCASTSS  number105<>+0(SB), Z3
-	VMULPS        Z3, Z2, Z3
-	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number106<>+0(SB), Z3
-	VMULPS        Z3, Z2, Z3
-	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number107<>+0(SB), Z2
-	VMULPS        Z4, Z2, Z2
 	VBROADCASTSS  number108<>+0(SB), Z3
-	VADDPS        Z3, Z2, Z2
-	VMULPS        Z4, Z2, Z2
+	VMULPS        Z3, Z2, Z3
+	VSUBPS        Z3, Z4, Z4
 	VBROADCASTSS  number109<>+0(SB), Z3
-	VADDPS        Z3, Z2, Z2
-	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number110<>+0(SB), Z3
-	VADDPS        Z3, Z2, Z2
+	VMULPS        Z3, Z2, Z3
+	VSUBPS        Z3, Z4, Z4
+	VBROADCASTSS  number110<>+0(SB), Z2
 	VMULPS        Z4, Z2, Z2
 	VBROADCASTSS  number111<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
@@ -2066,9 +2221,18 @@ apartdone100:
 	VBROADCASTSS  number112<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number112<>+0(SB), Z3
+	VBROADCASTSS  number113<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  number112<>+0(SB), Z3
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number114<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number115<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VMULPS        Z4, Z2, Z2
+	VBROADCASTSS  number115<>+0(SB), Z3
+	VADDPS        Z3, Z2, Z2
+	VBROADCASTSS  number115<>+0(SB), Z3
 	VPSLLD        $0x17, Z1, Z1
 	VPADDD        Z1, Z2, Z2
 	VADDPS        Z3, Z2, Z2
@@ -2081,10 +2245,10 @@ apartdone100:
 	MOVQ          drawn+24(FP), SI
 	MOVQ          n+32(FP), DI
 	TESTQ         DI, DI
-	JZ            ascenddone96
+	JZ            ascenddone99
 	XORQ          R8, R8
 
-ascendpull113:
+ascendpull116:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -2099,9 +2263,9 @@ ascendpull113:
 	VBROADCASTSS (SP)(R8*1), Z2
 	MOVQ         BX, R14
 
-pull114:
+pull117:
 	CMPQ    R14, $0x10
-	JL      pullend115
+	JL      pullend118
 	VMOVUPS (R9), Z3
 	VMOVUPS (R10), Z4
 	VMOVUPS (R11), Z5
@@ -2127,11 +2291,11 @@ pull114:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     pull114
+	JMP     pull117
 
-pullend115:
+pullend118:
 	TESTQ     R14, R14
-	JZ        pulldone116
+	JZ        pulldone119
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2157,7 +2321,7 @@ pullend115:
 	VMOVUPS   Z4, K1, (R10)
 	VMOVUPS   Z5, K1, (R11)
 
-pulldone116:
+pulldone119:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2173,47 +2337,47 @@ pulldone116:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull113
+	JNZ    ascendpull116
 
-ascenddone96:
+ascenddone99:
 	VZEROUPPER
 	RET
 
-DATA number101<>+0(SB)/4, $0x42200000
-GLOBL number101<>(SB), RODATA|NOPTR, $4
-
-DATA number102<>+0(SB)/4, $0xc2200000
-GLOBL number102<>(SB), RODATA|NOPTR, $4
-
-DATA number103<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number103<>(SB), RODATA|NOPTR, $4
-
-DATA number104<>+0(SB)/4, $0x4b400000
+DATA number104<>+0(SB)/4, $0x42200000
 GLOBL number104<>(SB), RODATA|NOPTR, $4
 
-DATA number105<>+0(SB)/4, $0x3f318000
+DATA number105<>+0(SB)/4, $0xc2200000
 GLOBL number105<>(SB), RODATA|NOPTR, $4
 
-DATA number106<>+0(SB)/4, $0xb95e8083
+DATA number106<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number106<>(SB), RODATA|NOPTR, $4
 
-DATA number107<>+0(SB)/4, $0x3ab60b61
+DATA number107<>+0(SB)/4, $0x4b400000
 GLOBL number107<>(SB), RODATA|NOPTR, $4
 
-DATA number108<>+0(SB)/4, $0x3c088889
+DATA number108<>+0(SB)/4, $0x3f318000
 GLOBL number108<>(SB), RODATA|NOPTR, $4
 
-DATA number109<>+0(SB)/4, $0x3d2aaaab
+DATA number109<>+0(SB)/4, $0xb95e8083
 GLOBL number109<>(SB), RODATA|NOPTR, $4
 
-DATA number110<>+0(SB)/4, $0x3e2aaaab
+DATA number110<>+0(SB)/4, $0x3ab60b61
 GLOBL number110<>(SB), RODATA|NOPTR, $4
 
-DATA number111<>+0(SB)/4, $0x3f000000
+DATA number111<>+0(SB)/4, $0x3c088889
 GLOBL number111<>(SB), RODATA|NOPTR, $4
 
-DATA number112<>+0(SB)/4, $0x3f800000
+DATA number112<>+0(SB)/4, $0x3d2aaaab
 GLOBL number112<>(SB), RODATA|NOPTR, $4
+
+DATA number113<>+0(SB)/4, $0x3e2aaaab
+GLOBL number113<>(SB), RODATA|NOPTR, $4
+
+DATA number114<>+0(SB)/4, $0x3f000000
+GLOBL number114<>(SB), RODATA|NOPTR, $4
+
+DATA number115<>+0(SB)/4, $0x3f800000
+GLOBL number115<>(SB), RODATA|NOPTR, $4
 
 // func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int, n int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, AVX512VPOPCNTDQ
@@ -2233,7 +2397,7 @@ TEXT ·meetAVX512(SB), NOSPLIT, $0-48
 	LEAQ (R11)(SI*1), R12
 	LEAQ (R12)(SI*1), R13
 
-meet117:
+meet120:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2252,7 +2416,7 @@ meet117:
 	VPXORD Z15, Z15, Z15
 	XORQ   R14, R14
 
-meetwords118:
+meetwords121:
 	VMOVDQU64     (BX)(R14*1), Z16
 	VMOVDQU64     (R11)(R14*1), Z17
 	VMOVDQU64     (R12)(R14*1), Z18
@@ -2311,7 +2475,7 @@ meetwords118:
 	VPADDQ        Z16, Z15, Z15
 	ADDQ          $0x40, R14
 	CMPQ          R14, SI
-	JLT           meetwords118
+	JLT           meetwords121
 	MOVQ          AX, R14
 	VPUNPCKLQDQ   Z1, Z0, Z16
 	VPUNPCKHQDQ   Z1, Z0, Z17
@@ -2391,6 +2555,6 @@ meetwords118:
 	LEAQ          (R12)(SI*4), R12
 	LEAQ          (R13)(SI*4), R13
 	SUBQ          $0x04, DI
-	JG            meet117
+	JG            meet120
 	VZEROUPPER
 	RET

@@ -12,6 +12,7 @@ import (
 type entries struct {
 	index []uint32
 	w, c  []float32
+	ones  int // how many of w and c are those of entries without values, all alike
 }
 
 // fit runs set.fit over e in pieces.
@@ -23,7 +24,7 @@ func (s *set) fitAll(q, p []float32, y naive.Matrix, e entries, m *meter) {
 		n := min(piece, len(e.index))
 		s.fit(first(q), first(p), first(y.Data), &e.index[0], &e.w[0], &e.c[0], n, k)
 		m.spend(n * each)
-		e = entries{e.index[n:], e.w[n:], e.c[n:]}
+		e.index, e.w, e.c = e.index[n:], e.w[n:], e.c[n:]
 	}
 }
 
@@ -88,6 +89,11 @@ const RidgeScratch = 4*6 + 4
 func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *meter) {
 	n, zeros := b-a, false
 	e.index = p.Rows.Index[a:b:b]
+	if n <= e.ones {
+		e.w, e.c = e.w[:n], e.c[:n]
+		later.index, later.w, later.c = e.index[:min(n, later.ones)], later.w[:min(n, later.ones)], later.c[:min(n, later.ones)]
+		return
+	}
 	e.w, e.c, later.w = grown(e.w, n), grown(e.c, n), grown(later.w, n)
 	for at := 0; at < n; at += longest {
 		end := min(at+longest, n)
@@ -118,6 +124,9 @@ func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *mete
 		later.w = later.w[:len(later.index)]
 	}
 	later.c = grown(later.c, n)[:len(later.index)] // zeros: nothing is ever written to it
+	if len(p.Rows.Value) == 0 {
+		e.ones, later.ones = n, len(later.index) // all of them, or none
+	}
 }
 
 // line sets y to m*v + b, for values v that are all 1 where there are none.

@@ -336,7 +336,7 @@ func TestCut(t *testing.T) {
 			}
 		}
 	}
-	for entries, want := range map[int]int{0: 1, 1: 1, 199_999: 1, 200_000: 2, 810_128: 8, 1_599_999: 8, 6_400_000: 64, 1e9: 64} {
+	for entries, want := range map[int]int{0: 1, 1: 1, 399_999: 1, 400_000: 2, 810_128: 4, 1_599_999: 4, 1_600_000: 8, 12_800_000: 64, 1e9: 64} {
 		if got := DefaultShards(entries); got != want {
 			t.Errorf("%d entries: %d shards, want %d", entries, got, want)
 		}

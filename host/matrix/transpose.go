@@ -111,8 +111,8 @@ func Cut(offsets []uint64, n int) []Shard {
 }
 
 // DefaultShards is the number of shards for a matrix of so many entries: one
-// for each 100,000, or fewer, so that it is a power of two, at most 64. As
+// for each 200,000, or fewer, so that it is a power of two, at most 64. As
 // machines have 2, 4 or 8 cores, none is left with a task more than the others.
 func DefaultShards(entries int) int {
-	return 1 << (bits.Len(uint(min(max(entries/100_000, 1), 64))) - 1)
+	return 1 << (bits.Len(uint(min(max(entries/200_000, 1), 64))) - 1)
 }

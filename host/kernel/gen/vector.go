@@ -409,13 +409,42 @@ func (g *generator) fit() {
 				g.VADDPS(t[i], qv[i], qv[i])
 			}
 		}
-		four, one := label("fitfour"), label("fitone")
+		// What four entries add to q comes after the dots of the next four, which do
+		// not need it: these wait for their rows and for the tree, and the former
+		// has the arithmetic to itself meanwhile.
+		four, one, pipe, drain := label("fitfour"), label("fitone"), label("fitpipe"), label("fitdrain")
+		add := func() {
+			for j := range 4 {
+				g.MOVL(operand.Mem{Base: index, Disp: 4*j - 16}, row.As32())
+				g.IMULQ(stride, row)
+				g.ADDQ(y, row)
+				a := g.vec()
+				g.VBROADCASTSS(g.space.Offset(4*j), a)
+				axpy(row, a)
+			}
+		}
+		advance := func(dots reg.Register) {
+			g.VMOVUPS(dots, g.space)
+			g.ADDQ(operand.U8(16), index)
+			g.ADDQ(operand.U8(16), w)
+			g.ADDQ(operand.U8(16), c)
+			g.SUBQ(operand.U8(4), n)
+		}
 		g.Label(four)
 		g.CMPQ(n, operand.U8(4))
 		g.JL(operand.LabelRef(one))
-		g.fitFour(row, y, index, w, c, n, stride, pv, one, axpy)
-		g.JNZ(operand.LabelRef(four))
-		g.JMP(operand.LabelRef("fitstore"))
+		advance(g.fourDots(row, y, index, w, c, n, stride, pv, one))
+		g.Label(pipe)
+		g.CMPQ(n, operand.U8(4))
+		g.JL(operand.LabelRef(drain))
+		dots := g.fourDots(row, y, index, w, c, n, stride, pv, drain)
+		add()
+		advance(dots)
+		g.JMP(operand.LabelRef(pipe))
+		g.Label(drain)
+		add()
+		g.TESTQ(n, n)
+		g.JZ(operand.LabelRef("fitstore"))
 		g.Label(one)
 		entry("fit64", four, func() reg.VecVirtual {
 			g.zero(s[0])
@@ -444,9 +473,9 @@ func (g *generator) fit() {
 	g.ret()
 }
 
-// fitFour is the body of fit's loop for four entries, none of weight 0: with one
-// of these it goes to one. It leaves the flags of what is left of n.
-func (g *generator) fitFour(row, y, index, w, c, n, stride reg.GPVirtual, p []reg.VecVirtual, one string, axpy func(row reg.GPVirtual, a reg.VecVirtual)) {
+// fourDots is c + w*dot of the next four entries of fit; where one of them has a
+// weight of 0, it goes to one.
+func (g *generator) fourDots(row, y, index, w, c, n, stride reg.GPVirtual, p []reg.VecVirtual, one string) reg.Register {
 	weights, none := g.XMM(), g.XMM()
 	g.VPXORD(none, none, none)
 	g.VMOVUPS(operand.Mem{Base: w}, weights)
@@ -469,14 +498,14 @@ func (g *generator) fitFour(row, y, index, w, c, n, stride reg.GPVirtual, p []re
 	}
 	g.Label(near)
 
-	rows, sums, t := []reg.GPVirtual{g.GP64(), g.GP64(), g.GP64(), g.GP64()}, g.vecs(4), g.vecs(4)
-	for j, r := range rows {
-		g.MOVL(operand.Mem{Base: index, Disp: 4 * j}, r.As32())
-		g.IMULQ(stride, r)
-		g.ADDQ(y, r)
-		g.VMULPS(operand.Mem{Base: r}, p[0], sums[j])
+	sums, t := g.vecs(4), g.vecs(4)
+	for j := range sums {
+		g.MOVL(operand.Mem{Base: index, Disp: 4 * j}, row.As32())
+		g.IMULQ(stride, row)
+		g.ADDQ(y, row)
+		g.VMULPS(operand.Mem{Base: row}, p[0], sums[j])
 		for i := 1; i < 4; i++ {
-			g.VMULPS(operand.Mem{Base: r, Disp: 64 * i}, p[i], t[i])
+			g.VMULPS(operand.Mem{Base: row, Disp: 64 * i}, p[i], t[i])
 			g.VADDPS(t[i], sums[j], sums[j])
 		}
 	}
@@ -502,17 +531,7 @@ func (g *generator) fitFour(row, y, index, w, c, n, stride reg.GPVirtual, p []re
 	g.VADDPS(none, dots.AsX(), dots.AsX())
 	g.VMULPS(weights, dots.AsX(), dots.AsX())
 	g.VADDPS(operand.Mem{Base: c}, dots.AsX(), dots.AsX())
-	// Broadcasts from memory leave the ports for arithmetic alone.
-	g.VMOVUPS(dots.AsX(), g.space)
-	for j, r := range rows {
-		a := g.vec()
-		g.VBROADCASTSS(g.space.Offset(4*j), a)
-		axpy(r, a)
-	}
-	g.ADDQ(operand.U8(16), index)
-	g.ADDQ(operand.U8(16), w)
-	g.ADDQ(operand.U8(16), c)
-	g.SUBQ(operand.U8(4), n)
+	return dots.AsX()
 }
 
 func (g *generator) divide() {
