@@ -38,18 +38,32 @@ var module = guest.Module{
 		p.Stage("start_users", startUsers).Over(guest.Users).Aligned("by_user", "value").Writes("user_factors", vectors)
 		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
-			p.Stage("item_gram", itemGram).Over(guest.Once).Whole("item_factors").WritesRows("gram", c.Int("factors"), vectors)
-			p.Stage("solve_users", solveUsers).Over(guest.Users).Aligned("by_user", "item", "value").
-				Aligned("user_factors").Whole("item_factors").Whole("gram").Writes("user_factors", vectors)
-			p.Stage("user_gram", userGram).Over(guest.Once).Whole("user_factors").WritesRows("gram", c.Int("factors"), vectors)
-			p.Stage("solve_items", solveItems).Over(guest.Items).Aligned("by_item", "user", "value").
-				Aligned("item_factors").Whole("user_factors").Whole("gram").Writes("item_factors", vectors)
+			if c.Items() > few {
+				p.Stage("item_gram", itemGram).Over(guest.Once).Whole("item_factors").WritesRows("gram", c.Int("factors"), vectors)
+			}
+			users := p.Stage("solve_users", solveUsers).Over(guest.Users).Aligned("by_user", "item", "value").
+				Aligned("user_factors").Whole("item_factors").Writes("user_factors", vectors)
+			if c.Items() > few {
+				users.Whole("gram")
+			}
+			if c.Users() > few {
+				p.Stage("user_gram", userGram).Over(guest.Once).Whole("user_factors").WritesRows("gram", c.Int("factors"), vectors)
+			}
+			items := p.Stage("solve_items", solveItems).Over(guest.Items).Aligned("by_item", "user", "value").
+				Aligned("item_factors").Whole("user_factors").Writes("item_factors", vectors)
+			if c.Users() > few {
+				items.Whole("gram")
+			}
 		})
 		p.EmitsMatrix("user_factors", "user_factors", guest.Users, "", "vector", "the vector of each user")
 		p.EmitsMatrix("item_factors", "item_factors", guest.Items, "", "vector", "the vector of each item")
 		p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("user_factors").Whole("item_factors").Recommends()
 	},
 }
+
+// few is the number of rows up to which every task makes their YᵀY for itself,
+// in less time than a stage for it takes. Tests change it.
+var few = 10000
 
 func startUsers(t *guest.Task) {
 	for _, v := range t.F32("by_user.value") {
@@ -78,16 +92,15 @@ func start(t *guest.Task, name string, stream uint64) {
 	})
 }
 
-func itemGram(t *guest.Task) { gram(t, "item_factors.vector") }
-func userGram(t *guest.Task) { gram(t, "user_factors.vector") }
+func itemGram(t *guest.Task) { t.WriteF32("gram.vector", gram(t, t.Matrix("item_factors.vector"))) }
+func userGram(t *guest.Task) { t.WriteF32("gram.vector", gram(t, t.Matrix("user_factors.vector"))) }
 
 // gram is α0·YᵀY, the part of every row's equations that all rows share.
-func gram(t *guest.Task, name string) {
-	y := t.Matrix(name)
+func gram(t *guest.Task, y num.Matrix) []float32 {
 	g := make([]float32, y.Cols*y.Cols)
 	num.Gram(g, y)
 	num.Scale(t.Float32("unobserved_weight"), g)
-	t.WriteF32("gram.vector", g)
+	return g
 }
 
 func solveUsers(t *guest.Task) {
@@ -129,7 +142,12 @@ func lambdas(t *guest.Task, offsets []uint64, pairs int) []float32 {
 // α0+αv and c·p is αv.
 func solve(t *guest.Task, m num.Sparse, lambda []float32, mine, others string) {
 	y, f := t.Matrix(others), t.Int("factors")
-	r := num.Ridge{Factors: y, Gram: t.F32("gram.vector")}
+	r := num.Ridge{Factors: y}
+	if y.Rows > few {
+		r.Gram = t.F32("gram.vector")
+	} else {
+		r.Gram = gram(t, y)
+	}
 	alpha, unobserved := t.Float32("alpha"), t.Float32("unobserved_weight")
 	switch t.Text("confidence") { // Weight is of c-α0, Target of c·p
 	case "linear":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"rechost/guest/guesttest"
@@ -82,6 +83,31 @@ func TestEquation(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Whether every task makes YᵀY or a stage does changes no bit.
+func TestFew(t *testing.T) {
+	defer func(most int) { few = most }(few)
+	run := func(most int) *guesttest.Result {
+		few = most
+		r, err := guesttest.Run(module, small, guesttest.Options{Params: map[string]any{"factors": 4, "iterations": 3, "unobserved_weight": 0.7}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	all, stage := run(few), run(0)
+	for _, name := range []string{"user_factors", "item_factors"} {
+		if !slices.Equal(all.Frames[name].Arrays["vector"].Data.([]float32), stage.Frames[name].Arrays["vector"].Data.([]float32)) {
+			t.Error(name, "differ")
+		}
+	}
+	if _, ok := all.Frames["gram"]; ok {
+		t.Error("a stage made YᵀY of few rows")
+	}
+	if _, ok := stage.Frames["gram"]; !ok {
+		t.Error("no stage made YᵀY of many rows")
 	}
 }
 
