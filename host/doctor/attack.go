@@ -96,6 +96,9 @@ func (w want) String() string {
 	return t
 }
 
+// may reports whether an attack may end like that.
+func (w want) may(e end) bool { return slices.Contains(w.ends, e) }
+
 // reply is what an attack that ran to its end gave back.
 type reply struct {
 	data  [][]byte
@@ -189,7 +192,7 @@ func refuser(text string, wasm []byte) string {
 	switch {
 	case err != nil:
 		return byShape
-	case strings.Contains(text, "still running"):
+	case strings.Contains(text, stillRunning):
 		return byDeadline
 	case strings.Contains(text, "ran out of memory"):
 		return byRlimits
@@ -221,9 +224,9 @@ func stopper(text string) string {
 func limiter(text, kind string) string {
 	has := func(s string) bool { return strings.Contains(text, s) }
 	switch {
-	case has("still running") && kind == Processes:
+	case has(stillRunning) && kind == Processes:
 		return byDeadline
-	case has("still running"):
+	case has(stillRunning):
 		return byCounter
 	case has("fuel"):
 		return byFuel

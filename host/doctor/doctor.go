@@ -2,7 +2,7 @@
 // and tells which walls stood.
 //
 //	r, err := doctor.Run(ctx, doctor.Options{Executors: []string{"processes"}})
-//	fmt.Println(len(r.Rows), r.Fallen())
+//	fmt.Println(len(r.Rows), r.Fell)
 //
 // An attack is a hostile module, written instruction by instruction with
 // wasmenc, and what must become of it: refused before anything runs, trapped,
@@ -20,7 +20,9 @@
 //   - Attacks run one after the other: some change GOMAXPROCS or call the
 //     collector, for the whole process.
 //   - A hole is an attack that did not end as it must. A wall that this system
-//     cannot give is not a hole but lacking, and Fallen names it all the same.
+//     cannot give is not a hole but lacking, and Fell names it all the same.
+//   - Being late is judged by processor time and by trying again, so that a busy
+//     machine is no hole; see late.go.
 package doctor
 
 import (

@@ -26,8 +26,7 @@ const (
 	labMemory = 64 << 20 // for memory and tables, the stack's part not counted
 	labLog    = 64 << 10
 	labOutput = 1 << 20
-	// patience is the deadline of attacks that end by themselves, on slow
-	// machines too.
+	// patience is the deadline of attacks that end by themselves; see patiently.
 	patience = 30 * time.Second
 )
 
@@ -40,8 +39,10 @@ type lab struct {
 	kind    string
 	options Options
 	dir     string // scratch; arrays lie in it
-	input   array.Meta
-	cache   string // compiled code of the neighbour
+	// patience is the constant of that name, but in tests.
+	patience time.Duration
+	input    array.Meta
+	cache    string // compiled code of the neighbour
 
 	// neighbour runs an honest module beside every attack.
 	neighbour executor.Executor
@@ -49,7 +50,7 @@ type lab struct {
 }
 
 func newLab(ctx context.Context, kind, scratch string, o Options) (*lab, error) {
-	l := &lab{kind: kind, options: o, dir: filepath.Join(scratch, kind)}
+	l := &lab{kind: kind, options: o, patience: patience, dir: filepath.Join(scratch, kind)}
 	if err := os.Mkdir(l.dir, 0o700); err != nil {
 		return nil, fault.New(fault.Failed, "cannot make a scratch folder: %v", err)
 	}
@@ -109,20 +110,28 @@ func (l *lab) intact() error {
 func (l *lab) setup(wasm []byte, a *attack, cache string) executor.Options {
 	o := executor.Options{
 		Module: wasm, Name: "attack.wasm", Arrays: l, Cache: cache, Worker: l.options.Worker, Workers: 1,
-		Limits: task.Limits{Memory: labMemory + sandbox.StackReserve, Deadline: patience, Log: labLog, Output: labOutput, Fuel: a.fuel},
+		Limits: task.Limits{Memory: labMemory + sandbox.StackReserve, Deadline: l.deadline(a), Log: labLog, Output: labOutput, Fuel: a.fuel},
 	}
 	if a.memory > 0 {
 		o.Limits.Memory = a.memory + sandbox.StackReserve
 	}
-	if a.endless {
-		o.Limits.Deadline = l.options.Deadline
-	}
 	return o
+}
+
+// deadline is that of a guest.
+func (l *lab) deadline(a *attack) time.Duration {
+	if a.endless {
+		return l.options.Deadline
+	}
+	return l.patience
 }
 
 // open makes an executor of the lab's kind for a module.
 func (l *lab) open(wasm []byte, a *attack, cache string) (executor.Executor, error) {
-	o := l.setup(wasm, a, cache)
+	return l.start(l.setup(wasm, a, cache))
+}
+
+func (l *lab) start(o executor.Options) (executor.Executor, error) {
 	if l.kind == Processes {
 		return executor.NewProcesses(o)
 	}
@@ -188,7 +197,7 @@ func (l *lab) try(ctx context.Context, a attack) Row {
 		}
 		sum = sumUp(all, a.want)
 	}
-	row.Held = slices.Contains(a.want.ends, sum.end)
+	row.Held = a.want.may(sum.end)
 	if row.Held {
 		if err := l.well(ctx); err != nil {
 			row.Held, sum.text, sum.wall = false, err.Error(), ""
@@ -205,7 +214,7 @@ func sumUp(all []outcome, want want) outcome {
 	sum := all[0]
 	walls := []string{}
 	for _, o := range all {
-		if !slices.Contains(want.ends, o.end) {
+		if !want.may(o.end) {
 			return o
 		}
 		if o.wall != "" && !slices.Contains(walls, o.wall) {
@@ -220,25 +229,23 @@ func sumUp(all []outcome, want want) outcome {
 	return sum
 }
 
-// patiently is once, where a deadline too short for a slow machine to load the
-// module in is forgiven twice.
-func (l *lab) patiently(ctx context.Context, a *attack, wasm []byte) outcome {
-	o := l.once(ctx, a, wasm)
-	for i := 0; i < 2 && a.endless && o.end == refused && !slices.Contains(a.want.ends, refused) && strings.Contains(o.text, "still running"); i++ {
-		o = l.once(ctx, a, wasm)
-	}
-	return o
-}
-
-// once runs one module as the attack wants.
-func (l *lab) once(ctx context.Context, a *attack, wasm []byte) outcome {
+// once runs one module as the attack wants, and tells how much processor time
+// that took.
+func (l *lab) once(ctx context.Context, a *attack, wasm []byte, deadline time.Duration) (o outcome, spent time.Duration) {
 	undo := a.surroundings()
 	defer undo()
-	e, err := l.open(wasm, a, "")
+	var before time.Duration
+	if l.kind != Processes {
+		before = executor.Processor(nil)
+	}
+	options := l.setup(wasm, a, "")
+	options.Limits.Deadline = deadline
+	e, err := l.start(options)
 	if err != nil {
-		return outcome{end: failed, text: err.Error()}
+		return outcome{end: failed, text: err.Error()}, 0
 	}
 	defer e.Close()
+	defer func() { spent = executor.Processor(e) - before }()
 	var r reply
 	switch a.call {
 	case describing:
@@ -254,16 +261,16 @@ func (l *lab) once(ctx context.Context, a *attack, wasm []byte) outcome {
 			err = wrongResult(err)
 		}
 	}
-	o := a.want.judge(err, wasm, l.kind)
+	o = a.want.judge(err, wasm, l.kind)
 	if o.end == harmless && a.want.gives != "" {
 		o.text = a.want.gives
 	}
 	if o.end != refused && o.end != broken && !a.everywhere {
 		if err := l.recovers(ctx, e, a); err != nil {
-			return a.want.judge(sick("the attack's own module, its honest stage", err), wasm, l.kind)
+			return a.want.judge(sick("the attack's own module, its honest stage", err), wasm, l.kind), 0
 		}
 	}
-	return o
+	return o, 0
 }
 
 // well checks that nothing outside the attack suffered.

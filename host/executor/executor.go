@@ -5,6 +5,7 @@ package executor
 
 import (
 	"context"
+	"time"
 
 	"rechost/host/digest"
 	"rechost/host/task"
@@ -49,6 +50,16 @@ type Executor interface {
 	// summary and the manifest.
 	Walls() []string
 	Close() error
+}
+
+// Processor is the processor time that e's guests and what serves them have
+// taken so far: that of its workers, those that have ended too, or of this
+// whole process. It waits for calls that are under way.
+func Processor(e Executor) time.Duration {
+	if p, ok := e.(interface{ processor() time.Duration }); ok {
+		return p.processor()
+	}
+	return ownProcessor()
 }
 
 // Options are common to all executors.

@@ -429,6 +429,40 @@ func TestNoHang(t *testing.T) {
 	}
 }
 
+// The processor time of guests is known, that of a worker which was killed too.
+func TestProcessor(t *testing.T) {
+	for _, kind := range []string{"goroutines", "processes"} {
+		t.Run(kind, func(t *testing.T) {
+			limits := testLimits
+			compiles := newExecutor(t, kind, 1, limits, folder(t.TempDir()))
+			if _, err := compiles.Describe(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			limits.Deadline = 2 * time.Second
+			e := newExecutor(t, kind, 1, limits, folder(t.TempDir()))
+			if err := e.Run(context.Background(), tasksOf(t, stageFresh, 1, nil, 1), drop); err != nil {
+				t.Fatal(err)
+			}
+			idle := Processor(e)
+			if idle <= 0 {
+				t.Errorf("a task took %v", idle)
+			}
+			err := e.Run(context.Background(), tasksOf(t, stageLoop, 1, nil, 1), drop)
+			wantFault(t, err, fault.Limit, "still running after 2s")
+			killed := Processor(e)
+			if killed <= idle {
+				t.Errorf("%v after a loop, %v before it", killed, idle)
+			}
+			if err := e.Run(context.Background(), tasksOf(t, stageFresh, 1, nil, 1), drop); err != nil {
+				t.Fatal(err)
+			}
+			if now := Processor(e); now <= killed {
+				t.Errorf("%v after another task, %v before it", now, killed)
+			}
+		})
+	}
+}
+
 // hangDrill runs a busy guest while something else collects garbage.
 func hangDrill() {
 	wasm, err := os.ReadFile(os.Getenv("DRILL_WASM"))

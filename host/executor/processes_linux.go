@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rechost/host/digest"
@@ -30,6 +31,8 @@ type processes struct {
 	slots   []slot
 
 	compiling lock // held by who compiles, or looks whether that is done
+
+	spent atomic.Int64 // processor time of workers that have ended
 
 	mu       sync.Mutex
 	compiled bool  // the compiled code is in the cache
@@ -244,7 +247,7 @@ func (p *processes) accept(s *slot, w *workerProcess, err error) (*workerProcess
 // compile lets a worker of its own put the module's code into the cache: one
 // that has less room than a worker for guests, and may write where that may not.
 func (p *processes) compile(ctx context.Context) (stale bool, err error) {
-	w, err := spawn(p.path)
+	w, err := spawn(p.path, &p.spent)
 	if err != nil {
 		return false, err
 	}
@@ -256,7 +259,7 @@ func (p *processes) compile(ctx context.Context) (stale bool, err error) {
 // start starts a worker for guests and waits until it has loaded the module and
 // locked itself in.
 func (p *processes) start(ctx context.Context) (w *workerProcess, stale bool, err error) {
-	if w, err = spawn(p.path); err != nil {
+	if w, err = spawn(p.path, &p.spent); err != nil {
 		return nil, false, err
 	}
 	if stale, err = p.greet(ctx, w); err != nil {
@@ -357,6 +360,19 @@ func (p *processes) Walls() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.walls
+}
+
+func (p *processes) processor() time.Duration {
+	sum := time.Duration(0)
+	for i := range p.slots {
+		s := &p.slots[i]
+		s.take(context.Background())
+		if s.w != nil {
+			sum += s.w.processor()
+		}
+		s.give()
+	}
+	return sum + time.Duration(p.spent.Load())
 }
 
 // Close kills the workers and waits until they are gone.

@@ -294,9 +294,12 @@ func TestLoopsBeforeRun(t *testing.T) {
 // Compiling is bounded in address space, which --memory raises; the error names
 // the limit, and nobody but the one who compiles is under it.
 func TestCompilingHasLimitedRoom(t *testing.T) {
-	e := executorWith(t, "processes", Options{Workers: 1, Limits: testLimits, Cache: filepath.Join(t.TempDir(), "code")})
+	e, err := NewProcesses(Options{Module: goGuest(t), Name: "guest.wasm", Workers: 1, Limits: testLimits, Cache: filepath.Join(t.TempDir(), "code")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
 	p := e.(*processes)
-	p.started.Wait()
 	limit := func(w *workerProcess) string {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.cmd.Process.Pid))
 		if err != nil {
@@ -305,7 +308,7 @@ func TestCompilingHasLimitedRoom(t *testing.T) {
 		_, rest, _ := strings.Cut(string(b), "Max address space")
 		return strings.Join(strings.Fields(rest)[:2], " ")
 	}
-	err := p.with(context.Background(), 0, func(w *workerProcess) error {
+	err = p.with(context.Background(), 0, func(w *workerProcess) error {
 		if got := limit(w); got != "unlimited unlimited" {
 			t.Errorf("a worker for guests may have %s bytes of address space", got)
 		}
@@ -314,7 +317,7 @@ func TestCompilingHasLimitedRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := spawn(p.path)
+	w, err := spawn(p.path, &p.spent)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -66,8 +67,9 @@ func (o Options) binary() (string, error) {
 }
 
 // spawn starts a worker. It has no environment and no descriptor of ours but
-// its end of the socket pair; what it has to know, the first message says.
-func spawn(path string) (*workerProcess, error) {
+// its end of the socket pair; what it has to know, the first message says. When
+// it ends, the processor time that it took is added to spent.
+func spawn(path string, spent *atomic.Int64) (*workerProcess, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot make a socket pair: %v", err)
@@ -90,6 +92,9 @@ func spawn(path string) (*workerProcess, error) {
 	}
 	go func() {
 		w.cmd.Wait()
+		if s := w.cmd.ProcessState; s != nil {
+			spent.Add(int64(s.UserTime() + s.SystemTime()))
+		}
 		close(w.ended)
 	}()
 	return w, nil
@@ -114,6 +119,17 @@ func (w *workerProcess) kill(why error) {
 	}
 	// Wakes us where something else holds the worker's end.
 	unix.Shutdown(int(w.host.Fd()), unix.SHUT_RDWR)
+}
+
+// processor is the processor time that a worker which has not ended has taken.
+func (w *workerProcess) processor() time.Duration {
+	// The clock of a process, as clock_getcpuclockid makes its number.
+	const perProcess = 2
+	var t unix.Timespec
+	if unix.ClockGettime(int32(^w.cmd.Process.Pid<<3|perProcess), &t) != nil {
+		return 0 // it has ended meanwhile
+	}
+	return time.Duration(t.Nano())
 }
 
 func (w *workerProcess) wasKilled() bool {
