@@ -14,6 +14,24 @@ import (
 // less, or see how much it is.
 const StackReserve = 100 << 20
 
+// The interpreter's stack is another: it refuses the call after 2,000 frames,
+// whatever they hold, and keeps each frame's words in one slice, which append
+// makes a quarter longer than it need be while the old one is still there, and
+// one frame of its own on a goroutine's stack, which doubles. Modules that
+// compilers make stay below StackReserve with that, so that both engines leave
+// them the same.
+const (
+	interpreterFrames = 2000
+	interpreterWord   = 8 + 8/4 + 8
+	interpreterCalls  = 16 << 20 // bytes of interpreterFrames on a goroutine's stack
+)
+
+// interpreterStack is what the interpreter's stack may come to for a module of
+// which no frame has more words.
+func interpreterStack(words int) int64 {
+	return max(StackReserve, interpreterCalls+interpreterFrames*interpreterWord*int64(words))
+}
+
 // entryBytes is what wazero keeps for an entry of a table: a pointer.
 const entryBytes = 8
 
@@ -24,12 +42,14 @@ const entryBytes = 8
 // for, or its task ends.
 type budget struct {
 	limit  int64 // Limits.Memory
+	stack  int64 // bytes that its stack may come to
 	tables int64 // bytes that the module's tables may come to
 }
 
-// newBudget makes sure that an instance of the module fits into the limit.
-func newBudget(info *rewrite.Info, limit int64) (budget, error) {
-	b := budget{limit: limit}
+// newBudget makes sure that an instance of the module fits into the limit, with
+// what is set aside for its stack.
+func newBudget(info *rewrite.Info, limit, stack int64) (budget, error) {
+	b := budget{limit: limit, stack: stack}
 	for _, t := range info.Tables {
 		n := t.Min
 		if info.GrowsTables {
@@ -52,20 +72,20 @@ func newBudget(info *rewrite.Info, limit int64) (budget, error) {
 
 // memory is what is left for the guest's memory and for kernels, in bytes. It
 // may be negative.
-func (b budget) memory() int64 { return b.limit - StackReserve - b.tables }
+func (b budget) memory() int64 { return b.limit - b.stack - b.tables }
 
 // aside names what is set aside.
 func (b budget) aside() string {
 	if b.tables == 0 {
-		return size(StackReserve) + " set aside for its stack"
+		return size(b.stack) + " set aside for its stack"
 	}
-	return fmt.Sprintf("%s set aside for its stack and %s for its tables", size(StackReserve), size(b.tables))
+	return fmt.Sprintf("%s set aside for its stack and %s for its tables", size(b.stack), size(b.tables))
 }
 
 // enough is the --memory that leaves n bytes of memory.
 func (b budget) enough(n int64) string {
 	const mib = 1 << 20
-	return fmt.Sprintf("%dMiB", (n+StackReserve+b.tables+mib-1)/mib)
+	return fmt.Sprintf("%dMiB", (n+b.stack+b.tables+mib-1)/mib)
 }
 
 // beyond is the error of a guest that asked for a memory of n bytes.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tetratelabs/wazero"
+
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
@@ -262,6 +264,106 @@ func TestStackReserve(t *testing.T) {
 			t.Errorf("%d locals: %d bytes of stacks were allocated, not from one to two times %d", locals, n, StackReserve)
 		}
 	}
+}
+
+// The interpreter's stack is as deep as is counted on, and comes to no more than
+// what is set aside for it, of locals and of operands; and to so much that what
+// is set aside is needed. A message here after an upgrade of wazero says that
+// interpreterStack no longer holds.
+func TestInterpreterStack(t *testing.T) {
+	none, one := []byte(nil), []byte{w.I32}
+	for _, x := range []struct {
+		name     string
+		locals   uint32
+		operands int
+		local    byte
+	}{
+		{"nothing", 0, 0, w.I32}, {"locals", 9000, 0, w.I64}, {"vectors", 3000, 0, w.V128}, {"operands", 0, 7000, w.I64}, {"both", 2000, 2500, w.F64},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			var m w.Module
+			look := m.ImportFunc("test", "look", m.Type(none, none))
+			f := m.NextFunc()
+			push, drop := bytes.Repeat(w.I32Const(1), x.operands), bytes.Repeat(w.Op(w.Drop), x.operands)
+			m.ExportFunc("f", m.Func(m.Type(one, none), []w.Local{{N: x.locals, Type: x.local}}, push,
+				w.LocalGet(0), w.IfElse(w.Void, w.Join(w.LocalGet(0), w.I32Const(1), w.Op(w.I32Sub), w.Call(f)), w.Call(look)), drop))
+			words, err := rewrite.MaxFrame(m.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx := context.Background()
+			r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+			defer r.Close(ctx)
+			taken := func() int64 {
+				runtime.GC()
+				var s runtime.MemStats
+				runtime.ReadMemStats(&s)
+				return int64(s.HeapAlloc + s.StackInuse)
+			}
+			var deep int64
+			_, err = r.NewHostModuleBuilder("test").NewFunctionBuilder().WithFunc(func() { deep = taken() }).Export("look").Instantiate(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mod, err := r.Instantiate(ctx, m.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := taken()
+			// n+1 frames of f, and one of look.
+			if _, err := mod.ExportedFunction("f").Call(ctx, interpreterFrames-2); err != nil {
+				t.Fatalf("the interpreter does not reach %d frames: %v", interpreterFrames, err)
+			}
+			if _, err := mod.ExportedFunction("f").Call(ctx, interpreterFrames-1); err == nil {
+				t.Fatalf("the interpreter reaches more than %d frames", interpreterFrames)
+			}
+			took, most := deep-before, interpreterStack(words)
+			t.Logf("%d words a frame: %d bytes of %d", words, took, most)
+			if took > most || 3*took < most && most > StackReserve {
+				t.Errorf("%d words a frame: the stack took %d bytes, of %d set aside", words, took, most)
+			}
+		})
+	}
+}
+
+// What is set aside for a module's stack is the same on both engines where its
+// frames are such as compilers make, and what they come to where they are not.
+func TestInterpreterBudget(t *testing.T) {
+	words, err := rewrite.MaxFrame(goGuest(t))
+	if err != nil || interpreterStack(4*words) != StackReserve {
+		t.Errorf("a Go module: %v, %d words, %d bytes", err, words, interpreterStack(words))
+	}
+	wide := guest{locals: []w.Local{{N: 9000, Type: w.I64}}}
+	limits := testLimits
+	limits.Memory = StackReserve + wasmPage
+	for _, x := range []struct {
+		g guest
+		Options
+		words []string
+	}{
+		{guest{}, Options{}, nil},
+		{guest{}, Options{Interpreter: true}, nil},
+		{wide, Options{}, nil},
+		{wide, Options{Interpreter: true}, []string{"starts with 64KiB of memory: with 325.6MiB set aside for its stack that is more than its limit of 100.1MiB", "--memory 326MiB"}},
+	} {
+		x.Options.Limits = limits
+		m, err := Load(context.Background(), x.g.bytes(), x.Options)
+		if err == nil {
+			_, err = m.Run(context.Background(), Call{Config: []byte("{}")})
+			m.Close()
+		}
+		if x.words != nil {
+			wantFault(t, err, fault.Limit, x.words...)
+		} else if err != nil {
+			t.Errorf("%+v: %v", x.Options, err)
+		}
+	}
+	limits.Memory = 326 << 20
+	m, err := Load(context.Background(), wide.bytes(), Options{Interpreter: true, Limits: limits})
+	if err != nil {
+		t.Fatalf("the limit that was hinted at: %v", err)
+	}
+	m.Close()
 }
 
 // An instance's memory is zeros, whatever the one before left there.

@@ -75,7 +75,15 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info, bodies: bodies(wasm),
 		restorable: ready.Restorable, state: ready.State,
 		resumes: slices.ContainsFunc(info.Exports, func(e rewrite.Export) bool { return e.Name == abi.ExportResume })}
-	if m.budget, err = newBudget(info, o.Limits.Memory); err != nil {
+	stack := int64(StackReserve)
+	if o.Interpreter {
+		words, err := rewrite.MaxFrame(wasm)
+		if err != nil {
+			return nil, err
+		}
+		stack = interpreterStack(words)
+	}
+	if m.budget, err = newBudget(info, o.Limits.Memory, stack); err != nil {
 		return nil, err
 	}
 	wasm = m.place(ready, mergeData(ready.Wasm), o.Places)

@@ -29,7 +29,7 @@ func numCall() *call {
 	for i := range index {
 		index[i] = uint32(i % 8)
 	}
-	return &call{ctx: context.Background(), module: &Module{budget: budget{limit: 1<<24 + StackReserve}}, instance: &instance{mem: &memory{bytes: make([]byte, 1<<20), limit: 1 << 24}}, limits: Limits{Memory: 1 << 24},
+	return &call{ctx: context.Background(), module: &Module{budget: budget{limit: 1<<24 + StackReserve, stack: StackReserve}}, instance: &instance{mem: &memory{bytes: make([]byte, 1<<20), limit: 1 << 24}}, limits: Limits{Memory: 1 << 24},
 		open: []*opened{open("x.index", array.U32, 16, array.BytesOf(index)),
 			open("x.offsets", array.U64, 5, array.BytesOf([]uint64{100, 104, 104, 110, 116}))}}
 }

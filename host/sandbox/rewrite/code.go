@@ -29,6 +29,7 @@ const (
 	miscElemDrop   = 13
 	miscTableCopy  = 14
 	miscTableGrow  = 15
+	miscTableSize  = 16
 	miscTableFill  = 17
 )
 
@@ -293,7 +294,7 @@ func (m *module) misc(r *reader, sub uint32) {
 	case miscTableCopy:
 		m.index(r, m.tables, "table")
 		m.index(r, m.tables, "table")
-	case miscTableGrow, 16, miscTableFill:
+	case miscTableGrow, miscTableSize, miscTableFill:
 		m.index(r, m.tables, "table")
 	default:
 		r.failf("unknown instruction 0xfc %#x", sub)
@@ -310,6 +311,7 @@ var simdHoles = func() (h [256]bool) {
 
 // simd reads the immediates of 0xfd sub.
 func (m *module) simd(r *reader, sub uint32) {
+	m.vectors = true
 	switch {
 	case r.err != nil:
 	case sub <= 11 || sub == 92 || sub == 93: // loads, store

@@ -83,6 +83,9 @@ func FuzzInspect(f *testing.F) {
 		if took > 5*time.Second { // a thousand times what it takes, on a loaded machine
 			t.Errorf("%d bytes of input took %v", len(b), took)
 		}
+		if n, err2 := MaxFrame(b); (err == nil) != (err2 == nil) || n < 0 {
+			t.Errorf("a frame of %d words, %v", n, err2)
+		}
 		if _, err2 := Check(b, Caps{}); err != nil && err2 == nil {
 			t.Errorf("Check accepts what Inspect refuses: %v", err)
 		}
@@ -123,6 +126,9 @@ func FuzzRewrite(f *testing.F) {
 		}
 		if perr != nil {
 			return
+		}
+		if uneven(t, b) {
+			t.Fatal("the engine accepts blocks whose operands do not add up")
 		}
 		m.Offsets.Original(uint64(len(b)))
 		if len(info.Imports) > 0 || info.Start {

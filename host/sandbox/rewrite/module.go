@@ -65,6 +65,7 @@ type module struct {
 	dataCount     bool
 	bodies        []span // locals and code of each defined function
 	entries       int    // in all element segments
+	vectors       bool   // there are values of type V128
 
 	names span // contents of the name section, if it is well formed
 }
@@ -208,7 +209,10 @@ func (m *module) valTypes(r *reader, max int, what string) int {
 
 func (m *module) valType(r *reader) ValType {
 	switch t := ValType(r.byte()); t {
-	case I32, I64, F32, F64, V128, FuncRef, ExternRef:
+	case V128:
+		m.vectors = true
+		return t
+	case I32, I64, F32, F64, FuncRef, ExternRef:
 		return t
 	case 0x69: // exnref
 		r.unsupported(featExceptions)
