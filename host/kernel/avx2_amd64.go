@@ -103,3 +103,13 @@ func blocksAVX2(dst *uint32, seed uint64, stream uint64, counter uint64, n int)
 //
 //go:noescape
 func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
+
+// columnAVX2 is count tiles one below the other; see set.column.
+//
+//go:noescape
+func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
+
+// sweepAVX2 sweeps a tile of rows by their own pivots; see set.sweep.
+//
+//go:noescape
+func sweepAVX2(rows *float32, minus *float32, ratio *float32, c *float32, pivot *float32, left int)

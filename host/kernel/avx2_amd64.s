@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot122:
+dot140:
 	CMPQ    DX, $0x10
-	JL      dotend123
+	JL      dotend141
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot122:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot122
+	JMP     dot140
 
-dotend123:
+dotend141:
 	TESTQ      DX, DX
-	JZ         dotdone124
+	JZ         dotdone142
 	CMPQ       DX, $0x08
-	JL         dotshort125
+	JL         dotshort143
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone124
+	JZ         dotdone142
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend123:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone124
+	JMP        dotdone142
 
-dotshort125:
+dotshort143:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort125:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone124:
+dotdone142:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide126:
+axpywide144:
 	CMPQ    DX, $0x20
-	JL      axpy127
+	JL      axpy145
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide126:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide126
+	JMP     axpywide144
 
-axpy127:
+axpy145:
 	CMPQ    DX, $0x08
-	JL      axpyend128
+	JL      axpyend146
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy127
+	JMP     axpy145
 
-axpyend128:
+axpyend146:
 	TESTQ      DX, DX
-	JZ         axpydone129
+	JZ         axpydone147
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend128:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone129:
+axpydone147:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide130:
+divide148:
 	CMPQ    CX, $0x08
-	JL      divideend131
+	JL      divideend149
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide130
+	JMP     divide148
 
-divideend131:
+divideend149:
 	TESTQ      CX, CX
-	JZ         dividedone132
+	JZ         dividedone150
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend131:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone132:
+dividedone150:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64136:
+gemv64154:
 	CMPQ    SI, $0x40
-	JL      gemvone133
+	JL      gemvone151
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64136:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done138
+	JZ      gemv64done156
 
-gemv64row137:
+gemv64row155:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row137:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row137
+	JNZ          gemv64row155
 
-gemv64done138:
+gemv64done156:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done138:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64136
+	JMP     gemv64154
 
-gemvone133:
-gemv1139:
+gemvone151:
+gemv1157:
 	CMPQ    SI, $0x08
-	JL      gemvend134
+	JL      gemvend152
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done141
+	JZ      gemv1done159
 
-gemv1row140:
+gemv1row158:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row140
+	JNZ          gemv1row158
 
-gemv1done141:
+gemv1done159:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1139
+	JMP     gemv1157
 
-gemvend134:
+gemvend152:
 	TESTQ      SI, SI
-	JZ         gemvall135
+	JZ         gemvall153
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend134:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone144
+	JZ         gemvtaildone162
 
-gemvtailrow143:
+gemvtailrow161:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow143:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow143
+	JNZ          gemvtailrow161
 
-gemvtaildone144:
+gemvtaildone162:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall135:
+gemvall153:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone145
+	JZ    fitdone163
 
-fitk147:
+fitk165:
 	CMPQ       R8, $0x05
-	JL         fitknear148
+	JL         fitknear166
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk147:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear148:
+fitknear166:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip149
+	JZ     fitkskip167
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot150:
+dot168:
 	CMPQ    R14, $0x10
-	JL      dotend151
+	JL      dotend169
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot150:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot150
+	JMP     dot168
 
-dotend151:
+dotend169:
 	TESTQ      R14, R14
-	JZ         dotdone152
+	JZ         dotdone170
 	CMPQ       R14, $0x08
-	JL         dotshort153
+	JL         dotshort171
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone152
+	JZ         dotdone170
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend151:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone152
+	JMP        dotdone170
 
-dotshort153:
+dotshort171:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort153:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone152:
+dotdone170:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone152:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip149:
+fitkskip167:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide154:
+axpywide172:
 	CMPQ    R13, $0x20
-	JL      axpy155
+	JL      axpy173
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide154:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide154
+	JMP     axpywide172
 
-axpy155:
+axpy173:
 	CMPQ    R13, $0x08
-	JL      axpyend156
+	JL      axpyend174
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy155
+	JMP     axpy173
 
-axpyend156:
+axpyend174:
 	TESTQ      R13, R13
-	JZ         axpydone157
+	JZ         axpydone175
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend156:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone157:
+axpydone175:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk147
+	JNZ  fitk165
 
-fitdone145:
+fitdone163:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot158:
+dot176:
 	CMPQ    DI, $0x10
-	JL      dotend159
+	JL      dotend177
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot158:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot158
+	JMP     dot176
 
-dotend159:
+dotend177:
 	TESTQ      DI, DI
-	JZ         dotdone160
+	JZ         dotdone178
 	CMPQ       DI, $0x08
-	JL         dotshort161
+	JL         dotshort179
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone160
+	JZ         dotdone178
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend159:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone160
+	JMP        dotdone178
 
-dotshort161:
+dotshort179:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort161:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone160:
+dotdone178:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone160:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number162<>+0(SB), Y2
+	VBROADCASTSS number180<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone160:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along163:
+along181:
 	CMPQ    DI, $0x10
-	JL      alongend164
+	JL      alongend182
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along163:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along163
+	JMP     along181
 
-alongend164:
+alongend182:
 	TESTQ      DI, DI
-	JZ         alongdone165
+	JZ         alongdone183
 	CMPQ       DI, $0x08
-	JL         alongshort166
+	JL         alongshort184
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend164:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone165
+	JZ         alongdone183
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend164:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone165
+	JMP        alongdone183
 
-alongshort166:
+alongshort184:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort166:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone165:
+alongdone183:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone165:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir167:
+alongdir185:
 	CMPQ    DX, $0x10
-	JL      alongdirend168
+	JL      alongdirend186
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir167:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir167
+	JMP     alongdir185
 
-alongdirend168:
+alongdirend186:
 	TESTQ      DX, DX
-	JZ         alongdirdone169
+	JZ         alongdirdone187
 	CMPQ       DX, $0x08
-	JL         alongdirshort170
+	JL         alongdirshort188
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone169
+	JZ         alongdirdone187
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend168:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone169
+	JMP        alongdirdone187
 
-alongdirshort170:
+alongdirshort188:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort170:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone169:
+alongdirdone187:
 	VZEROUPPER
 	RET
 
-DATA number162<>+0(SB)/4, $0xbf800000
-GLOBL number162<>(SB), RODATA|NOPTR, $4
+DATA number180<>+0(SB)/4, $0xbf800000
+GLOBL number180<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak171:
+peak189:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak171:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak171
+	JNZ    peak189
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone173
+	JZ         productdone191
 
-product172:
+product190:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product172:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product172
+	JNZ          product190
 
-productdone173:
+productdone191:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone175
+	JZ     productdone193
 
-product174:
+product192:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product174:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product174
+	JNZ          product192
 
-productdone175:
+productdone193:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone175:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone176
+	JZ           scorenone194
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone175:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone176:
+scorenone194:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone178
+	JZ      rowsdone196
 
-rows177:
+rows195:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows177:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows177
+	JNZ          rows195
 
-rowsdone178:
+rowsdone196:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone180
+	JZ    turndone198
 
-turn179:
+turn197:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn179:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn179
+	JNZ       turn197
 
-turndone180:
+turndone198:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean181:
+clean199:
 	CMPQ      CX, $0x08
-	JL        cleanend182
+	JL        cleanend200
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean181:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean181
+	JMP       clean199
 
-cleanend182:
+cleanend200:
 	TESTQ      CX, CX
-	JZ         cleandone183
+	JZ         cleandone201
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend182:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone183:
+cleandone201:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones184
+	JZ    scatterones202
 
-scatterfour186:
+scatterfour204:
 	CMPQ   DI, $0x04
-	JL     scatterone187
+	JL     scatterone205
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour186:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour186
+	JMP    scatterfour204
 
-scatterone187:
+scatterone205:
 	TESTQ  DI, DI
-	JZ     scatterdone185
+	JZ     scatterdone203
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone187:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone187
+	JMP    scatterone205
 
-scatterones184:
-scatterfour188:
+scatterones202:
+scatterfour206:
 	CMPQ   DI, $0x04
-	JL     scatterone189
+	JL     scatterone207
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour188:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour188
+	JMP    scatterfour206
 
-scatterone189:
+scatterone207:
 	TESTQ  DI, DI
-	JZ     scatterdone185
+	JZ     scatterdone203
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1267,9 @@ scatterone189:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone189
+	JMP    scatterone207
 
-scatterdone185:
+scatterdone203:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1283,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones190
+	JZ    spreadones208
 
-spreadfour192:
+spreadfour210:
 	CMPQ   BX, $0x04
-	JL     spreadone193
+	JL     spreadone211
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1307,11 @@ spreadfour192:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour192
+	JMP    spreadfour210
 
-spreadone193:
+spreadone211:
 	TESTQ  BX, BX
-	JZ     spreaddone191
+	JZ     spreaddone209
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1319,12 @@ spreadone193:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone193
+	JMP    spreadone211
 
-spreadones190:
-spreadfour194:
+spreadones208:
+spreadfour212:
 	CMPQ   BX, $0x04
-	JL     spreadone195
+	JL     spreadone213
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1339,19 @@ spreadfour194:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour194
+	JMP    spreadfour212
 
-spreadone195:
+spreadone213:
 	TESTQ  BX, BX
-	JZ     spreaddone191
+	JZ     spreaddone209
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone195
+	JMP    spreadone213
 
-spreaddone191:
+spreaddone209:
 	VZEROUPPER
 	RET
 
@@ -1364,9 +1364,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour196:
+fetchfour214:
 	CMPQ BX, $0x04
-	JL   fetchone197
+	JL   fetchone215
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1386,11 +1386,11 @@ fetchfour196:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour196
+	JMP  fetchfour214
 
-fetchone197:
+fetchone215:
 	TESTQ BX, BX
-	JZ    fetchdone198
+	JZ    fetchdone216
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1398,9 +1398,9 @@ fetchone197:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone197
+	JMP   fetchone215
 
-fetchdone198:
+fetchdone216:
 	VZEROUPPER
 	RET
 
@@ -1421,12 +1421,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate199:
+rate217:
 	TESTQ      BX, BX
-	JZ         ratedone201
+	JZ         ratedone219
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain200
+	JZ         rateplain218
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1436,7 +1436,7 @@ rate199:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain200:
+rateplain218:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1447,9 +1447,9 @@ rateplain200:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate199
+	JMP     rate217
 
-ratedone201:
+ratedone219:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1463,18 +1463,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above202:
+above220:
 	TESTQ    CX, CX
-	JZ       abovedone203
+	JZ       abovedone221
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above202
+	JMP      above220
 
-abovedone203:
+abovedone221:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1497,9 +1497,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot204:
+dot222:
 	CMPQ    BX, $0x10
-	JL      dotend205
+	JL      dotend223
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1509,18 +1509,18 @@ dot204:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot204
+	JMP     dot222
 
-dotend205:
+dotend223:
 	TESTQ      BX, BX
-	JZ         dotdone206
+	JZ         dotdone224
 	CMPQ       BX, $0x08
-	JL         dotshort207
+	JL         dotshort225
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone206
+	JZ         dotdone224
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1528,9 +1528,9 @@ dotend205:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone206
+	JMP        dotdone224
 
-dotshort207:
+dotshort225:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1539,7 +1539,7 @@ dotshort207:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone206:
+dotdone224:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1553,19 +1553,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word208<>+0(SB), Y1
+	VPBROADCASTQ word226<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word209<>+0(SB), Y4
-	VPBROADCASTQ word210<>+0(SB), Y5
-	VPBROADCASTQ word211<>+0(SB), Y6
-	VPBROADCASTQ word212<>+0(SB), Y7
+	VPBROADCASTQ word227<>+0(SB), Y4
+	VPBROADCASTQ word228<>+0(SB), Y5
+	VPBROADCASTQ word229<>+0(SB), Y6
+	VPBROADCASTQ word230<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone214
+	JZ           blocksdone232
 
-blocks213:
+blocks231:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1707,9 +1707,9 @@ blocks213:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks213
+	JNZ         blocks231
 
-blocksdone214:
+blocksdone232:
 	VZEROUPPER
 	RET
 
@@ -1719,20 +1719,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word208<>+0(SB)/8, $0x0000000000000004
-GLOBL word208<>(SB), RODATA|NOPTR, $8
+DATA word226<>+0(SB)/8, $0x0000000000000004
+GLOBL word226<>(SB), RODATA|NOPTR, $8
 
-DATA word209<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word209<>(SB), RODATA|NOPTR, $8
+DATA word227<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word227<>(SB), RODATA|NOPTR, $8
 
-DATA word210<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word210<>(SB), RODATA|NOPTR, $8
+DATA word228<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word228<>(SB), RODATA|NOPTR, $8
 
-DATA word211<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word211<>(SB), RODATA|NOPTR, $8
+DATA word229<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word229<>(SB), RODATA|NOPTR, $8
 
-DATA word212<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word212<>(SB), RODATA|NOPTR, $8
+DATA word230<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word230<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1744,10 +1744,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone215
+	JZ    ascenddone233
 	XORQ  R8, R8
 
-ascenddot216:
+ascenddot234:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1763,9 +1763,9 @@ ascenddot216:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart217:
+apart235:
 	CMPQ    R14, $0x10
-	JL      apartend218
+	JL      apartend236
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1778,19 +1778,19 @@ apart217:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart217
+	JMP     apart235
 
-apartend218:
+apartend236:
 	TESTQ      R14, R14
-	JZ         apartdone219
+	JZ         apartdone237
 	CMPQ       R14, $0x08
-	JL         apartshort220
+	JL         apartshort238
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone219
+	JZ         apartdone237
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1800,9 +1800,9 @@ apartend218:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone219
+	JMP        apartdone237
 
-apartshort220:
+apartshort238:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1813,7 +1813,7 @@ apartshort220:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone219:
+apartdone237:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1828,44 +1828,44 @@ apartdone219:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot216
+	JNZ          ascenddot234
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number221<>+0(SB), Y1
+	VBROADCASTSS number239<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number222<>+0(SB), Y2
+	VBROADCASTSS number240<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number223<>+0(SB), Y2
+	VBROADCASTSS number241<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number224<>+0(SB), Y2
+	VBROADCASTSS number242<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number225<>+0(SB), Y3
+	VBROADCASTSS number243<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number226<>+0(SB), Y3
+	VBROADCASTSS number244<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number227<>+0(SB), Y2
+	VBROADCASTSS number245<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number228<>+0(SB), Y3
+	VBROADCASTSS number246<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number229<>+0(SB), Y3
+	VBROADCASTSS number247<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number230<>+0(SB), Y3
+	VBROADCASTSS number248<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number231<>+0(SB), Y3
+	VBROADCASTSS number249<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number232<>+0(SB), Y3
+	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number232<>+0(SB), Y3
+	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number232<>+0(SB), Y3
+	VBROADCASTSS number250<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1874,42 +1874,42 @@ apartdone219:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number221<>+0(SB), Y1
+	VBROADCASTSS number239<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number222<>+0(SB), Y2
+	VBROADCASTSS number240<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number223<>+0(SB), Y2
+	VBROADCASTSS number241<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number224<>+0(SB), Y2
+	VBROADCASTSS number242<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number225<>+0(SB), Y3
+	VBROADCASTSS number243<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number226<>+0(SB), Y3
+	VBROADCASTSS number244<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number227<>+0(SB), Y2
+	VBROADCASTSS number245<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number228<>+0(SB), Y3
+	VBROADCASTSS number246<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number229<>+0(SB), Y3
+	VBROADCASTSS number247<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number230<>+0(SB), Y3
+	VBROADCASTSS number248<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number231<>+0(SB), Y3
+	VBROADCASTSS number249<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number232<>+0(SB), Y3
+	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number232<>+0(SB), Y3
+	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number232<>+0(SB), Y3
+	VBROADCASTSS number250<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1922,10 +1922,10 @@ apartdone219:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone215
+	JZ           ascenddone233
 	XORQ         R8, R8
 
-ascendpull233:
+ascendpull251:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1940,9 +1940,9 @@ ascendpull233:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull234:
+pull252:
 	CMPQ    R14, $0x08
-	JL      pullend235
+	JL      pullend253
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1968,11 +1968,11 @@ pull234:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull234
+	JMP     pull252
 
-pullend235:
+pullend253:
 	TESTQ      R14, R14
-	JZ         pulldone236
+	JZ         pulldone254
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1998,7 +1998,7 @@ pullend235:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone236:
+pulldone254:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2014,44 +2014,499 @@ pulldone236:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull233
+	JNZ    ascendpull251
 
-ascenddone215:
+ascenddone233:
 	VZEROUPPER
 	RET
 
-DATA number221<>+0(SB)/4, $0x42200000
-GLOBL number221<>(SB), RODATA|NOPTR, $4
+DATA number239<>+0(SB)/4, $0x42200000
+GLOBL number239<>(SB), RODATA|NOPTR, $4
 
-DATA number222<>+0(SB)/4, $0xc2200000
-GLOBL number222<>(SB), RODATA|NOPTR, $4
+DATA number240<>+0(SB)/4, $0xc2200000
+GLOBL number240<>(SB), RODATA|NOPTR, $4
 
-DATA number223<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number223<>(SB), RODATA|NOPTR, $4
+DATA number241<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number241<>(SB), RODATA|NOPTR, $4
 
-DATA number224<>+0(SB)/4, $0x4b400000
-GLOBL number224<>(SB), RODATA|NOPTR, $4
+DATA number242<>+0(SB)/4, $0x4b400000
+GLOBL number242<>(SB), RODATA|NOPTR, $4
 
-DATA number225<>+0(SB)/4, $0x3f318000
-GLOBL number225<>(SB), RODATA|NOPTR, $4
+DATA number243<>+0(SB)/4, $0x3f318000
+GLOBL number243<>(SB), RODATA|NOPTR, $4
 
-DATA number226<>+0(SB)/4, $0xb95e8083
-GLOBL number226<>(SB), RODATA|NOPTR, $4
+DATA number244<>+0(SB)/4, $0xb95e8083
+GLOBL number244<>(SB), RODATA|NOPTR, $4
 
-DATA number227<>+0(SB)/4, $0x3ab60b61
-GLOBL number227<>(SB), RODATA|NOPTR, $4
+DATA number245<>+0(SB)/4, $0x3ab60b61
+GLOBL number245<>(SB), RODATA|NOPTR, $4
 
-DATA number228<>+0(SB)/4, $0x3c088889
-GLOBL number228<>(SB), RODATA|NOPTR, $4
+DATA number246<>+0(SB)/4, $0x3c088889
+GLOBL number246<>(SB), RODATA|NOPTR, $4
 
-DATA number229<>+0(SB)/4, $0x3d2aaaab
-GLOBL number229<>(SB), RODATA|NOPTR, $4
+DATA number247<>+0(SB)/4, $0x3d2aaaab
+GLOBL number247<>(SB), RODATA|NOPTR, $4
 
-DATA number230<>+0(SB)/4, $0x3e2aaaab
-GLOBL number230<>(SB), RODATA|NOPTR, $4
+DATA number248<>+0(SB)/4, $0x3e2aaaab
+GLOBL number248<>(SB), RODATA|NOPTR, $4
 
-DATA number231<>+0(SB)/4, $0x3f000000
-GLOBL number231<>(SB), RODATA|NOPTR, $4
+DATA number249<>+0(SB)/4, $0x3f000000
+GLOBL number249<>(SB), RODATA|NOPTR, $4
 
-DATA number232<>+0(SB)/4, $0x3f800000
-GLOBL number232<>(SB), RODATA|NOPTR, $4
+DATA number250<>+0(SB)/4, $0x3f800000
+GLOBL number250<>(SB), RODATA|NOPTR, $4
+
+// func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
+// Requires: AVX, MMX+
+TEXT ·columnAVX2(SB), NOSPLIT, $0-80
+	MOVQ dst+0(FP), AX
+	MOVQ ldc+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ panel+24(FP), BX
+	MOVQ count+48(FP), SI
+	MOVQ ahead+64(FP), DI
+	MOVQ hop+72(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, BX
+	SHLQ $0x02, R8
+	LEAQ 64(AX), R9
+
+column255:
+	MOVQ   fresh+56(FP), R11
+	MOVQ   AX, R10
+	TESTQ  R11, R11
+	JZ     columnadd256
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	ADDQ   CX, R10
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   CX, R10
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	ADDQ   CX, R10
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   CX, R10
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	ADDQ   CX, R10
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	ADDQ   CX, R10
+	JMP    columnbegun257
+
+columnadd256:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	ADDQ    CX, R10
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	ADDQ    CX, R10
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y11
+	ADDQ    CX, R10
+
+columnbegun257:
+	CMPQ SI, $0x01
+	JNE  columnbelow258
+	MOVQ R9, R10
+
+columnbelow258:
+	PREFETCHT0 (R10)
+	PREFETCHT0 32(R10)
+	PREFETCHT0 60(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 32(R10)
+	PREFETCHT0 60(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 32(R10)
+	PREFETCHT0 60(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 32(R10)
+	PREFETCHT0 60(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 32(R10)
+	PREFETCHT0 60(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 32(R10)
+	PREFETCHT0 60(R10)
+	ADDQ       CX, R10
+	MOVQ       b+32(FP), R11
+	MOVQ       n+40(FP), R12
+	MOVQ       DX, R10
+	TESTQ      R12, R12
+	JZ         productdone260
+
+product259:
+	VMOVUPS      (R11), Y12
+	VMOVUPS      32(R11), Y13
+	VBROADCASTSS (R10), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y14, Y14
+	VADDPS       Y14, Y1, Y1
+	VBROADCASTSS 4(R10), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y13, Y14, Y14
+	VADDPS       Y14, Y3, Y3
+	VBROADCASTSS 8(R10), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y13, Y14, Y14
+	VADDPS       Y14, Y5, Y5
+	VBROADCASTSS 12(R10), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y13, Y14, Y14
+	VADDPS       Y14, Y7, Y7
+	VBROADCASTSS 16(R10), Y14
+	VMULPS       Y12, Y14, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y13, Y14, Y14
+	VADDPS       Y14, Y9, Y9
+	VBROADCASTSS 20(R10), Y14
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y10, Y10
+	VMULPS       Y13, Y14, Y14
+	VADDPS       Y14, Y11, Y11
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
+	ADDQ         $0x18, R10
+	ADDQ         $0x00000040, R11
+	DECQ         R12
+	JNZ          product259
+
+productdone260:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
+	ADDQ    CX, AX
+	ADDQ    BX, DX
+	DECQ    SI
+	JNZ     column255
+	VZEROUPPER
+	RET
+
+// func sweepAVX2(rows *float32, minus *float32, ratio *float32, c *float32, pivot *float32, left int)
+// Requires: AVX, AVX2
+TEXT ·sweepAVX2(SB), NOSPLIT, $0-48
+	MOVQ         rows+0(FP), AX
+	MOVQ         minus+8(FP), CX
+	MOVQ         ratio+16(FP), DX
+	MOVQ         c+24(FP), BX
+	MOVQ         pivot+32(FP), SI
+	MOVQ         left+40(FP), DI
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VMOVUPS      64(AX), Y2
+	VMOVUPS      96(AX), Y3
+	VMOVUPS      128(AX), Y4
+	VMOVUPS      160(AX), Y5
+	VMOVUPS      192(AX), Y6
+	VMOVUPS      224(AX), Y7
+	VMOVUPS      256(AX), Y8
+	VMOVUPS      288(AX), Y9
+	VMOVUPS      320(AX), Y10
+	VMOVUPS      352(AX), Y11
+	MOVL         $0x80000000, R8
+	VMOVD        R8, X12
+	VPBROADCASTD X12, Y12
+	VPXOR        Y12, Y0, Y13
+	VMOVUPS      Y13, (CX)
+	VPXOR        Y12, Y1, Y14
+	VMOVUPS      Y14, 32(CX)
+	VBROADCASTSS (SI), Y12
+	VDIVPS       Y12, Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	TESTQ        DI, DI
+	JNZ          sweep261
+	VMOVUPS      Y0, Y13
+	VMOVUPS      Y1, Y14
+
+sweep261:
+	VBROADCASTSS 4(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y3, Y3
+	VBROADCASTSS 8(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y5, Y5
+	VBROADCASTSS 12(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS 16(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y9, Y9
+	VBROADCASTSS 20(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
+	MOVL         $0x80000000, R8
+	VMOVD        R8, X12
+	VPBROADCASTD X12, Y12
+	VPXOR        Y12, Y2, Y13
+	VMOVUPS      Y13, 64(CX)
+	VPXOR        Y12, Y3, Y14
+	VMOVUPS      Y14, 96(CX)
+	VBROADCASTSS 4(SI), Y12
+	VDIVPS       Y12, Y2, Y2
+	VMOVUPS      Y2, 64(DX)
+	VDIVPS       Y12, Y3, Y3
+	VMOVUPS      Y3, 96(DX)
+	TESTQ        DI, DI
+	JNZ          sweep262
+	VMOVUPS      Y2, Y13
+	VMOVUPS      Y3, Y14
+
+sweep262:
+	VBROADCASTSS 24(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS 32(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y5, Y5
+	VBROADCASTSS 36(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS 40(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y9, Y9
+	VBROADCASTSS 44(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
+	MOVL         $0x80000000, R8
+	VMOVD        R8, X12
+	VPBROADCASTD X12, Y12
+	VPXOR        Y12, Y4, Y13
+	VMOVUPS      Y13, 128(CX)
+	VPXOR        Y12, Y5, Y14
+	VMOVUPS      Y14, 160(CX)
+	VBROADCASTSS 8(SI), Y12
+	VDIVPS       Y12, Y4, Y4
+	VMOVUPS      Y4, 128(DX)
+	VDIVPS       Y12, Y5, Y5
+	VMOVUPS      Y5, 160(DX)
+	TESTQ        DI, DI
+	JNZ          sweep263
+	VMOVUPS      Y4, Y13
+	VMOVUPS      Y5, Y14
+
+sweep263:
+	VBROADCASTSS 48(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS 52(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y3, Y3
+	VBROADCASTSS 60(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS 64(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y9, Y9
+	VBROADCASTSS 68(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
+	MOVL         $0x80000000, R8
+	VMOVD        R8, X12
+	VPBROADCASTD X12, Y12
+	VPXOR        Y12, Y6, Y13
+	VMOVUPS      Y13, 192(CX)
+	VPXOR        Y12, Y7, Y14
+	VMOVUPS      Y14, 224(CX)
+	VBROADCASTSS 12(SI), Y12
+	VDIVPS       Y12, Y6, Y6
+	VMOVUPS      Y6, 192(DX)
+	VDIVPS       Y12, Y7, Y7
+	VMOVUPS      Y7, 224(DX)
+	TESTQ        DI, DI
+	JNZ          sweep264
+	VMOVUPS      Y6, Y13
+	VMOVUPS      Y7, Y14
+
+sweep264:
+	VBROADCASTSS 72(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS 76(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y3, Y3
+	VBROADCASTSS 80(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y5, Y5
+	VBROADCASTSS 88(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y9, Y9
+	VBROADCASTSS 92(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
+	MOVL         $0x80000000, R8
+	VMOVD        R8, X12
+	VPBROADCASTD X12, Y12
+	VPXOR        Y12, Y8, Y13
+	VMOVUPS      Y13, 256(CX)
+	VPXOR        Y12, Y9, Y14
+	VMOVUPS      Y14, 288(CX)
+	VBROADCASTSS 16(SI), Y12
+	VDIVPS       Y12, Y8, Y8
+	VMOVUPS      Y8, 256(DX)
+	VDIVPS       Y12, Y9, Y9
+	VMOVUPS      Y9, 288(DX)
+	TESTQ        DI, DI
+	JNZ          sweep265
+	VMOVUPS      Y8, Y13
+	VMOVUPS      Y9, Y14
+
+sweep265:
+	VBROADCASTSS 96(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS 100(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y3, Y3
+	VBROADCASTSS 104(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y5, Y5
+	VBROADCASTSS 108(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS 116(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
+	MOVL         $0x80000000, R8
+	VMOVD        R8, X12
+	VPBROADCASTD X12, Y12
+	VPXOR        Y12, Y10, Y13
+	VMOVUPS      Y13, 320(CX)
+	VPXOR        Y12, Y11, Y14
+	VMOVUPS      Y14, 352(CX)
+	VBROADCASTSS 20(SI), Y12
+	VDIVPS       Y12, Y10, Y10
+	VMOVUPS      Y10, 320(DX)
+	VDIVPS       Y12, Y11, Y11
+	VMOVUPS      Y11, 352(DX)
+	TESTQ        DI, DI
+	JNZ          sweep266
+	VMOVUPS      Y10, Y13
+	VMOVUPS      Y11, Y14
+
+sweep266:
+	VBROADCASTSS 120(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS 124(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y2, Y2
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y3, Y3
+	VBROADCASTSS 128(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y5, Y5
+	VBROADCASTSS 132(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y6, Y6
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y7, Y7
+	VBROADCASTSS 136(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y8, Y8
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y9, Y9
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      Y3, 96(AX)
+	VMOVUPS      Y4, 128(AX)
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y6, 192(AX)
+	VMOVUPS      Y7, 224(AX)
+	VMOVUPS      Y8, 256(AX)
+	VMOVUPS      Y9, 288(AX)
+	VMOVUPS      Y10, 320(AX)
+	VMOVUPS      Y11, 352(AX)
+	VZEROUPPER
+	RET

@@ -113,3 +113,13 @@ func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, 
 //
 //go:noescape
 func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int, n int)
+
+// columnAVX512 is count tiles one below the other; see set.column.
+//
+//go:noescape
+func columnAVX512(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
+
+// sweepAVX512 sweeps a tile of rows by their own pivots; see set.sweep.
+//
+//go:noescape
+func sweepAVX512(rows *float32, minus *float32, ratio *float32, c *float32, pivot *float32, left int)

@@ -34,7 +34,11 @@ var plain = set{
 	},
 	along: goAlong,
 	tall:  2, wide: 4,
-	tile:    goTile,
+	tile:   goTile,
+	column: goColumn,
+	sweep: func(rows, minus, ratio, c, pivot *float32, left int) {
+		plainSweep(rows, minus, ratio, c, pivot, left, 2, 2, 4)
+	},
 	score:   goScore,
 	rows:    goRows,
 	turn:    goTurn,
@@ -116,6 +120,38 @@ func goTile(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n i
 	}
 	*r0 = [4]float32{s00, s01, s02, s03}
 	*r1 = [4]float32{s10, s11, s12, s13}
+}
+
+func goColumn(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, _ *float32, _ int) {
+	const tall, wide = 2, 4
+	for t := range count {
+		d := at(dst, t*tall*ldc)
+		for i := 0; i < tall && fresh != 0; i++ {
+			clear(unsafe.Slice(at(d, i*ldc), wide))
+		}
+		goTile(d, ldc, at(a, t*panel), tall, b, wide, n)
+	}
+}
+
+// plainSweep is set.sweep of the first n rows and pivots of a tile.
+func plainSweep(rows, minus, ratio, c, pivot *float32, left, n, tall, wide int) {
+	for k := range n {
+		d := *at(pivot, k)
+		row, m, r := unsafe.Slice(at(rows, k*wide), wide), unsafe.Slice(at(minus, k*wide), wide), unsafe.Slice(at(ratio, k*wide), wide)
+		for j, v := range row {
+			m[j], r[j] = -v, v/d
+		}
+		copy(row, r)
+		source := at(ratio, k*wide)
+		if left != 0 {
+			source = at(minus, k*wide)
+		}
+		for i := range n {
+			if i != k {
+				goAxpy(*at(c, k*tall+i), source, at(rows, i*wide), wide)
+			}
+		}
+	}
 }
 
 func goScore(dst, a, b *float32, n int, floor *float32, hits *uint32) uint32 {

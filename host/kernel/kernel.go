@@ -58,6 +58,17 @@ type set struct {
 	// < n in order, a[p*lda+i] * b[p*ldb+j].
 	tall, wide int
 	tile       func(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)
+	// column is count > 0 tiles one below the other, with lda = tall and ldb = wide:
+	// the next one's a begins panel elements after the last one's. They start from 0
+	// where fresh is not 0. Who goes through columns from left to right finds the
+	// next one in the cache, and with it what ahead points to: hop elements more at
+	// each step, whatever is there.
+	column func(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)
+	// sweep sweeps tall rows of wide elements by their own pivots. For k < tall, in
+	// order: -row k goes to row k of minus, row k is divided by pivot[k] and goes to
+	// row k of ratio too, and what row i of the others gets is c[k*tall+i] times the
+	// row of ratio, or of minus where left is not 0.
+	sweep func(rows, minus, ratio, c, pivot *float32, left int)
 	// score is tile into a block of tall rows of 32 elements (dst, of which it
 	// may leave any part as it was if it returns 0), from 0 and with lda = tall,
 	// ldb = wide. Bit j of hits[i] tells whether element (i, j) is above

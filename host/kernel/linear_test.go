@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +115,27 @@ func TestInverse(t *testing.T) {
 			same(t, fmt.Sprintf("special %d", n), got, want)
 			if !ok() {
 				t.Fatal("wrote outside")
+			}
+		}
+	})
+}
+
+// A pivot not above 0 is found whichever block it is in, though other threads
+// have begun with what follows.
+func TestInverseOfLateBadPivots(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		const n = 2*pivots + 50
+		for _, bad := range []int{pivots - 1, pivots, pivots + 5, 2*pivots + 3, n - 1} {
+			from := definite(r, n)
+			from[bad*n+bad] = -1e6
+			for _, th := range threads {
+				got := slices.Clone(from)
+				if k := s.Inverse(got, n, th, nil); k != bad {
+					t.Fatalf("pivot %d on %d threads: %d", bad, th, k)
+				}
+				if slices.ContainsFunc(got, func(v float32) bool { return math.Float32bits(v) != 0x7fc00000 }) {
+					t.Fatalf("pivot %d on %d threads: not all NaN", bad, th)
+				}
 			}
 		}
 	})
@@ -345,6 +367,43 @@ func TestSharePanics(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	})
+}
+
+// So does one that others wait for.
+func TestSharePanicsAwaited(t *testing.T) {
+	for _, culprit := range []int{0, 1} { // the caller and a helper, whose pieces are begun in any order
+		func() {
+			defer func() {
+				if x := recover(); x != "broken" {
+					t.Errorf("%v", x)
+				}
+			}()
+			share(2, 10, nil, func(worker, _ int, pause func()) {
+				if worker == culprit {
+					panic("broken")
+				}
+				await(func() bool { return false }, pause)
+			})
+		}()
+	}
+}
+
+// Pieces that wait for all earlier ones are done in order on any number of threads.
+func TestAwait(t *testing.T) {
+	for _, th := range []int{1, 2, 3, 8} {
+		var done atomic.Int64
+		var order []int
+		share(th, 300, nil, func(_, piece int, pause func()) {
+			await(func() bool { return done.Load() == int64(piece) }, pause)
+			if order = append(order, piece); piece%100 == 99 {
+				time.Sleep(3 * time.Millisecond) // longer than others spin
+			}
+			done.Add(1)
+		})
+		if len(order) != 300 || !slices.IsSorted(order) {
+			t.Errorf("%d threads: %v", th, order)
+		}
+	}
 }
 
 func uniform(n int) []float32 {

@@ -1,7 +1,7 @@
 package kernel
 
 import (
-	"sync"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -12,8 +12,9 @@ import (
 type stopped struct{}
 
 // share does pieces 0 to n-1 of some work on so many threads, the caller's
-// among them. Pieces must not depend on each other, nor on who does them;
-// worker is below threads, and one piece at a time runs under its number.
+// among them. They are begun in order, so that a piece may await what earlier
+// ones give; who does a piece must make no difference. worker is below threads,
+// and one piece at a time runs under its number.
 //
 // Only the caller's thread calls pause. If that panics, the helpers are waited
 // for before the panic goes on: they work in memory that may be gone after it.
@@ -25,10 +26,9 @@ func share(threads, n int, pause func(), do func(worker, piece int, pause func()
 		return
 	}
 	var (
-		next   atomic.Int64
-		stop   atomic.Bool
-		failed atomic.Value
-		wg     sync.WaitGroup
+		next, working atomic.Int64
+		stop          atomic.Bool
+		failed        atomic.Value
 	)
 	work := func(worker int, pause func()) {
 		for !stop.Load() {
@@ -44,8 +44,10 @@ func share(threads, n int, pause func(), do func(worker, piece int, pause func()
 			panic(stopped{})
 		}
 	}
+	working.Store(int64(threads - 1))
 	for w := 1; w < threads; w++ {
-		wg.Go(func() {
+		go func() {
+			defer working.Add(-1)
 			defer func() {
 				if x := recover(); x != nil && x != any(stopped{}) {
 					failed.CompareAndSwap(nil, &x)
@@ -53,32 +55,47 @@ func share(threads, n int, pause func(), do func(worker, piece int, pause func()
 				}
 			}()
 			work(w, check)
-		})
+		}()
 	}
+	idle := func() bool { return working.Load() == 0 }
 	defer func() {
 		stop.Store(true)
-		wg.Wait()
-	}()
-	work(0, pause)
-	done := make(chan struct{})
-	go func() {
-		wg.Wait()
-		close(done)
-	}()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for waiting := true; waiting; {
-		select {
-		case <-done:
-			waiting = false
-		case <-tick.C:
-			if pause != nil {
-				pause()
+		await(idle, nil)
+		if x, ok := failed.Load().(*any); ok {
+			if own := recover(); own != nil && own != any(stopped{}) {
+				panic(own)
 			}
+			panic(*x)
+		}
+	}()
+	watch := func() {
+		check()
+		if pause != nil {
+			pause()
 		}
 	}
-	if x, ok := failed.Load().(*any); ok {
-		panic(*x)
+	work(0, watch)
+	await(idle, watch)
+}
+
+// await returns once ready says so, which another thread will bring about, and
+// calls pause, if it is not nil, now and then until then. Threads that work
+// wait for each other for microseconds, less than it takes to wake one: only
+// who waits for longer gives its processor to others.
+func await(ready func() bool, pause func()) {
+	const spins = 1 << 10 // some microseconds
+	for i := 0; !ready(); i++ {
+		if i%spins != spins-1 {
+			continue
+		}
+		if pause != nil {
+			pause()
+		}
+		if i < 256*spins {
+			runtime.Gosched()
+		} else {
+			time.Sleep(100 * time.Microsecond)
+		}
 	}
 }
 

@@ -45,6 +45,8 @@ func main() {
 		g.blocks()
 		g.ascend()
 		g.meet()
+		g.column()
+		g.sweep()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

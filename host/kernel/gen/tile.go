@@ -7,7 +7,8 @@ import (
 
 // product adds a[p*lda+i]*b[p*ldb+j] to the tall x 2 registers of s for p < n.
 // Steps of a and b are in bytes and may be registers or constants.
-func (g *generator) product(s [][2]reg.VecVirtual, a, b, n reg.GPVirtual, lda, ldb operand.Op) {
+// What each does besides, if anything, comes from also.
+func (g *generator) product(s [][2]reg.VecVirtual, a, b, n reg.GPVirtual, lda, ldb operand.Op, also ...func()) {
 	loop, done := label("product"), label("productdone")
 	g.TESTQ(n, n)
 	g.JZ(operand.LabelRef(done))
@@ -31,6 +32,9 @@ func (g *generator) product(s [][2]reg.VecVirtual, a, b, n reg.GPVirtual, lda, l
 			g.VMULPS(b1, t, t)
 			g.VADDPS(t, s[i][1], s[i][1])
 		}
+	}
+	for _, f := range also {
+		f()
 	}
 	g.ADDQ(lda, a)
 	g.ADDQ(ldb, b)
@@ -96,6 +100,129 @@ func (g *generator) tile() {
 		g.VMOVUPS(s[i][0], operand.Mem{Base: dst})
 		g.VMOVUPS(s[i][1], operand.Mem{Base: dst, Disp: g.bytes()})
 		g.ADDQ(ldc, dst)
+	}
+	g.ret()
+}
+
+// column is tiles one below the other.
+func (g *generator) column() {
+	g.function("column", "func(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)",
+		"is count tiles one below the other; see set.column.")
+	dst, ldc, a, panel, count := g.arg("dst"), g.arg("ldc"), g.arg("a"), g.arg("panel"), g.arg("count")
+	ahead, hop := g.arg("ahead"), g.arg("hop")
+	for _, r := range []reg.GPVirtual{ldc, panel, hop} {
+		g.SHLQ(operand.U8(2), r)
+	}
+	right := g.GP64()
+	g.LEAQ(operand.Mem{Base: dst, Disp: 4 * g.isa.wide}, right)
+	s := g.tiles()
+	at, from := g.GP64(), g.GP64()
+	next, add, begun, below := label("column"), label("columnadd"), label("columnbegun"), label("columnbelow")
+	g.Label(next)
+	fresh := g.GP64()
+	g.Load(g.Param("fresh"), fresh)
+	g.MOVQ(dst, at)
+	g.TESTQ(fresh, fresh)
+	g.JZ(operand.LabelRef(add))
+	for i := range s {
+		g.zero(s[i][0])
+		g.zero(s[i][1])
+		g.ADDQ(ldc, at)
+	}
+	g.JMP(operand.LabelRef(begun))
+	g.Label(add)
+	for i := range s {
+		g.VMOVUPS(operand.Mem{Base: at}, s[i][0])
+		g.VMOVUPS(operand.Mem{Base: at, Disp: g.bytes()}, s[i][1])
+		g.ADDQ(ldc, at)
+	}
+	g.Label(begun)
+	// What comes next is the tile below, or else the column to the right.
+	g.CMPQ(count, operand.U8(1))
+	g.JNE(operand.LabelRef(below))
+	g.MOVQ(right, at)
+	g.Label(below)
+	for range s {
+		g.PREFETCHT0(operand.Mem{Base: at})
+		g.PREFETCHT0(operand.Mem{Base: at, Disp: g.bytes()})
+		g.PREFETCHT0(operand.Mem{Base: at, Disp: 2*g.bytes() - 4})
+		g.ADDQ(ldc, at)
+	}
+	b, n := g.arg("b"), g.arg("n")
+	g.MOVQ(a, from)
+	g.product(s, from, b, n, operand.U8(4*g.isa.tall), operand.U32(4*g.isa.wide), func() {
+		g.PREFETCHT1(operand.Mem{Base: ahead})
+		g.ADDQ(hop, ahead)
+	})
+	for i := range s {
+		g.VMOVUPS(s[i][0], operand.Mem{Base: dst})
+		g.VMOVUPS(s[i][1], operand.Mem{Base: dst, Disp: g.bytes()})
+		g.ADDQ(ldc, dst)
+	}
+	g.ADDQ(panel, a)
+	g.DECQ(count)
+	g.JNZ(operand.LabelRef(next))
+	g.ret()
+}
+
+// sweep is the steps of a tile's height of pivots within their own rows.
+func (g *generator) sweep() {
+	g.function("sweep", "func(rows, minus, ratio, c, pivot *float32, left int)",
+		"sweeps a tile of rows by their own pivots; see set.sweep.")
+	rows, minus, ratio, c, pivot, left := g.arg("rows"), g.arg("minus"), g.arg("ratio"), g.arg("c"), g.arg("pivot"), g.arg("left")
+	s := g.tiles()
+	place := func(base reg.GPVirtual, i, half int) operand.Mem {
+		return operand.Mem{Base: base, Disp: 4*g.isa.wide*i + half*g.bytes()}
+	}
+	for i := range s {
+		for h := range 2 {
+			g.VMOVUPS(place(rows, i, h), s[i][h])
+		}
+	}
+	ones, sign := g.vec(), g.GP32()
+	x := g.vecs(2)
+	for k := range s {
+		// -c, which is what the columns to the left are multiplied by.
+		g.MOVL(operand.U32(1<<31), sign)
+		short := g.XMM()
+		g.VMOVD(sign, short)
+		g.VPBROADCASTD(short, ones)
+		for h := range 2 {
+			if g.isa.lanes == 16 {
+				g.VPXORD(ones, s[k][h], x[h])
+			} else {
+				g.VPXOR(ones, s[k][h], x[h])
+			}
+			g.VMOVUPS(x[h], place(minus, k, h))
+		}
+		g.VBROADCASTSS(operand.Mem{Base: pivot, Disp: 4 * k}, ones)
+		keep := label("sweep")
+		for h := range 2 {
+			g.VDIVPS(ones, s[k][h], s[k][h])
+			g.VMOVUPS(s[k][h], place(ratio, k, h))
+		}
+		g.TESTQ(left, left)
+		g.JNZ(operand.LabelRef(keep))
+		for h := range 2 {
+			g.VMOVUPS(s[k][h], x[h])
+		}
+		g.Label(keep)
+		for i := range s {
+			if i == k {
+				continue
+			}
+			g.VBROADCASTSS(operand.Mem{Base: c, Disp: 4 * (k*g.isa.tall + i)}, ones)
+			for h := range 2 {
+				t := g.vec()
+				g.VMULPS(ones, x[h], t)
+				g.VADDPS(t, s[i][h], s[i][h])
+			}
+		}
+	}
+	for i := range s {
+		for h := range 2 {
+			g.VMOVUPS(s[i][h], place(rows, i, h))
+		}
 	}
 	g.ret()
 }
