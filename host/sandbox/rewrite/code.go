@@ -55,6 +55,7 @@ type walker struct {
 	r      *reader
 	locals uint64 // parameters and locals
 	stack  []frame
+	first  [len(lengths)]uint16        // see bounds
 	onFunc func(at, end int, f uint32) // sees every function index
 	deep   int                         // deepest nesting of blocks in this body
 	labels int                         // of the last br_table
@@ -76,6 +77,7 @@ func (w *walker) open(m *module, i int, r *reader) {
 	}
 	m.info.MaxLocals = max(m.info.MaxLocals, int(w.locals))
 	w.locals += uint64(m.params(m.funcs[m.imported+i]))
+	w.bounds()
 }
 
 // check walks through body i and counts.
@@ -83,7 +85,11 @@ func (w *walker) check(m *module, i int, r *reader) {
 	w.open(m, i, r)
 	var ins instruction
 	blocks, loops, labels := 1, 0, 0
-	for w.next(&ins) {
+	for {
+		m.info.Instructions += w.skip() // none of which is counted below
+		if !w.next(&ins) {
+			break
+		}
 		m.info.Instructions++
 		if ins.op == opLoop {
 			loops++
@@ -120,6 +126,81 @@ func (w *walker) check(m *module, i int, r *reader) {
 	}
 }
 
+// What follows an opcode, for those that make up nearly all of a module.
+const (
+	other   = iota // what next looks at one by one
+	nothing        // no immediate
+	number         // an integer
+	local
+	global
+	address // alignment and offset
+)
+
+var immediates = func() (of [256]byte) {
+	for op := range of {
+		switch {
+		case op == 0x00 || op == 0x01 || op == opReturn || op == 0x1a || op == 0x1b || op >= 0x45 && op <= 0xc4 || op == 0xd1:
+			of[op] = nothing
+		case op == 0x41 || op == 0x42:
+			of[op] = number
+		case op >= 0x20 && op <= 0x22:
+			of[op] = local
+		case op == 0x23 || op == 0x24:
+			of[op] = global
+		case op >= 0x28 && op <= 0x3e:
+			of[op] = address
+		}
+	}
+	return of
+}()
+
+// What a short instruction of each kind is: one whose first byte after the opcode
+// is below the first bound, which the body sets, and the next below the second.
+var (
+	lengths = [...]int{nothing: 1, number: 2, local: 2, global: 2, address: 3}
+	second  = [...]uint16{256, 256, 256, 256, 256, address: 0x80}
+)
+
+// bounds sets what the first byte after the opcode must be below.
+func (w *walker) bounds() {
+	w.first = [len(lengths)]uint16{nothing: 256, number: 0x80, local: uint16(min(w.locals, 0x80)), global: uint16(min(w.m.globals, 0x80))}
+	if w.m.memories > 0 {
+		w.first[address] = 5
+	}
+}
+
+// short is the length of the instruction at the reader, if it is one of these
+// and its immediates are sound and of one byte each; otherwise 0.
+func (w *walker) short() int {
+	b := w.r.b[w.r.pos:w.r.end]
+	if len(b) < 3 {
+		return 0
+	}
+	if k := immediates[b[0]]; uint16(b[1]) < w.first[k] && uint16(b[2]) < second[k] {
+		return lengths[k]
+	}
+	return 0
+}
+
+// skip goes over short instructions and tells how many. It has no branch on what
+// they are, which nobody could predict.
+func (w *walker) skip() (n int) {
+	if len(w.stack) == 0 || w.r.err != nil {
+		return 0
+	}
+	b, pos := w.r.b[:w.r.end], w.r.pos
+	for pos+3 <= len(b) {
+		k := immediates[b[pos]]
+		if uint16(b[pos+1]) >= w.first[k] || uint16(b[pos+2]) >= second[k] {
+			break
+		}
+		pos += lengths[k]
+		n++
+	}
+	w.r.pos = pos
+	return n
+}
+
 // next decodes the next instruction and keeps the stack of blocks. It is false
 // after the function's last end, and after an error.
 func (w *walker) next(ins *instruction) bool {
@@ -127,11 +208,16 @@ func (w *walker) next(ins *instruction) bool {
 	if len(w.stack) == 0 || r.err != nil {
 		return false
 	}
+	if n := w.short(); n > 0 {
+		*ins = instruction{at: r.pos, end: r.pos + n, op: r.b[r.pos]}
+		r.pos += n
+		return true
+	}
 	ins.at = r.pos
 	ins.op = r.byte()
 	ins.sub = 0
 	switch op := ins.op; {
-	case op == 0x00 || op == 0x01 || op == opReturn || op == 0x1a || op == 0x1b:
+	case immediates[op] == nothing:
 	case op >= opBlock && op <= opIf:
 		m.blockType(r)
 		w.stack = append(w.stack, frame{op: op})
@@ -164,13 +250,13 @@ func (w *walker) next(ins *instruction) bool {
 		m.index(r, m.tables, "table")
 	case op == 0x1c:
 		m.valTypes(r, 1<<10, "types in one select")
-	case op >= 0x20 && op <= 0x22:
+	case immediates[op] == local:
 		w.local()
-	case op == 0x23 || op == 0x24:
+	case immediates[op] == global:
 		m.index(r, m.globals, "global")
 	case op == 0x25 || op == opTableSet:
 		m.index(r, m.tables, "table")
-	case op >= 0x28 && op <= 0x3e:
+	case immediates[op] == address:
 		m.memarg(r)
 	case op == 0x3f || op == opMemoryGrow:
 		m.memoryIndex(r)
@@ -182,10 +268,8 @@ func (w *walker) next(ins *instruction) bool {
 		r.skip(4)
 	case op == 0x44:
 		r.skip(8)
-	case op >= 0x45 && op <= 0xc4:
 	case op == 0xd0:
 		m.refType(r)
-	case op == 0xd1:
 	case op == 0xd2:
 		m.funcIndex(r, w.onFunc)
 	case op == opMisc:
