@@ -51,7 +51,8 @@
 // [Task.Sparse]); Go in a sandbox is four to seven times slower.
 //
 // Mistakes in the use of this package end the task with a message; so does
-// [Task.Fail]. Any other panic ends it too, and its trace names the line.
+// [Task.Fail]. Any other panic ends it too, and its trace names the line. A plan
+// for which parameters do not go together says so by [Plan.Refuse].
 //
 // In arithmetic that reaches an output write float32(x*y)+z: the conversion
 // keeps the compiler from fusing the two, so a native test sees the sandbox's

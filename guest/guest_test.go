@@ -50,6 +50,24 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// A plan that refuses what it is asked for ends with its own words, and can be
+// told from one that fails.
+func TestRefuse(t *testing.T) {
+	m := one(nil)
+	m.Plan = func(c *guest.Config, p *guest.Plan) { p.Refuse("n =", c.Int("n"), "does not go with w =", c.Text("w")) }
+	config := []byte(`{"abi":1,"parameters":{"n":1,"w":"x"}}`)
+	_, err := m.PlanJSON(config)
+	if r, ok := err.(guest.Refusal); !ok || string(r) != "n = 1 does not go with w = x" {
+		t.Errorf("%T: %v", err, err)
+	}
+	m.Plan = nil
+	if _, err = m.PlanJSON(config); err == nil {
+		t.Error("a module without a plan has one")
+	} else if _, ok := err.(guest.Refusal); ok {
+		t.Errorf("a mistake is a refusal: %v", err)
+	}
+}
+
 // A task sees its own rows of an aligned frame, offsets and all, and can write
 // in pieces.
 func TestTask(t *testing.T) {

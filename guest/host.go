@@ -43,7 +43,7 @@ func (m *Module) DescribeJSON() (b []byte, err error) {
 	return encodeDescription(d), nil
 }
 
-// PlanJSON returns the plan for a configuration.
+// PlanJSON returns the plan for a configuration. The error may be a [Refusal].
 func (m *Module) PlanJSON(config []byte) (b []byte, err error) {
 	defer caught(&err)
 	c, err := decodeConfig(string(config))
@@ -85,11 +85,13 @@ func (m *Module) RunJSON(config []byte, i int, h Host) (err error) {
 	return nil
 }
 
-// caught turns a Failure into an error.
+// caught turns a Failure or a Refusal into an error.
 func caught(err *error) {
 	switch f := recover().(type) {
 	case nil:
 	case Failure:
+		*err = f
+	case Refusal:
 		*err = f
 	default:
 		panic(f)

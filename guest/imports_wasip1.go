@@ -41,6 +41,9 @@ func importProgress(done, total int64)
 //go:wasmimport rechost fail
 func importFail(ptr unsafe.Pointer, n int32)
 
+//go:wasmimport rechost refuse
+func importRefuse(ptr unsafe.Pointer, n int32)
+
 //go:wasmexport rechost_abi
 func exportABI() int32 { return abi.Version }
 
@@ -66,6 +69,9 @@ func exportDescribe() int32 {
 func exportPlan() int32 {
 	return export(func(m *Module) error {
 		b, err := m.PlanJSON(config())
+		if r, ok := err.(Refusal); ok {
+			importRefuse(unsafe.Pointer(unsafe.StringData(string(r))), int32(len(r)))
+		}
 		if err == nil {
 			importPlan(unsafe.Pointer(unsafe.SliceData(b)), int32(len(b)))
 		}

@@ -166,5 +166,10 @@ type Failure string
 
 func (f Failure) Error() string { return string(f) }
 
+// Refusal is the error of a plan that ended by [Plan.Refuse].
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
 // mistake ends the task. Its result type spares callers a dead return.
 func mistake[T any](msg string) (none T) { panic(Failure(msg)) }

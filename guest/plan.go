@@ -22,6 +22,11 @@ func newPlan(c *Config) *Plan {
 	return &Plan{stages: new([]*Stage), emits: new([]abi.Emit), config: c}
 }
 
+// Refuse ends the plan, and the run, with a message: what is asked for is wrong,
+// such as parameters that do not go together, and not the module. The host's
+// command ends as it does where a single parameter is wrong.
+func (p *Plan) Refuse(parts ...any) { panic(Refusal(join(parts))) }
+
 func (p *Plan) encoded() abi.Plan { return abi.Plan{Steps: p.steps, Emits: *p.emits} }
 
 // Stage adds a stage: run is called once for each shard of what the stage is

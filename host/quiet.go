@@ -54,6 +54,8 @@ const hushHint = "what the module said of it is dropped; without --quiet-guest i
 // hushed says as much of a failure as its code does.
 func hushed(code fault.Code) string {
 	switch code {
+	case fault.Usage:
+		return "the module refuses what is asked of it"
 	case fault.Module:
 		return "the module misbehaved"
 	case fault.Limit:

@@ -28,10 +28,10 @@ func TestQuietGuest(t *testing.T) {
 		limits.Deadline = 8 * time.Second
 		for how, code := range map[string]fault.Code{
 			"trap": fault.Module, "panic": fault.Module, "fail": fault.Module, "range": fault.Module, "nan": fault.Module, "twice": fault.Module,
-			"rows": fault.Module, "plan": fault.Module, "flood": fault.Limit, "memory": fault.Limit, "loop": fault.Limit,
+			"rows": fault.Module, "plan": fault.Module, "refuse": fault.Usage, "flood": fault.Limit, "memory": fault.Limit, "loop": fault.Limit,
 		} {
 			for _, shard := range []string{"0", "2"} {
-				if shard != "0" && (how == "loop" || how == "plan" || how == "memory") {
+				if shard != "0" && (how == "loop" || how == "plan" || how == "refuse" || how == "memory") {
 					continue // each takes its time, and the wording is that of others
 				}
 				j := host.Job{
@@ -56,7 +56,7 @@ func TestQuietGuest(t *testing.T) {
 				}
 			}
 		}
-		if len(said) != 3 { // plan; misbehaved, limit in stage 2
+		if len(said) != 4 { // plan, that it refuses; misbehaved, limit in stage 2
 			t.Errorf("%s: %d sentences tell how a module fails: %v", ex, len(said), said)
 		}
 	}

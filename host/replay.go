@@ -211,7 +211,10 @@ func (r Replay) once(ctx context.Context, o *capsule.Opened, st *store.Store, co
 	}
 	run.Seconds = seconds(time.Since(start))
 	run.Walls = exec.Walls()
-	if code := fault.CodeOf(err); err != nil && !failed && code != fault.Module && code != fault.Limit {
+	switch code := fault.CodeOf(err); {
+	case err == nil || failed || code == fault.Module || code == fault.Limit:
+	case code == fault.Usage && o.Run.Phase == task.Planning: // the module refuses what it was asked for
+	default:
 		return err
 	}
 	if err != nil {

@@ -192,6 +192,7 @@ func TestHostileModules(t *testing.T) {
 		{"long", fault.Module, []string{"stage lists, shard 2 of 3"}},
 		{"rows", fault.Module, []string{"stage lists, shard 2 of 3"}},
 		{"plan", fault.Module, []string{"nowhere"}},
+		{"refuse", fault.Usage, []string{".wasm: plan: this is not what the first of us want: 53"}},
 	} {
 		for _, ex := range []string{host.Processes, host.Goroutines} {
 			if ex == host.Processes && !executor.HasProcesses {

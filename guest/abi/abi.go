@@ -245,6 +245,7 @@ type Array struct {
 //	log(level i32, ptr i32, len i32)          0 debug, 1 info, 2 warning
 //	progress(done i64, total i64)             rows done in this task
 //	fail(ptr i32, len i32)                    ends the task with this message; does not return
+//	refuse(ptr i32, len i32)                  as fail, where what was asked for is wrong; only in rechost_plan
 const (
 	FnConfigSize  = "config_size"
 	FnConfigRead  = "config_read"
@@ -257,6 +258,7 @@ const (
 	FnLog         = "log"
 	FnProgress    = "progress"
 	FnFail        = "fail"
+	FnRefuse      = "refuse"
 )
 
 // DTypes lists the element types; a type's code in input_info is its place.

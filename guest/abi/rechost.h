@@ -37,6 +37,7 @@ RECHOST_IMPORT(output_write) void rechost_output_write(const char *name, int32_t
 RECHOST_IMPORT(log) void rechost_log(int32_t level, const char *text, int32_t len); /* 0 debug, 1 info, 2 warning */
 RECHOST_IMPORT(progress) void rechost_progress(int64_t done, int64_t total);
 RECHOST_IMPORT(fail) __attribute__((noreturn)) void rechost_fail(const char *text, int32_t len);
+RECHOST_IMPORT(refuse) __attribute__((noreturn)) void rechost_refuse(const char *text, int32_t len); /* in rechost_plan */
 
 /* Kernels. A vector is {input, at}: RECHOST_MEMORY and an address, or a handle
  * and the number of an element. A value input of RECHOST_ONES is 1 everywhere. */

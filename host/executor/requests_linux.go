@@ -65,9 +65,11 @@ const errorMost, hintMost, traceMost = 8000, 2000, 200
 
 // failed is the error that a worker reports: a code that it may give, and text
 // that is clean.
-func (m *reply) failed() error {
+func (m *reply) failed() error { return m.failedAs(fault.Module, fault.Limit) }
+
+func (m *reply) failedAs(codes ...fault.Code) error {
 	code := m.Code
-	if code != fault.Module && code != fault.Limit {
+	if !slices.Contains(codes, code) {
 		code = fault.Failed
 	}
 	return &fault.Error{Code: code, Msg: fault.Clean(m.Error, errorMost), Hint: fault.Clean(m.Hint, hintMost)}
@@ -101,6 +103,9 @@ func (p *processes) ask(ctx context.Context, request *message, t *task.Task, mos
 		case m.Kind == msgFailed:
 			if d, err = p.diagnosis(m); err != nil {
 				return err
+			}
+			if t.Phase == task.Planning { // it may refuse what it is asked for
+				return &toldError{m.failedAs(fault.Module, fault.Limit, fault.Usage)}
 			}
 			return &toldError{m.failed()}
 		case m.Kind != msgDone || len(m.Emitted) > most:

@@ -29,6 +29,7 @@ var dataFuncs = map[string]hostFunc{
 	abi.FnLog:         {[]valueType{i32, i32, i32}, nil, logMessage},
 	abi.FnProgress:    {[]valueType{i64, i64}, nil, progress},
 	abi.FnFail:        {[]valueType{i32, i32}, nil, failMessage},
+	abi.FnRefuse:      {[]valueType{i32, i32}, nil, refuse},
 }
 
 // prepare checks what the host itself gave, and makes the buffers.
@@ -210,14 +211,26 @@ func progress(c *call, stack []uint64) {
 }
 
 func failMessage(c *call, stack []uint64) {
-	n := uint32(stack[1])
-	b := c.bytes("fail: message", uint32(stack[0]), uint64(n))
+	c.lastMessage(fault.Module, abi.FnFail, "failed without a message", stack)
+}
+
+func refuse(c *call, stack []uint64) {
+	if c.phase != planning {
+		c.fail("%s: called outside %s", abi.FnRefuse, abi.ExportPlan)
+	}
+	c.lastMessage(fault.Usage, abi.FnRefuse, "refuses what is asked of it, without a message", stack)
+}
+
+// lastMessage ends the call with the guest's own words, or with none if it has
+// none. It does not return.
+func (c *call) lastMessage(code fault.Code, fn, none string, stack []uint64) {
+	b := c.bytes(fn+": message", uint32(stack[0]), uint64(uint32(stack[1])))
 	s := strings.TrimSpace(fault.Clean(string(b[:min(len(b), maxMessage+1)]), maxMessage))
 	if s == "" {
-		s = "failed without a message"
+		s = none
 	}
 	c.said = true
-	c.end(fault.Mod("%s", s))
+	c.end(fault.New(code, "%s", s))
 }
 
 // size writes a number of bytes for people.

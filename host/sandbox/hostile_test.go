@@ -27,6 +27,8 @@ type guest struct {
 	start      []byte // body of the start function; nil: none
 	abi        []byte
 	run        []byte
+	plan       []byte
+	describe   []byte
 	locals     []w.Local
 	pages      int64
 	maxPages   int64
@@ -59,8 +61,8 @@ func (g guest) bytes() []byte {
 		return code
 	}
 	m.ExportFunc(abi.ExportABI, m.Func(t.number, nil, or(g.abi, w.I32Const(abi.Version))))
-	m.ExportFunc(abi.ExportDescribe, m.Func(t.number, nil, w.I32Const(0)))
-	m.ExportFunc(abi.ExportPlan, m.Func(t.number, nil, w.I32Const(0)))
+	m.ExportFunc(abi.ExportDescribe, m.Func(t.number, nil, or(g.describe, w.I32Const(0))))
+	m.ExportFunc(abi.ExportPlan, m.Func(t.number, nil, or(g.plan, w.I32Const(0))))
 	if !g.withoutRun {
 		typ := t.unary
 		if g.runType == 1 {
@@ -262,6 +264,41 @@ func TestStackReserve(t *testing.T) {
 		wantFault(t, err, fault.Module, "stack overflow")
 		if n := after.TotalAlloc - before.TotalAlloc; n > 2*StackReserve || n < StackReserve {
 			t.Errorf("%d locals: %d bytes of stacks were allocated, not from one to two times %d", locals, n, StackReserve)
+		}
+	}
+}
+
+// A module may refuse what it is asked for while it plans, which is not its
+// fault; at any other time that is.
+func TestRefusing(t *testing.T) {
+	words := []byte("these do not \x1b[1mgo together\n")
+	asking := func(n int32) []byte {
+		return w.Join(w.I32Const(0), w.I32Const(n), w.Call(0), w.Op(w.Unreachable))
+	}
+	for _, n := range []int{len(words), 0} {
+		g := guest{run: asking(int32(n)), plan: asking(int32(n)), describe: asking(int32(n)), imports: func(m *w.Module, t guestTypes) {
+			m.ImportFunc("rechost", abi.FnRefuse, m.Type([]byte{w.I32, w.I32}, nil))
+			m.Data(0, words)
+		}}
+		for _, o := range []Options{{}, {Cooperative: true}, {Interpreter: true}} {
+			o.Limits = testLimits
+			m, err := Load(context.Background(), g.bytes(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			says := "these do not \uFFFD[1mgo together"
+			if n == 0 {
+				says = "refuses what is asked of it"
+			}
+			for range 2 {
+				_, err = m.Plan(context.Background(), []byte("{}"))
+				wantFault(t, err, fault.Usage, says)
+				_, err = m.Describe(context.Background())
+				wantFault(t, err, fault.Module, "refuse: called outside rechost_plan")
+				_, err = m.Run(context.Background(), Call{Config: []byte("{}")})
+				wantFault(t, err, fault.Module, "refuse: called outside rechost_plan")
+			}
 		}
 	}
 }

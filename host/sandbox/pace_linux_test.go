@@ -244,7 +244,7 @@ func TestPace(t *testing.T) {
 	small := map[string][]uint64{
 		abi.FnConfigSize: {0}, abi.FnConfigRead: {paceA}, abi.FnDescribe: {paceA, abi.MaxDescription}, abi.FnPlan: {paceA, abi.MaxPlan},
 		abi.FnInputOpen: {paceA, maxName}, abi.FnInputInfo: {0, paceA}, abi.FnLog: {1, paceA, maxLine}, abi.FnProgress: {0, math.MaxInt64},
-		abi.FnFail: {paceA, 8 * paceN}, "poll_oneoff": {paceA, paceB, 4096, 8}, "proc_exit": {1},
+		abi.FnFail: {paceA, 8 * paceN}, abi.FnRefuse: {paceA, 8 * paceN}, "poll_oneoff": {paceA, paceB, 4096, 8}, "proc_exit": {1},
 	}
 	for _, fn := range Functions() {
 		if slices.ContainsFunc(cases, func(c paceCase) bool { return c.name == fn.Name }) {
@@ -280,7 +280,7 @@ func TestPace(t *testing.T) {
 			switch test.name {
 			case abi.FnDescribe:
 				c.phase = describing
-			case abi.FnPlan:
+			case abi.FnPlan, abi.FnRefuse:
 				c.phase = planning
 			case abi.FnOutputWrite:
 				c.outputs[0].pending = make([]byte, 64<<20) // which have to move

@@ -17,7 +17,7 @@ import (
 
 func planImplicit(c *guest.Config, p *guest.Plan) {
 	if c.Text("similarity") != "cosine" || !c.Bool("normalize") || c.Float("shrink") != 0 {
-		panic(guest.Failure("cut=implicit is the library's cosine, so it goes with similarity=cosine, normalize=true and shrink=0: use cut=row for others"))
+		p.Refuse("cut=implicit is the library's cosine, so it goes with similarity=cosine, normalize=true and shrink=0: use cut=row for others")
 	}
 	p.Stage("measure", lengths).Over(guest.Items).Aligned("by_item", "user", "value").Writes("lengths", guest.F64("value"))
 	p.Stage("neighbours", nearest).Over(guest.Items).Aligned("by_item", "user", "value").Whole("by_user", "item", "value").Whole("lengths").

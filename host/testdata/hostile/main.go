@@ -19,13 +19,15 @@ var module = guest.Module{
 	Summary: "does what it must not",
 	Params: []guest.Param{
 		guest.Choice("how", "what to do wrong", "nothing", "trap", "panic", "fail", "loop", "flood", "newlines", "memory",
-			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat", "blind", "planpanic"),
+			"range", "nan", "infinite", "twice", "seen", "unsorted", "ties", "long", "short", "rows", "plan", "planloop", "times", "chat", "blind", "planpanic", "refuse"),
 		guest.Choice("emits", "what to do wrong in what it emits", "nothing", "range", "twice", "nan", "rows", "array"),
 		guest.Int("shard", 1, "which shard does it"),
 		guest.Int("spin", 0, "turns of a loop that every task makes first"),
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {
 		switch c.Text("how") {
+		case "refuse":
+			p.Refuse("this is not what the first of us want:", c.Users())
 		case "planpanic":
 			panic("no plan today")
 		case "planloop":
