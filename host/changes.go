@@ -122,9 +122,11 @@ func firstWord(s string) (name, rest string) {
 }
 
 // buildKey takes what a line of build information is about from its value:
-// "dep golang.org/x/text" from its version, "build -ldflags" from the flags.
+// "dep golang.org/x/text" from its version, "build -ldflags" from the flags,
+// "processed-by Debian clang" from its version, which begins with the first word
+// after the tool's first that has a digit.
 func buildKey(s string) (name, rest string) {
-	words := strings.SplitN(s, " ", 3)
+	words := strings.Split(s, " ")
 	if len(words) == 1 {
 		return firstWord(s)
 	}
@@ -135,7 +137,11 @@ func buildKey(s string) (name, rest string) {
 	if len(words) == 2 {
 		return words[0], words[1]
 	}
-	return words[0] + " " + words[1], words[2]
+	version := 2 + slices.IndexFunc(words[2:], func(w string) bool { return strings.ContainsAny(w, "0123456789") })
+	if version < 2 { // none has
+		version = 2
+	}
+	return strings.Join(words[:version], " "), strings.Join(words[version:], " ")
 }
 
 // columnsAsked lists the columns that a module wants beyond users, items and

@@ -89,3 +89,23 @@ func TestChanges(t *testing.T) {
 		}
 	}
 }
+
+// What a line of build information is about does not change with its version.
+func TestBuildKey(t *testing.T) {
+	for line, want := range map[string][2]string{
+		"processed-by Debian clang 14.0.6":                 {"processed-by Debian clang", "14.0.6"},
+		"processed-by Go cmd/compile go1.26.8":             {"processed-by Go cmd/compile", "go1.26.8"},
+		"processed-by rustc 1.63.0 (4b91a6ea7 2022-08-08)": {"processed-by rustc", "1.63.0 (4b91a6ea7 2022-08-08)"},
+		"language Go go1.26.8":                             {"language Go", "go1.26.8"},
+		"language C11":                                     {"language", "C11"},
+		"dep golang.org/x/text/v2 v2.1.0 h1:x=":            {"dep golang.org/x/text/v2", "v2.1.0 h1:x="},
+		"mod rechost (devel)":                              {"mod rechost", "(devel)"},
+		"path rechost/guest/modules/cf":                    {"path", "rechost/guest/modules/cf"},
+		"build -ldflags=-s -w":                             {"build -ldflags", "-s -w"},
+		"odd":                                              {"odd", "yes"},
+	} {
+		if name, rest := buildKey(line); name != want[0] || rest != want[1] {
+			t.Errorf("%q is %q and %q, not %q", line, name, rest, want)
+		}
+	}
+}
