@@ -1,14 +1,20 @@
 package kernel
 
-import "rechost/guest/num/naive"
+import (
+	"sync"
+	"sync/atomic"
+
+	"rechost/guest/num/naive"
+)
 
 // Sizes of the blocks of a product: so many steps of the sum at a time, after
 // which the sums go back to memory, which keeps their order; so many columns
-// of B and rows of A, of which every thread has its own.
+// of B, which its threads share, and rows of A, of which each has its own.
 const (
 	gemmSteps = 256
 	gemmCols  = 2048
-	gemmRows  = 96 // a multiple of every tile's height
+	gemmRows  = 48 // a multiple of every tile's height
+	gemmPack  = 16 // steps of B that are packed at a time
 )
 
 // Gemm is naive.Gemm.
@@ -26,91 +32,150 @@ func (s *set) Gemm(dst []float32, a, b naive.Matrix, threads int, pause func()) 
 		clear(dst)
 		return
 	}
-	cols := min(gemmCols, roundUp(n, s.wide))
-	steps := min(gemmSteps, k)
-	right := make([]float32, steps*cols)
-	mine := make([]*gemmWorker, threads)
+	g := &gemm{s: s, dst: dst, a: a, b: b, cols: min(gemmCols, roundUp(n, s.wide)), steps: min(gemmSteps, k)}
+	g.deep = (k + g.steps - 1) / g.steps
+	blocks := (n + g.cols - 1) / g.cols * g.deep
+	g.packs, g.runs = (g.steps+gemmPack-1)/gemmPack, (m+gemmRows-1)/gemmRows
+	g.right = make([]gemmRight, min(threads, 2, blocks))
+	for i := range g.right {
+		kept := borrow(g.steps * g.cols)
+		defer panels.Put(kept)
+		g.right[i].panels = *kept
+	}
+	g.added = make([]atomic.Int32, g.runs)
+	mine := make([]gemmWorker, threads)
 	for i := range mine {
-		mine[i] = &gemmWorker{s: s, meter: s.meter(nil), left: make([]float32, steps*gemmRows), edge: make([]float32, s.tall*s.wide)}
+		mine[i] = gemmWorker{make([]float32, g.steps*gemmRows), make([]float32, s.tall*s.wide)}
 	}
-	pieces := (m + gemmRows - 1) / gemmRows
-	for j := 0; j < n; j += cols {
-		width := min(cols, n-j)
-		panels := (width + s.wide - 1) / s.wide
-		for p := 0; p < k; p += steps {
-			depth := min(steps, k-p)
-			share(threads, panels, pause, func(worker, q int, pause func()) {
-				s.packWide(right[q*depth*s.wide:][:depth*s.wide], b, p, j+q*s.wide, min(s.wide, width-q*s.wide))
-				mine[worker].meter.use(pause).stream(32 + 16*depth)
-			})
-			share(threads, pieces, pause, func(worker, i int, pause func()) {
-				w := mine[worker]
-				w.meter.use(pause).stream(32 * gemmRows)
-				w.rows(dst[i*gemmRows*n+j:], n, a, right, i*gemmRows, p, depth, width, p+depth == k)
-			})
-		}
-	}
+	meters := s.meter(nil).each(threads)
+	each := g.packs + g.runs
+	share(threads, blocks*each, pause, func(worker, piece int, pause func()) {
+		g.piece(piece/each, piece%each, &mine[worker], meters[worker].use(pause))
+	})
 }
 
-type gemmWorker struct {
-	s          *set
-	left, edge []float32
-	meter      *meter
+// panels are kept between products, as to allocate and clear them takes about as
+// long as to pack them. What is in them is written before it is read.
+var panels sync.Pool // of *[]float32
+
+func borrow(n int) *[]float32 {
+	if x, ok := panels.Get().(*[]float32); ok && cap(*x) >= n {
+		*x = (*x)[:n]
+		return x
+	}
+	x := make([]float32, n)
+	return &x
+}
+
+// gemm is a product on its way. It goes through blocks of B, from top to bottom
+// and then from left to right. Each is packed, in pieces of some of its rows,
+// and then multiplied by runs of A's rows. Threads that have no more to do in
+// one block pack the next one into other panels.
+type gemm struct {
+	s           *set
+	dst         []float32
+	a, b        naive.Matrix
+	cols, steps int // of a block
+	deep        int // blocks one below the other
+	packs, runs int // pieces of a block
+	right       []gemmRight
+	added       []atomic.Int32 // by run of rows: how many blocks are in its sums
+}
+
+// gemmRight is where blocks of B are packed, in turn.
+type gemmRight struct {
+	panels         []float32
+	packed, needed atomic.Int64 // pieces that have been packed here, and runs that are done with it, of all blocks
+}
+
+// gemmWorker is a thread's own space: panels of A, and a tile at the edge.
+type gemmWorker struct{ left, edge []float32 }
+
+// piece does a piece of block t, when those before are as far as it needs them.
+func (g *gemm) piece(t, i int, w *gemmWorker, meter *meter) {
+	right, turn := &g.right[t%len(g.right)], t/len(g.right)
+	j, p := t/g.deep*g.cols, t%g.deep*g.steps
+	width, depth := min(g.cols, g.b.Cols-j), min(g.steps, g.b.Rows-p)
+	if i < g.packs {
+		await(func() bool { return right.needed.Load() >= int64(turn*g.runs) }, meter.pause)
+		g.pack(right.panels, i*gemmPack, p, j, width, depth, meter)
+		right.packed.Add(1)
+		return
+	}
+	i -= g.packs
+	await(func() bool {
+		return right.packed.Load() >= int64((turn+1)*g.packs) && g.added[i].Load() >= int32(t)
+	}, meter.pause)
+	g.rows(w, right.panels, i*gemmRows, p, j, width, depth, meter)
+	g.added[i].Add(1)
+	right.needed.Add(1)
+}
+
+// pack writes gemmPack rows of a block of B, from the first on, to its panels of
+// wide, in which columns that there are not are 0.
+func (g *gemm) pack(panels []float32, first, p, j, width, depth int, meter *meter) {
+	wide := g.s.wide
+	for r := first; r < min(first+gemmPack, depth); r++ {
+		row := g.b.Data[(p+r)*g.b.Cols+j:][:width]
+		for at := r * wide; len(row) >= wide; at += depth * wide {
+			copy(panels[at:][:wide], row)
+			row = row[wide:]
+		}
+		if len(row) > 0 {
+			end := panels[(width/wide*depth+r)*wide:][:wide]
+			clear(end[copy(end, row):])
+		}
+		meter.stream(32 + 2*width)
+	}
 }
 
 // rows adds depth steps from p on to gemmRows rows of a block of the product.
-func (w *gemmWorker) rows(dst []float32, ldc int, a naive.Matrix, right []float32, i, p, depth, width int, last bool) {
-	s := w.s
-	height := min(gemmRows, a.Rows-i)
-	if p == 0 {
-		for r := range height {
-			clear(dst[r*ldc:][:width])
-		}
-	}
+func (g *gemm) rows(w *gemmWorker, right []float32, i, p, j, width, depth int, meter *meter) {
+	s, ldc := g.s, g.b.Cols
+	dst, height := g.dst[i*ldc+j:], min(gemmRows, g.a.Rows-i)
 	for r := 0; r < height; r += s.tall {
-		s.packTall(w.left[r*depth:][:depth*s.tall], a.Data[(i+r)*a.Cols+p:], a.Cols, min(s.tall, height-r))
+		s.packTall(w.left[r*depth:][:depth*s.tall], g.a.Data[(i+r)*g.a.Cols+p:], g.a.Cols, min(s.tall, height-r))
 	}
-	w.meter.spend(4 * height * depth)
+	meter.stream(4 * height * depth)
+	fresh := 0
+	if p == 0 {
+		fresh = 1
+	}
+	last := (width - 1) / s.wide * s.wide
 	for j := 0; j < width; j += s.wide {
-		b := &right[j*depth]
-		for r := 0; r < height; r += s.tall {
-			s.tileOf(dst[r*ldc+j:], ldc, min(s.tall, height-r), min(s.wide, width-j), &w.left[r*depth], s.tall, b, s.wide, depth, w.edge)
+		r, b := 0, &right[j*depth]
+		if count := height / s.tall; j+s.wide <= width && count > 0 {
+			s.column(&dst[j], ldc, &w.left[0], s.tall*depth, b, depth, count, fresh, &right[min(j+s.wide, last)*depth], s.wide/count)
+			r = count * s.tall
 		}
-		w.meter.spend(height * s.wide * depth)
-		w.meter.stream(32)
+		for ; r < height; r += s.tall {
+			s.tileOf(dst[r*ldc+j:], ldc, min(s.tall, height-r), min(s.wide, width-j), &w.left[r*depth], s.tall, b, s.wide, depth, w.edge, p == 0)
+		}
+		meter.spend(height * s.wide * depth)
+		meter.stream(32)
 	}
-	if last {
+	if p+depth == g.b.Rows {
 		for r := range height {
 			s.clean(&dst[r*ldc], width, 0)
 		}
+		meter.stream(height * width)
 	}
 }
 
 // tileOf is tile for the first rows and cols of one, of which nothing else is
-// read or written.
-func (s *set) tileOf(dst []float32, ldc, rows, cols int, a *float32, lda int, b *float32, ldb, n int, edge []float32) {
-	if rows == s.tall && cols == s.wide {
+// read or written; from 0 where it is fresh.
+func (s *set) tileOf(dst []float32, ldc, rows, cols int, a *float32, lda int, b *float32, ldb, n int, edge []float32, fresh bool) {
+	if rows == s.tall && cols == s.wide && !fresh {
 		s.tile(&dst[0], ldc, a, lda, b, ldb, n)
 		return
 	}
-	for r := range rows {
+	clear(edge)
+	for r := 0; r < rows && !fresh; r++ {
 		copy(edge[r*s.wide:][:cols], dst[r*ldc:])
 	}
 	s.tile(&edge[0], s.wide, a, lda, b, ldb, n)
 	for r := range rows {
 		copy(dst[r*ldc:][:cols], edge[r*s.wide:])
-	}
-}
-
-// packWide writes columns [j, j+cols) of rows p and on of m as a panel of
-// wide, whose other columns become 0.
-func (s *set) packWide(panel []float32, m naive.Matrix, p, j, cols int) {
-	if cols < s.wide {
-		clear(panel)
-	}
-	for at := 0; at < len(panel); at += s.wide {
-		copy(panel[at:][:cols], m.Data[p*m.Cols+j:])
-		p++
 	}
 }
 

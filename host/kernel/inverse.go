@@ -266,7 +266,7 @@ func (w *inverting) rest(at, b, top, from, to int, m *sweeper, meter *meter) {
 			}
 		}
 		for ; i < bottom; i += s.tall {
-			s.tileOf(w.a[i*n+j:], n, min(s.tall, n-i), min(s.wide, n-j), &w.tall[i*b], s.tall, &w.wide[j*b], s.wide, b, m.edge)
+			s.tileOf(w.a[i*n+j:], n, min(s.tall, n-i), min(s.wide, n-j), &w.tall[i*b], s.tall, &w.wide[j*b], s.wide, b, m.edge, false)
 		}
 		meter.spend((end - top) * s.wide * b)
 	}

@@ -38,20 +38,22 @@ func TestGemm(t *testing.T) {
 				}
 			}
 		}
-		// A block of columns and one more.
-		n := gemmCols + 1
-		a, b, fill := make([]float32, 3*5), make([]float32, 5*n), ordinary(r)
-		for i := range b {
-			b[i] = fill()
+		// Several blocks of columns and of steps, which threads pack beside each other.
+		m, k, n := gemmRows+7, 2*gemmSteps+3, 2*gemmCols+5
+		a, b, fill := make([]float32, m*k), make([]float32, k*n), ordinary(r)
+		for _, x := range [][]float32{a, b} {
+			for i := range x {
+				x[i] = fill()
+			}
 		}
-		for i := range a {
-			a[i] = fill()
-		}
-		got, want := make([]float32, 3*n), make([]float32, 3*n)
-		A, B := naive.Matrix{Rows: 3, Cols: 5, Data: a}, naive.Matrix{Rows: 5, Cols: n, Data: b}
-		s.Gemm(got, A, B, 2, nil)
+		got, want := make([]float32, m*n), make([]float32, m*n)
+		A, B := naive.Matrix{Rows: m, Cols: k, Data: a}, naive.Matrix{Rows: k, Cols: n, Data: b}
 		naive.Gemm(want, A, B)
-		same(t, "wide", got, want)
+		for _, th := range threads {
+			s.Gemm(got, A, B, th, nil)
+			same(t, fmt.Sprintf("wide, %d threads", th), got, want)
+			clear(got)
+		}
 	})
 }
 
