@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -183,7 +184,7 @@ type growing struct {
 
 // Begin starts an array whose data is written in parts.
 func (s *Store) Begin(m array.Meta) (array.Writer, error) {
-	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "put-")
+	f, err := s.create()
 	if err != nil {
 		return nil, s.failed(err)
 	}
@@ -211,11 +212,7 @@ func (w *growing) Finish() (array.Meta, error) {
 	if w.left != 0 {
 		return w.m, fmt.Errorf("store: %d bytes too few for an array of %d", w.left, w.m.Bytes())
 	}
-	err := w.file.Chmod(0o400)
-	if e := w.file.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err := w.file.Close(); err != nil {
 		return w.m, w.s.failed(err)
 	}
 	w.m.Digest = digest.Digest(w.hash.Sum(nil))
@@ -410,14 +407,11 @@ func (s *Store) write(path string, fill func(io.Writer) error) error {
 
 // temp makes a file of no name yet with the content that fill writes.
 func (s *Store) temp(fill func(io.Writer) error) (name string, err error) {
-	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "put-")
+	f, err := s.create()
 	if err != nil {
 		return "", err
 	}
 	err = fill(f)
-	if err == nil {
-		err = f.Chmod(0o400)
-	}
 	if e := f.Close(); err == nil {
 		err = e
 	}
@@ -426,6 +420,19 @@ func (s *Store) temp(fill func(io.Writer) error) (name string, err error) {
 	}
 	return f.Name(), err
 }
+
+// create makes a file of no name yet, which nobody can open to write to it.
+func (s *Store) create() (*os.File, error) {
+	for {
+		name := filepath.Join(s.dir, "tmp", fmt.Sprintf("put-%d-%d", os.Getpid(), created.Add(1)))
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+		if !errors.Is(err, fs.ErrExist) { // of a process that had this one's number
+			return f, err
+		}
+	}
+}
+
+var created atomic.Int64
 
 // name gives the file tmp its path.
 func (s *Store) name(tmp, path string) error {
