@@ -1,7 +1,10 @@
 package executor
 
 import (
+	"bytes"
+	"cmp"
 	"os"
+	"slices"
 	"sync"
 
 	"rechost/host/array"
@@ -13,6 +16,37 @@ import (
 // maxOpenArrays is how many array files are open at a time: in this process, or
 // in a worker. Those of the tasks at hand are, however many.
 const maxOpenArrays = 512
+
+// maxIdleBytes is how many bytes of arrays stay open, and so mapped, for tasks
+// that may come, beside those of the tasks at hand.
+const maxIdleBytes = 32 << 20
+
+// idle is an array that is open and no task uses.
+type idle struct {
+	digest digest.Digest
+	bytes  int64
+	used   uint64 // when it was last used, by some clock
+}
+
+// excess picks of the idle arrays, of so many that are open, those to close:
+// the ones used longest ago until the others are few and small enough.
+func excess(all []idle, open, most int) (picked []digest.Digest) {
+	slices.SortFunc(all, func(a, b idle) int {
+		return cmp.Or(cmp.Compare(a.used, b.used), bytes.Compare(a.digest[:], b.digest[:]))
+	})
+	var total int64
+	for _, x := range all {
+		total += x.bytes
+	}
+	for _, x := range all {
+		if total <= maxIdleBytes && open <= most {
+			break
+		}
+		picked = append(picked, x.digest)
+		total, open = total-x.bytes, open-1
+	}
+	return picked
+}
 
 // files are arrays that are open, each once, for as many tasks as want it. Of
 // those that no task uses the ones used last stay open: the next task reads
@@ -71,18 +105,15 @@ func (f *files) give(a *sandbox.Array) {
 
 // shrink closes what is too much and not in use.
 func (f *files) shrink() {
-	for len(f.open) > f.most {
-		var oldest *openFile
-		for _, x := range f.open { // the clock is never the same twice, so order does not matter
-			if x.users == 0 && (oldest == nil || x.used < oldest.used) {
-				oldest = x
-			}
+	var all []idle
+	for d, x := range f.open {
+		if x.users == 0 {
+			all = append(all, idle{d, x.Meta.Bytes(), x.used})
 		}
-		if oldest == nil {
-			return // all are in use
-		}
-		delete(f.open, oldest.Meta.Digest)
-		oldest.Close()
+	}
+	for _, d := range excess(all, len(f.open), f.most) {
+		f.open[d].Close()
+		delete(f.open, d)
 	}
 }
 

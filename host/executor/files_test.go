@@ -2,12 +2,44 @@ package executor
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
 	"rechost/host/array"
+	"rechost/host/digest"
 	"rechost/host/sandbox"
 )
+
+// What is longest unused is closed first, until the rest is few and small.
+func TestExcess(t *testing.T) {
+	of := func(n byte) (d digest.Digest) { d[0] = n; return d }
+	all := []idle{{of(1), 20 << 20, 3}, {of(2), 1, 1}, {of(3), 10 << 20, 2}, {of(4), 8 << 20, 4}}
+	for _, c := range []struct {
+		open, most int
+		bytes      int64 // more
+		want       []byte
+	}{
+		{9, 9, 0, []byte{2, 3}}, // 38 MiB and a byte: 28 are left
+		{9, 7, 0, []byte{2, 3}},
+		{9, 6, 0, []byte{2, 3, 1}},
+		{9, 9, maxIdleBytes, []byte{2, 3, 1, 4}},
+		{9, 0, 0, []byte{2, 3, 1, 4}},
+	} {
+		list := slices.Clone(all)
+		list[3].bytes += c.bytes
+		var got []byte
+		for _, d := range excess(list, c.open, c.most) {
+			got = append(got, d[0])
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%d open, %d at most, %d bytes more: %v closed, want %v", c.open, c.most, c.bytes, got, c.want)
+		}
+	}
+	if got := excess([]idle{{of(1), maxIdleBytes, 1}}, 1, 1); got != nil {
+		t.Errorf("%d closed of one that is not too much", len(got))
+	}
+}
 
 // Arrays that nobody uses are closed, the longest unused first, and those that
 // somebody uses are not.

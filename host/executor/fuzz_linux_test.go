@@ -160,7 +160,7 @@ func FuzzReplies(f *testing.F) {
 		unix.Shutdown(pair[1], unix.SHUT_WR)
 		p := &processes{options: Options{Name: "g.wasm", Limits: testLimits}, compiling: newLock(), slots: []slot{{lock: newLock()}}}
 		p.closing, p.close = context.WithCancel(context.Background())
-		liar := &workerProcess{cmd: gone, host: os.NewFile(uintptr(pair[0]), "host"), ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]uint64{}}
+		liar := &workerProcess{cmd: gone, host: os.NewFile(uintptr(pair[0]), "host"), ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]idle{}}
 		close(liar.ended)
 		p.slots[0].w = liar
 

@@ -439,7 +439,7 @@ func TestLyingWorker(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Skip(err)
 			}
-			liar := &workerProcess{cmd: cmd, host: os.NewFile(uintptr(pair[0]), "host"), ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]uint64{}}
+			liar := &workerProcess{cmd: cmd, host: os.NewFile(uintptr(pair[0]), "host"), ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]idle{}}
 			go func() { cmd.Wait(); close(liar.ended) }()
 			p.slots[0].w = liar
 			go func() {

@@ -30,7 +30,7 @@ type workerProcess struct {
 
 	compiles int64 // address space for that, of one that puts the module's code into the cache and serves no guests
 
-	sent  map[digest.Digest]uint64 // arrays it has open, by when they were last used
+	sent  map[digest.Digest]idle // arrays it has open
 	clock uint64
 
 	mu     sync.Mutex
@@ -76,7 +76,7 @@ func spawn(path string, spent *atomic.Int64) (*workerProcess, error) {
 	}
 	host, guest := os.NewFile(uintptr(pair[0]), "host"), os.NewFile(uintptr(pair[1]), "worker")
 	defer guest.Close()
-	w := &workerProcess{host: host, ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]uint64{}}
+	w := &workerProcess{host: host, ended: make(chan struct{}), started: time.Now(), sent: map[digest.Digest]idle{}}
 	w.cmd = exec.Command(path, WorkerCommand)
 	w.cmd.ExtraFiles = []*os.File{guest}
 	w.cmd.Stderr = &w.said
@@ -202,7 +202,7 @@ func (w *workerProcess) arrays(t *task.Task, where Arrays) (drop []digest.Digest
 	for _, in := range t.Inputs {
 		d := in.Array.Digest
 		_, ok := w.sent[d]
-		w.sent[d] = w.clock
+		w.sent[d] = idle{d, in.Array.Bytes(), w.clock}
 		if ok {
 			continue
 		}
@@ -211,12 +211,15 @@ func (w *workerProcess) arrays(t *task.Task, where Arrays) (drop []digest.Digest
 			return nil, err
 		}
 	}
-	for d, used := range w.sent {
-		// Whatever this task does not use may go; order does not matter.
-		if len(w.sent) > maxOpenArrays && used != w.clock {
-			drop = append(drop, d)
-			delete(w.sent, d)
+	var others []idle
+	for _, x := range w.sent {
+		if x.used != w.clock {
+			others = append(others, x)
 		}
+	}
+	drop = excess(others, len(w.sent), maxOpenArrays)
+	for _, d := range drop {
+		delete(w.sent, d)
 	}
 	return drop, nil
 }
