@@ -52,13 +52,13 @@ run() { "$r" run --quiet --no-time --no-value --store "$dir/store" --salt "$RAND
 # Without settings that hold NumPy's BLAS to an older processor.
 peer() { env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$python" "$here/peer.py" "$@"; }
 
-row() { # label, our milliseconds, theirs or ""
-    local text="-" ratio="-"
+row() { # label, our milliseconds, theirs or "", another unit
+    local text="-" ratio="-" unit=${4:-ms}
     if [ -n "$3" ]; then
-        text="$3 ms"
+        text="$3 $unit"
         ratio=$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", a / b }')
     fi
-    printf '%-46s %10s ms   %12s   %5s\n' "$1" "$2" "$text" "$ratio"
+    printf '%-46s %10s %-3s  %12s   %5s\n' "$1" "$2" "$unit" "$text" "$ratio"
 }
 
 # aside puts what a run stored out of the way, as the next run would look at it
@@ -74,6 +74,31 @@ aside() { # folder
     find "$to" -type f -exec truncate -s 0 {} +
 }
 
+tree() { # process: it and those that it started
+    local p
+    echo "$1"
+    for p in $(cat /proc/"$1"/task/*/children 2>/dev/null); do tree "$p"; done
+}
+
+# peak prints the most MiB that a command and its children have at a time, pages
+# that several have mapped counted once, as sampled every 20 ms.
+peak() {
+    local most=0 now pid p kb
+    "$@" >"$dir/stdout" 2>"$dir/stderr" &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do
+        now=0
+        for p in $(tree $pid); do
+            kb=$(awk '/^Pss:/ { print $2 }' "/proc/$p/smaps_rollup" 2>/dev/null) || true
+            now=$((now + ${kb:-0}))
+        done
+        [ $now -le $most ] || most=$now
+        sleep 0.02
+    done
+    wait $pid || { cat "$dir/stderr" >&2; exit 1; }
+    echo $((most / 1024))
+}
+
 compare() { # label, runs, peer's job or "", data set, arguments of rechost run
     local label=$1 times=$2 theirs="" job=$3 set=$dir/$4.parquet ours=() other=()
     shift 4
@@ -86,6 +111,11 @@ compare() { # label, runs, peer's job or "", data set, arguments of rechost run
     aside "$dir/store/arrays"
     [ ${#other[@]} -eq 0 ] || theirs=$(median "${other[@]}")
     row "$label" "$(median "${ours[@]}")" "$theirs"
+    if [ -n "$theirs" ] && [ -r /proc/self/smaps_rollup ]; then
+        ours=("$(peak run "$@" "$set")") other=("$(peak peer "$job" "$set" "$dir/peer.parquet")")
+        aside "$dir/store/arrays"
+        row "  its memory" "${ours[0]}" "${other[0]}" MiB
+    fi
 }
 
 # measure FILE CMD… adds a line to FILE: seconds of the whole process, of processor
