@@ -162,9 +162,10 @@ type workerState struct {
 	drill  bool // see Drill
 }
 
-// loadingHeap is how large the heap may become, in bytes, before what is not
-// needed is collected while a module is loaded.
-const loadingHeap = 256 << 20
+// While a module of at most smallModule bytes is loaded, nothing is collected
+// before the heap has loadingHeap bytes. Where more than that is in use, as with
+// larger modules, the collector would do little else.
+const smallModule, loadingHeap = 8 << 20, 256 << 20
 
 // start locks the process in and compiles the module, in the order in which
 // that can be done: what compiling needs is given up after it.
@@ -194,9 +195,10 @@ func (w *workerState) start(hello *message, file *os.File) (walls []string, err 
 	}
 	file.Close()
 
-	// Nearly all that loading allocates is still needed at its end.
-	every, most := debug.SetGCPercent(-1), debug.SetMemoryLimit(loadingHeap)
-	defer func() { debug.SetGCPercent(every); debug.SetMemoryLimit(most) }()
+	if size <= smallModule { // nearly all that loading one allocates is still needed at its end
+		every, most := debug.SetGCPercent(-1), debug.SetMemoryLimit(loadingHeap)
+		defer func() { debug.SetGCPercent(every); debug.SetMemoryLimit(most) }()
+	}
 	limits := sandbox.Limits(hello.Limits)
 	limits.Deadline = 0 // the parent's affair
 	w.module, err = sandbox.Load(context.Background(), wasm, sandbox.Options{

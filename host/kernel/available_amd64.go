@@ -11,9 +11,6 @@ func available() []*set {
 		all = append([]*set{&formAVX2}, all...)
 	}
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.BMI2) {
-		if cpuid.CPU.Supports(cpuid.AVX512VPOPCNTDQ) {
-			formAVX512.meet = meetAVX512
-		}
 		all = append([]*set{&formAVX512}, all...)
 	}
 	return all
@@ -24,7 +21,16 @@ var formAVX512 = set{
 	dot:  dotAVX512, lanes: lanesAVX512, axpy: axpyAVX512, divide: divideAVX512, gemv: gemvAVX512, fit: fitAVX512, along: alongAVX512,
 	tall: 12, wide: 32, tile: tileAVX512, column: columnAVX512, sweep: sweepAVX512, score: scoreAVX512, rows: rowsAVX512, turn: turnAVX512, clean: cleanAVX512,
 	spread: spreadAVX512, scatter: scatterAVX512, fetch: fetchAVX512, rate: rateAVX512, above: aboveAVX512, sift: siftAVX512,
-	blocks: blocksAVX512, ascend: ascendAVX512,
+	blocks: blocksAVX512, ascend: ascendAVX512, meet: meetIfCounting(),
+}
+
+// meetIfCounting is meetAVX512 where the processor has its instruction, which
+// came later than the others.
+func meetIfCounting() func(dst *float32, ldd int, rows, columns *uint64, words, n int) {
+	if cpuid.CPU.Supports(cpuid.AVX512VPOPCNTDQ) {
+		return meetAVX512
+	}
+	return nil
 }
 
 var formAVX2 = set{

@@ -19,8 +19,8 @@ type bitmaps struct {
 }
 
 const (
-	// mostBitmaps bounds what bitmaps take, in bytes.
-	mostBitmaps = 16 << 20
+	// mostBitmaps bounds what bitmaps take, in bytes: they are cleared in one go.
+	mostBitmaps = 8 << 20
 	// together is how many rows are counted at a time: what they have in common
 	// with a few columns is found while these are in the second-level cache.
 	together = 32
@@ -39,6 +39,7 @@ func (b *bitmaps) size() int { return 8 * b.words }
 // than m does, as not all values are 1 or a row has an entry twice.
 func columnBits(m naive.Sparse, meter *meter) *bitmaps {
 	b := newBitmaps(m.Cols, m.Rows)
+	meter.stream(2 * len(b.bits))
 	for r := range m.Rows {
 		from, to := m.Range(r)
 		word, bit := r/64, uint64(1)<<(r%64)
@@ -77,9 +78,11 @@ func allOne(m naive.Sparse, from, to int) bool {
 func (b *bitmaps) set(i int, m naive.Sparse, r int, meter *meter) bool {
 	row := b.bits[i*b.words:][:b.words]
 	clear(row)
+	meter.stream(2 * b.words)
 	from, to := m.Range(r)
 	for ; from < to; from += longest {
 		end := min(from+longest, to)
+		meter.spend(end - from)
 		if !allOne(m, from, end) {
 			return false
 		}
@@ -90,9 +93,7 @@ func (b *bitmaps) set(i int, m naive.Sparse, r int, meter *meter) bool {
 			}
 			*at |= bit
 		}
-		meter.spend(end - from)
 	}
-	meter.stream(2 * b.words)
 	return true
 }
 
@@ -176,10 +177,11 @@ type counting struct {
 	counts  []float32
 }
 
-func (b *bitmaps) counting(p *naive.Product) *counting {
+func (b *bitmaps) counting(p *naive.Product, m *meter) *counting {
 	if b == nil {
 		return nil
 	}
+	m.stream(together * (2*b.words + b.n))
 	return &counting{columns: b, p: p, x: newBitmaps(together, 64*b.words), counts: make([]float32, together*b.n)}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // SparseGramScratch is the bytes that SparseGram allocates for so many entries
 // and columns.
-func SparseGramScratch(entries, cols int) int { return 8*entries + 9*cols }
+func SparseGramScratch(entries, cols int) int { return 8*entries + 25*cols + 8 }
 
 // SparseGram is naive.SparseGram. A row of the result is summed at a time, from
 // a list of where the column's entries stand and where their rows end, or
@@ -46,13 +46,17 @@ func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause
 	var counted []int
 	isCounted := make([]bool, n)
 	if columns != nil {
+		counted = make([]int, 0, n)
 		meter := scattered(pause)
 		for i := range n {
 			additions := 0
-			for _, x := range runs[starts[i]:starts[i+1]] {
-				additions += int(x.to - x.from)
+			for part := range slices.Chunk(runs[starts[i]:starts[i+1]], longest) {
+				for _, x := range part {
+					additions += int(x.to - x.from)
+				}
+				meter.spend(len(part))
 			}
-			meter.spend(1 + starts[i+1] - starts[i])
+			meter.spend(1)
 			if columns.cheaper(n-i, additions) {
 				counted, isCounted[i] = append(counted, i), true
 			}
@@ -147,8 +151,8 @@ func ProductTopK(dst naive.Sparse, p naive.Product, k, threads, room int, pause 
 func (s *set) productTopK(dst naive.Sparse, p naive.Product, k, threads, room int, pause func()) int {
 	k = min(k, p.B.Cols)
 	columns := s.bitmapsOf(&p, threads, room, scattered(pause))
-	runs := 16 * threads // rows differ in what they cost
-	if p.B.Cols*ProductScratch > 4<<20 {
+	runs := 16 * threads                                   // rows differ in what they cost
+	if p.B.Cols*ProductScratch > 4<<20 || columns != nil { // what a run needs is large, and cleared for each
 		runs = threads
 	}
 	return shareLists(dst, p.A.Rows, k, threads, runs, pause, func(dst naive.Sparse, from, to int, pause func()) int {

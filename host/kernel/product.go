@@ -345,7 +345,8 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 // ProductTopK is naive.ProductTopK on one thread, with bitmaps of B's columns
 // or without.
 func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, columns *bitmaps, pause func()) int {
-	m, a, c := scattered(pause), s.accumulator(p.B.Cols), columns.counting(&p)
+	m, a := scattered(pause), s.accumulator(p.B.Cols)
+	c := columns.counting(&p, m)
 	k = min(k, p.B.Cols)
 	n := 0
 	dst.Offsets[0] = 0

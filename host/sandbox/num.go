@@ -189,6 +189,9 @@ func numProductTopK(a *args) uint64 {
 	each := uint64(p.B.Cols) * kernel.ProductScratch
 	threads := a.listing(p.A.Rows, 0, each)
 	room := a.scratch(0) - uint64(threads)*each
+	if threads > 1 { // see listing
+		room -= min(room, 8*uint64(p.A.Rows))
+	}
 	return a.lists(p.A.Rows, func(dst naive.Sparse, k int) int {
 		return kernel.ProductTopK(dst, p, k, threads, int(room), a.c.pause)
 	})

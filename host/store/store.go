@@ -316,7 +316,7 @@ func (s *Store) Check(m array.Meta) error {
 	h := sha256.New()
 	got, err := array.ReadHeader(io.TeeReader(f, h), fi.Size())
 	if err == nil {
-		_, err = io.CopyBuffer(h, f, make([]byte, min(m.Bytes()+1, 1<<20)))
+		_, err = io.Copy(h, f)
 	}
 	got.Digest = digest.Digest(h.Sum(nil))
 	if err == nil && got.Digest == m.Digest && got != m {

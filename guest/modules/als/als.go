@@ -34,24 +34,25 @@ var module = guest.Module{
 		guest.Float("stddev", 0.1, "σ: normal numbers have a standard deviation of σ/√factors").AtLeast(1e-6),
 	},
 	Plan: func(c *guest.Config, p *guest.Plan) {
-		vectors := guest.F32("vector").Wide(c.Int("factors"))
+		f := c.Int("factors")
+		vectors := guest.F32("vector").Wide(f)
 		p.Stage("start_users", startUsers).Over(guest.Users).Aligned("by_user", "value").Writes("user_factors", vectors)
 		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
-			if c.Items() > few {
-				p.Stage("item_gram", itemGram).Over(guest.Once).Whole("item_factors").WritesRows("gram", c.Int("factors"), vectors)
+			if many(c.Items(), f) {
+				p.Stage("item_gram", itemGram).Over(guest.Once).Whole("item_factors").WritesRows("gram", f, vectors)
 			}
 			users := p.Stage("solve_users", solveUsers).Over(guest.Users).Aligned("by_user", "item", "value").
 				Aligned("user_factors").Whole("item_factors").Writes("user_factors", vectors)
-			if c.Items() > few {
+			if many(c.Items(), f) {
 				users.Whole("gram")
 			}
-			if c.Users() > few {
-				p.Stage("user_gram", userGram).Over(guest.Once).Whole("user_factors").WritesRows("gram", c.Int("factors"), vectors)
+			if many(c.Users(), f) {
+				p.Stage("user_gram", userGram).Over(guest.Once).Whole("user_factors").WritesRows("gram", f, vectors)
 			}
 			items := p.Stage("solve_items", solveItems).Over(guest.Items).Aligned("by_item", "user", "value").
 				Aligned("item_factors").Whole("user_factors").Writes("item_factors", vectors)
-			if c.Users() > few {
+			if many(c.Users(), f) {
 				items.Whole("gram")
 			}
 		})
@@ -61,9 +62,11 @@ var module = guest.Module{
 	},
 }
 
-// few is the number of rows up to which every task makes their YᵀY for itself,
-// in less time than a stage for it takes. Tests change it.
-var few = 10000
+// few is the size rows·factors² of a YᵀY up to which every task makes it for
+// itself, in less time than a stage for it takes. Tests change it.
+var few = 40 << 20
+
+func many(rows, factors int) bool { return rows*factors*factors > few }
 
 func startUsers(t *guest.Task) {
 	for _, v := range t.F32("by_user.value") {
@@ -143,7 +146,7 @@ func lambdas(t *guest.Task, offsets []uint64, pairs int) []float32 {
 func solve(t *guest.Task, m num.Sparse, lambda []float32, mine, others string) {
 	y, f := t.Matrix(others), t.Int("factors")
 	r := num.Ridge{Factors: y}
-	if y.Rows > few {
+	if many(y.Rows, f) {
 		r.Gram = t.F32("gram.vector")
 	} else {
 		r.Gram = gram(t, y)

@@ -99,7 +99,8 @@ func TestFew(t *testing.T) {
 	}
 	all, stage := run(few), run(0)
 	for _, name := range []string{"user_factors", "item_factors"} {
-		if !slices.Equal(all.Frames[name].Arrays["vector"].Data.([]float32), stage.Frames[name].Arrays["vector"].Data.([]float32)) {
+		a, b := all.Frames[name].Arrays["vector"].Data.([]float32), stage.Frames[name].Arrays["vector"].Data.([]float32)
+		if !slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }) {
 			t.Error(name, "differ")
 		}
 	}
