@@ -113,3 +113,8 @@ func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int,
 //
 //go:noescape
 func sweepAVX2(rows *float32, minus *float32, ratio *float32, c *float32, pivot *float32, left int)
+
+// liftAVX2 copies n rows of 64 numbers, which are lds apart, to one after the other.
+//
+//go:noescape
+func liftAVX2(dst *float32, src *float32, lds int, n int)

@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot140:
+dot142:
 	CMPQ    DX, $0x10
-	JL      dotend141
+	JL      dotend143
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot140:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot140
+	JMP     dot142
 
-dotend141:
+dotend143:
 	TESTQ      DX, DX
-	JZ         dotdone142
+	JZ         dotdone144
 	CMPQ       DX, $0x08
-	JL         dotshort143
+	JL         dotshort145
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone142
+	JZ         dotdone144
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend141:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone142
+	JMP        dotdone144
 
-dotshort143:
+dotshort145:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort143:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone142:
+dotdone144:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide144:
+axpywide146:
 	CMPQ    DX, $0x20
-	JL      axpy145
+	JL      axpy147
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide144:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide144
+	JMP     axpywide146
 
-axpy145:
+axpy147:
 	CMPQ    DX, $0x08
-	JL      axpyend146
+	JL      axpyend148
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy145
+	JMP     axpy147
 
-axpyend146:
+axpyend148:
 	TESTQ      DX, DX
-	JZ         axpydone147
+	JZ         axpydone149
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend146:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone147:
+axpydone149:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide148:
+divide150:
 	CMPQ    CX, $0x08
-	JL      divideend149
+	JL      divideend151
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide148
+	JMP     divide150
 
-divideend149:
+divideend151:
 	TESTQ      CX, CX
-	JZ         dividedone150
+	JZ         dividedone152
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend149:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone150:
+dividedone152:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64154:
+gemv64156:
 	CMPQ    SI, $0x40
-	JL      gemvone151
+	JL      gemvone153
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64154:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done156
+	JZ      gemv64done158
 
-gemv64row155:
+gemv64row157:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row155:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row155
+	JNZ          gemv64row157
 
-gemv64done156:
+gemv64done158:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done156:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64154
+	JMP     gemv64156
 
-gemvone151:
-gemv1157:
+gemvone153:
+gemv1159:
 	CMPQ    SI, $0x08
-	JL      gemvend152
+	JL      gemvend154
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done159
+	JZ      gemv1done161
 
-gemv1row158:
+gemv1row160:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row158
+	JNZ          gemv1row160
 
-gemv1done159:
+gemv1done161:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1157
+	JMP     gemv1159
 
-gemvend152:
+gemvend154:
 	TESTQ      SI, SI
-	JZ         gemvall153
+	JZ         gemvall155
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend152:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone162
+	JZ         gemvtaildone164
 
-gemvtailrow161:
+gemvtailrow163:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow161:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow161
+	JNZ          gemvtailrow163
 
-gemvtaildone162:
+gemvtaildone164:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall153:
+gemvall155:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone163
+	JZ    fitdone165
 
-fitk165:
+fitk167:
 	CMPQ       R8, $0x05
-	JL         fitknear166
+	JL         fitknear168
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk165:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear166:
+fitknear168:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip167
+	JZ     fitkskip169
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot168:
+dot170:
 	CMPQ    R14, $0x10
-	JL      dotend169
+	JL      dotend171
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot168:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot168
+	JMP     dot170
 
-dotend169:
+dotend171:
 	TESTQ      R14, R14
-	JZ         dotdone170
+	JZ         dotdone172
 	CMPQ       R14, $0x08
-	JL         dotshort171
+	JL         dotshort173
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone170
+	JZ         dotdone172
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend169:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone170
+	JMP        dotdone172
 
-dotshort171:
+dotshort173:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort171:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone170:
+dotdone172:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone170:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip167:
+fitkskip169:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide172:
+axpywide174:
 	CMPQ    R13, $0x20
-	JL      axpy173
+	JL      axpy175
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide172:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide172
+	JMP     axpywide174
 
-axpy173:
+axpy175:
 	CMPQ    R13, $0x08
-	JL      axpyend174
+	JL      axpyend176
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy173
+	JMP     axpy175
 
-axpyend174:
+axpyend176:
 	TESTQ      R13, R13
-	JZ         axpydone175
+	JZ         axpydone177
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend174:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone175:
+axpydone177:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk165
+	JNZ  fitk167
 
-fitdone163:
+fitdone165:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot176:
+dot178:
 	CMPQ    DI, $0x10
-	JL      dotend177
+	JL      dotend179
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot176:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot176
+	JMP     dot178
 
-dotend177:
+dotend179:
 	TESTQ      DI, DI
-	JZ         dotdone178
+	JZ         dotdone180
 	CMPQ       DI, $0x08
-	JL         dotshort179
+	JL         dotshort181
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone178
+	JZ         dotdone180
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend177:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone178
+	JMP        dotdone180
 
-dotshort179:
+dotshort181:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort179:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone178:
+dotdone180:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone178:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number180<>+0(SB), Y2
+	VBROADCASTSS number182<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone178:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along181:
+along183:
 	CMPQ    DI, $0x10
-	JL      alongend182
+	JL      alongend184
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along181:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along181
+	JMP     along183
 
-alongend182:
+alongend184:
 	TESTQ      DI, DI
-	JZ         alongdone183
+	JZ         alongdone185
 	CMPQ       DI, $0x08
-	JL         alongshort184
+	JL         alongshort186
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend182:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone183
+	JZ         alongdone185
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend182:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone183
+	JMP        alongdone185
 
-alongshort184:
+alongshort186:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort184:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone183:
+alongdone185:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone183:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir185:
+alongdir187:
 	CMPQ    DX, $0x10
-	JL      alongdirend186
+	JL      alongdirend188
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir185:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir185
+	JMP     alongdir187
 
-alongdirend186:
+alongdirend188:
 	TESTQ      DX, DX
-	JZ         alongdirdone187
+	JZ         alongdirdone189
 	CMPQ       DX, $0x08
-	JL         alongdirshort188
+	JL         alongdirshort190
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone187
+	JZ         alongdirdone189
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend186:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone187
+	JMP        alongdirdone189
 
-alongdirshort188:
+alongdirshort190:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort188:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone187:
+alongdirdone189:
 	VZEROUPPER
 	RET
 
-DATA number180<>+0(SB)/4, $0xbf800000
-GLOBL number180<>(SB), RODATA|NOPTR, $4
+DATA number182<>+0(SB)/4, $0xbf800000
+GLOBL number182<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak189:
+peak191:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak189:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak189
+	JNZ    peak191
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone191
+	JZ         productdone193
 
-product190:
+product192:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product190:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product190
+	JNZ          product192
 
-productdone191:
+productdone193:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone193
+	JZ     productdone195
 
-product192:
+product194:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product192:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product192
+	JNZ          product194
 
-productdone193:
+productdone195:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone193:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone194
+	JZ           scorenone196
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone193:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone194:
+scorenone196:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone196
+	JZ      rowsdone198
 
-rows195:
+rows197:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows195:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows195
+	JNZ          rows197
 
-rowsdone196:
+rowsdone198:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone198
+	JZ    turndone200
 
-turn197:
+turn199:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn197:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn197
+	JNZ       turn199
 
-turndone198:
+turndone200:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean199:
+clean201:
 	CMPQ      CX, $0x08
-	JL        cleanend200
+	JL        cleanend202
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean199:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean199
+	JMP       clean201
 
-cleanend200:
+cleanend202:
 	TESTQ      CX, CX
-	JZ         cleandone201
+	JZ         cleandone203
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend200:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone201:
+cleandone203:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones202
+	JZ    scatterones204
 
-scatterfour204:
+scatterfour206:
 	CMPQ   DI, $0x04
-	JL     scatterone205
+	JL     scatterone207
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour204:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour204
+	JMP    scatterfour206
 
-scatterone205:
+scatterone207:
 	TESTQ  DI, DI
-	JZ     scatterdone203
+	JZ     scatterdone205
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone205:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone205
+	JMP    scatterone207
 
-scatterones202:
-scatterfour206:
+scatterones204:
+scatterfour208:
 	CMPQ   DI, $0x04
-	JL     scatterone207
+	JL     scatterone209
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour206:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour206
+	JMP    scatterfour208
 
-scatterone207:
+scatterone209:
 	TESTQ  DI, DI
-	JZ     scatterdone203
+	JZ     scatterdone205
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1267,9 @@ scatterone207:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone207
+	JMP    scatterone209
 
-scatterdone203:
+scatterdone205:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1283,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones208
+	JZ    spreadones210
 
-spreadfour210:
+spreadfour212:
 	CMPQ   BX, $0x04
-	JL     spreadone211
+	JL     spreadone213
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1307,11 @@ spreadfour210:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour210
+	JMP    spreadfour212
 
-spreadone211:
+spreadone213:
 	TESTQ  BX, BX
-	JZ     spreaddone209
+	JZ     spreaddone211
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1319,12 @@ spreadone211:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone211
+	JMP    spreadone213
 
-spreadones208:
-spreadfour212:
+spreadones210:
+spreadfour214:
 	CMPQ   BX, $0x04
-	JL     spreadone213
+	JL     spreadone215
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1339,19 @@ spreadfour212:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour212
+	JMP    spreadfour214
 
-spreadone213:
+spreadone215:
 	TESTQ  BX, BX
-	JZ     spreaddone209
+	JZ     spreaddone211
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone213
+	JMP    spreadone215
 
-spreaddone209:
+spreaddone211:
 	VZEROUPPER
 	RET
 
@@ -1364,9 +1364,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour214:
+fetchfour216:
 	CMPQ BX, $0x04
-	JL   fetchone215
+	JL   fetchone217
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1386,11 +1386,11 @@ fetchfour214:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour214
+	JMP  fetchfour216
 
-fetchone215:
+fetchone217:
 	TESTQ BX, BX
-	JZ    fetchdone216
+	JZ    fetchdone218
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1398,9 +1398,9 @@ fetchone215:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone215
+	JMP   fetchone217
 
-fetchdone216:
+fetchdone218:
 	VZEROUPPER
 	RET
 
@@ -1421,12 +1421,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate217:
+rate219:
 	TESTQ      BX, BX
-	JZ         ratedone219
+	JZ         ratedone221
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain218
+	JZ         rateplain220
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1436,7 +1436,7 @@ rate217:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain218:
+rateplain220:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1447,9 +1447,9 @@ rateplain218:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate217
+	JMP     rate219
 
-ratedone219:
+ratedone221:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1463,18 +1463,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above220:
+above222:
 	TESTQ    CX, CX
-	JZ       abovedone221
+	JZ       abovedone223
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above220
+	JMP      above222
 
-abovedone221:
+abovedone223:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1497,9 +1497,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot222:
+dot224:
 	CMPQ    BX, $0x10
-	JL      dotend223
+	JL      dotend225
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1509,18 +1509,18 @@ dot222:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot222
+	JMP     dot224
 
-dotend223:
+dotend225:
 	TESTQ      BX, BX
-	JZ         dotdone224
+	JZ         dotdone226
 	CMPQ       BX, $0x08
-	JL         dotshort225
+	JL         dotshort227
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone224
+	JZ         dotdone226
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1528,9 +1528,9 @@ dotend223:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone224
+	JMP        dotdone226
 
-dotshort225:
+dotshort227:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1539,7 +1539,7 @@ dotshort225:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone224:
+dotdone226:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1553,19 +1553,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word226<>+0(SB), Y1
+	VPBROADCASTQ word228<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word227<>+0(SB), Y4
-	VPBROADCASTQ word228<>+0(SB), Y5
-	VPBROADCASTQ word229<>+0(SB), Y6
-	VPBROADCASTQ word230<>+0(SB), Y7
+	VPBROADCASTQ word229<>+0(SB), Y4
+	VPBROADCASTQ word230<>+0(SB), Y5
+	VPBROADCASTQ word231<>+0(SB), Y6
+	VPBROADCASTQ word232<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone232
+	JZ           blocksdone234
 
-blocks231:
+blocks233:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1707,9 +1707,9 @@ blocks231:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks231
+	JNZ         blocks233
 
-blocksdone232:
+blocksdone234:
 	VZEROUPPER
 	RET
 
@@ -1719,20 +1719,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word226<>+0(SB)/8, $0x0000000000000004
-GLOBL word226<>(SB), RODATA|NOPTR, $8
-
-DATA word227<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word227<>(SB), RODATA|NOPTR, $8
-
-DATA word228<>+0(SB)/8, $0x00000000cd9e8d57
+DATA word228<>+0(SB)/8, $0x0000000000000004
 GLOBL word228<>(SB), RODATA|NOPTR, $8
 
-DATA word229<>+0(SB)/8, $0x000000009e3779b9
+DATA word229<>+0(SB)/8, $0x00000000d2511f53
 GLOBL word229<>(SB), RODATA|NOPTR, $8
 
-DATA word230<>+0(SB)/8, $0x00000000bb67ae85
+DATA word230<>+0(SB)/8, $0x00000000cd9e8d57
 GLOBL word230<>(SB), RODATA|NOPTR, $8
+
+DATA word231<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word231<>(SB), RODATA|NOPTR, $8
+
+DATA word232<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word232<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1744,10 +1744,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone233
+	JZ    ascenddone235
 	XORQ  R8, R8
 
-ascenddot234:
+ascenddot236:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1763,9 +1763,9 @@ ascenddot234:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart235:
+apart237:
 	CMPQ    R14, $0x10
-	JL      apartend236
+	JL      apartend238
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1778,19 +1778,19 @@ apart235:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart235
+	JMP     apart237
 
-apartend236:
+apartend238:
 	TESTQ      R14, R14
-	JZ         apartdone237
+	JZ         apartdone239
 	CMPQ       R14, $0x08
-	JL         apartshort238
+	JL         apartshort240
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone237
+	JZ         apartdone239
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1800,9 +1800,9 @@ apartend236:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone237
+	JMP        apartdone239
 
-apartshort238:
+apartshort240:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1813,7 +1813,7 @@ apartshort238:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone237:
+apartdone239:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1828,31 +1828,25 @@ apartdone237:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot234
+	JNZ          ascenddot236
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number239<>+0(SB), Y1
+	VBROADCASTSS number241<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number240<>+0(SB), Y2
+	VBROADCASTSS number242<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number241<>+0(SB), Y2
+	VBROADCASTSS number243<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number242<>+0(SB), Y2
+	VBROADCASTSS number244<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number243<>+0(SB), Y3
+	VBROADCASTSS number245<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number244<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number245<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number246<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number247<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number247<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number248<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1863,9 +1857,15 @@ apartdone237:
 	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number250<>+0(SB), Y3
+	VBROADCASTSS number251<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number250<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number252<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number252<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number252<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1874,29 +1874,23 @@ apartdone237:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number239<>+0(SB), Y1
+	VBROADCASTSS number241<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number240<>+0(SB), Y2
+	VBROADCASTSS number242<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number241<>+0(SB), Y2
+	VBROADCASTSS number243<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number242<>+0(SB), Y2
+	VBROADCASTSS number244<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number243<>+0(SB), Y3
+	VBROADCASTSS number245<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number244<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number245<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number246<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number247<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number247<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number248<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1907,9 +1901,15 @@ apartdone237:
 	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number250<>+0(SB), Y3
+	VBROADCASTSS number251<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number250<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number252<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number252<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number252<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1922,10 +1922,10 @@ apartdone237:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone233
+	JZ           ascenddone235
 	XORQ         R8, R8
 
-ascendpull251:
+ascendpull253:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1940,9 +1940,9 @@ ascendpull251:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull252:
+pull254:
 	CMPQ    R14, $0x08
-	JL      pullend253
+	JL      pullend255
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1968,11 +1968,11 @@ pull252:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull252
+	JMP     pull254
 
-pullend253:
+pullend255:
 	TESTQ      R14, R14
-	JZ         pulldone254
+	JZ         pulldone256
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1998,7 +1998,7 @@ pullend253:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone254:
+pulldone256:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2014,47 +2014,47 @@ pulldone254:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull251
+	JNZ    ascendpull253
 
-ascenddone233:
+ascenddone235:
 	VZEROUPPER
 	RET
 
-DATA number239<>+0(SB)/4, $0x42200000
-GLOBL number239<>(SB), RODATA|NOPTR, $4
-
-DATA number240<>+0(SB)/4, $0xc2200000
-GLOBL number240<>(SB), RODATA|NOPTR, $4
-
-DATA number241<>+0(SB)/4, $0x3fb8aa3b
+DATA number241<>+0(SB)/4, $0x42200000
 GLOBL number241<>(SB), RODATA|NOPTR, $4
 
-DATA number242<>+0(SB)/4, $0x4b400000
+DATA number242<>+0(SB)/4, $0xc2200000
 GLOBL number242<>(SB), RODATA|NOPTR, $4
 
-DATA number243<>+0(SB)/4, $0x3f318000
+DATA number243<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number243<>(SB), RODATA|NOPTR, $4
 
-DATA number244<>+0(SB)/4, $0xb95e8083
+DATA number244<>+0(SB)/4, $0x4b400000
 GLOBL number244<>(SB), RODATA|NOPTR, $4
 
-DATA number245<>+0(SB)/4, $0x3ab60b61
+DATA number245<>+0(SB)/4, $0x3f318000
 GLOBL number245<>(SB), RODATA|NOPTR, $4
 
-DATA number246<>+0(SB)/4, $0x3c088889
+DATA number246<>+0(SB)/4, $0xb95e8083
 GLOBL number246<>(SB), RODATA|NOPTR, $4
 
-DATA number247<>+0(SB)/4, $0x3d2aaaab
+DATA number247<>+0(SB)/4, $0x3ab60b61
 GLOBL number247<>(SB), RODATA|NOPTR, $4
 
-DATA number248<>+0(SB)/4, $0x3e2aaaab
+DATA number248<>+0(SB)/4, $0x3c088889
 GLOBL number248<>(SB), RODATA|NOPTR, $4
 
-DATA number249<>+0(SB)/4, $0x3f000000
+DATA number249<>+0(SB)/4, $0x3d2aaaab
 GLOBL number249<>(SB), RODATA|NOPTR, $4
 
-DATA number250<>+0(SB)/4, $0x3f800000
+DATA number250<>+0(SB)/4, $0x3e2aaaab
 GLOBL number250<>(SB), RODATA|NOPTR, $4
+
+DATA number251<>+0(SB)/4, $0x3f000000
+GLOBL number251<>(SB), RODATA|NOPTR, $4
+
+DATA number252<>+0(SB)/4, $0x3f800000
+GLOBL number252<>(SB), RODATA|NOPTR, $4
 
 // func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 // Requires: AVX, MMX+
@@ -2071,11 +2071,11 @@ TEXT ·columnAVX2(SB), NOSPLIT, $0-80
 	SHLQ $0x02, R8
 	LEAQ 64(AX), R9
 
-column255:
+column257:
 	MOVQ   fresh+56(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd256
+	JZ     columnadd258
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	ADDQ   CX, R10
@@ -2094,9 +2094,9 @@ column255:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	ADDQ   CX, R10
-	JMP    columnbegun257
+	JMP    columnbegun259
 
-columnadd256:
+columnadd258:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
 	ADDQ    CX, R10
@@ -2116,12 +2116,12 @@ columnadd256:
 	VMOVUPS 32(R10), Y11
 	ADDQ    CX, R10
 
-columnbegun257:
+columnbegun259:
 	CMPQ SI, $0x01
-	JNE  columnbelow258
+	JNE  columnbelow260
 	MOVQ R9, R10
 
-columnbelow258:
+columnbelow260:
 	PREFETCHT0 (R10)
 	PREFETCHT0 32(R10)
 	PREFETCHT0 60(R10)
@@ -2150,9 +2150,9 @@ columnbelow258:
 	MOVQ       n+40(FP), R12
 	MOVQ       DX, R10
 	TESTQ      R12, R12
-	JZ         productdone260
+	JZ         productdone262
 
-product259:
+product261:
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VBROADCASTSS (R10), Y14
@@ -2190,9 +2190,9 @@ product259:
 	ADDQ         $0x18, R10
 	ADDQ         $0x00000040, R11
 	DECQ         R12
-	JNZ          product259
+	JNZ          product261
 
-productdone260:
+productdone262:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2213,7 +2213,7 @@ productdone260:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column255
+	JNZ     column257
 	VZEROUPPER
 	RET
 
@@ -2251,11 +2251,11 @@ TEXT ·sweepAVX2(SB), NOSPLIT, $0-48
 	VDIVPS       Y12, Y1, Y1
 	VMOVUPS      Y1, 32(DX)
 	TESTQ        DI, DI
-	JNZ          sweep261
+	JNZ          sweep263
 	VMOVUPS      Y0, Y13
 	VMOVUPS      Y1, Y14
 
-sweep261:
+sweep263:
 	VBROADCASTSS 4(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y2, Y2
@@ -2294,11 +2294,11 @@ sweep261:
 	VDIVPS       Y12, Y3, Y3
 	VMOVUPS      Y3, 96(DX)
 	TESTQ        DI, DI
-	JNZ          sweep262
+	JNZ          sweep264
 	VMOVUPS      Y2, Y13
 	VMOVUPS      Y3, Y14
 
-sweep262:
+sweep264:
 	VBROADCASTSS 24(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2337,11 +2337,11 @@ sweep262:
 	VDIVPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 160(DX)
 	TESTQ        DI, DI
-	JNZ          sweep263
+	JNZ          sweep265
 	VMOVUPS      Y4, Y13
 	VMOVUPS      Y5, Y14
 
-sweep263:
+sweep265:
 	VBROADCASTSS 48(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2380,11 +2380,11 @@ sweep263:
 	VDIVPS       Y12, Y7, Y7
 	VMOVUPS      Y7, 224(DX)
 	TESTQ        DI, DI
-	JNZ          sweep264
+	JNZ          sweep266
 	VMOVUPS      Y6, Y13
 	VMOVUPS      Y7, Y14
 
-sweep264:
+sweep266:
 	VBROADCASTSS 72(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2423,11 +2423,11 @@ sweep264:
 	VDIVPS       Y12, Y9, Y9
 	VMOVUPS      Y9, 288(DX)
 	TESTQ        DI, DI
-	JNZ          sweep265
+	JNZ          sweep267
 	VMOVUPS      Y8, Y13
 	VMOVUPS      Y9, Y14
 
-sweep265:
+sweep267:
 	VBROADCASTSS 96(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2466,11 +2466,11 @@ sweep265:
 	VDIVPS       Y12, Y11, Y11
 	VMOVUPS      Y11, 352(DX)
 	TESTQ        DI, DI
-	JNZ          sweep266
+	JNZ          sweep268
 	VMOVUPS      Y10, Y13
 	VMOVUPS      Y11, Y14
 
-sweep266:
+sweep268:
 	VBROADCASTSS 120(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2508,5 +2508,51 @@ sweep266:
 	VMOVUPS      Y9, 288(AX)
 	VMOVUPS      Y10, 320(AX)
 	VMOVUPS      Y11, 352(AX)
+	VZEROUPPER
+	RET
+
+// func liftAVX2(dst *float32, src *float32, lds int, n int)
+// Requires: AVX, MMX+
+TEXT ·liftAVX2(SB), NOSPLIT, $0-32
+	MOVQ  dst+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  lds+16(FP), DX
+	MOVQ  n+24(FP), BX
+	SHLQ  $0x02, DX
+	MOVQ  DX, SI
+	SHLQ  $0x04, SI
+	ADDQ  CX, SI
+	TESTQ BX, BX
+	JZ    liftdone270
+
+lift269:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	VMOVUPS    64(CX), Y2
+	VMOVUPS    96(CX), Y3
+	VMOVUPS    128(CX), Y4
+	VMOVUPS    160(CX), Y5
+	VMOVUPS    192(CX), Y6
+	VMOVUPS    224(CX), Y7
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 252(SI)
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    Y3, 96(AX)
+	VMOVUPS    Y4, 128(AX)
+	VMOVUPS    Y5, 160(AX)
+	VMOVUPS    Y6, 192(AX)
+	VMOVUPS    Y7, 224(AX)
+	ADDQ       $0x00000100, AX
+	ADDQ       DX, CX
+	ADDQ       DX, SI
+	DECQ       BX
+	JNZ        lift269
+
+liftdone270:
 	VZEROUPPER
 	RET

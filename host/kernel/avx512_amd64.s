@@ -3751,3 +3751,41 @@ sweep139:
 	VMOVUPS      Z23, 1472(AX)
 	VZEROUPPER
 	RET
+
+// func liftAVX512(dst *float32, src *float32, lds int, n int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·liftAVX512(SB), NOSPLIT, $0-32
+	MOVQ  dst+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  lds+16(FP), DX
+	MOVQ  n+24(FP), BX
+	SHLQ  $0x02, DX
+	MOVQ  DX, SI
+	SHLQ  $0x04, SI
+	ADDQ  CX, SI
+	TESTQ BX, BX
+	JZ    liftdone141
+
+lift140:
+	VMOVUPS    (CX), Z0
+	VMOVUPS    64(CX), Z1
+	VMOVUPS    128(CX), Z2
+	VMOVUPS    192(CX), Z3
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 252(SI)
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $0x00000100, AX
+	ADDQ       DX, CX
+	ADDQ       DX, SI
+	DECQ       BX
+	JNZ        lift140
+
+liftdone141:
+	VZEROUPPER
+	RET

@@ -39,9 +39,14 @@ var plain = set{
 	sweep: func(rows, minus, ratio, c, pivot *float32, left int) {
 		plainSweep(rows, minus, ratio, c, pivot, left, 2, 2, 4)
 	},
-	score:   goScore,
-	rows:    goRows,
-	turn:    goTurn,
+	score: goScore,
+	rows:  goRows,
+	turn:  goTurn,
+	lift: func(dst, src *float32, lds, n int) {
+		for r := range n {
+			copy(unsafe.Slice(at(dst, r*span), span), unsafe.Slice(at(src, r*lds), span))
+		}
+	},
 	clean:   goClean,
 	spread:  goSpread,
 	scatter: goScatter,

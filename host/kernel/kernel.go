@@ -80,6 +80,8 @@ type set struct {
 	rows func(dst, v, m *float32, index *uint32, n int, floor float32) uint64
 	// turn sets dst[p*ldd+i] to src[i*lds+p] for i < 4 and p < n, a multiple of 4.
 	turn func(dst *float32, ldd int, src *float32, lds, n int)
+	// lift copies n rows of span elements, which are lds apart, to one after the other.
+	lift func(dst, src *float32, lds, n int)
 	// clean changes the bits flip of n elements of x and makes NaNs canonical.
 	clean func(x *float32, n int, flip uint32)
 

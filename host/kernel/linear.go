@@ -216,10 +216,17 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k i
 		}
 		for j := 0; j < w.Cols; j += span {
 			cols := min(span, w.Cols-j)
-			for r := range w.Rows {
-				copy(part[r*span:][:cols], w.Data[r*w.Cols+j:])
-				clear(part[r*span+cols : (r+1)*span])
-				meter.spend(16)
+			for r := 0; r < w.Rows; {
+				n := 1
+				if cols == span {
+					n = min(1024, w.Rows-r)
+					s.lift(&part[r*span], &w.Data[r*w.Cols+j], w.Cols, n)
+				} else {
+					clear(part[r*span:][:span])
+					copy(part[r*span:][:cols], w.Data[r*w.Cols+j:])
+				}
+				r += n
+				meter.spend(16 * n)
 			}
 			for t := range count {
 				clear(sum[:])

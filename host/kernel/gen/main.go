@@ -47,6 +47,7 @@ func main() {
 		g.meet()
 		g.column()
 		g.sweep()
+		g.lift()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

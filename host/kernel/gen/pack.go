@@ -45,6 +45,42 @@ func (g *generator) turn() {
 	g.ret()
 }
 
+// lift copies a strip of a matrix. The next rows are on pages of their own, which
+// no processor fetches unasked.
+func (g *generator) lift() {
+	g.function("lift", "func(dst, src *float32, lds, n int)",
+		"copies n rows of 64 numbers, which are lds apart, to one after the other.")
+	const span, ahead = 64, 4 // two to the power of it: rows
+	dst, src, lds, n := g.arg("dst"), g.arg("src"), g.arg("lds"), g.arg("n")
+	g.SHLQ(operand.U8(2), lds)
+	next := g.GP64()
+	g.MOVQ(lds, next)
+	g.SHLQ(operand.U8(ahead), next)
+	g.ADDQ(src, next)
+	loop, done := label("lift"), label("liftdone")
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	g.Label(loop)
+	row := g.vecs(span / g.isa.lanes)
+	for i, v := range row {
+		g.VMOVUPS(operand.Mem{Base: src, Disp: i * g.bytes()}, v)
+	}
+	for line := 0; line < 4*span; line += 64 {
+		g.PREFETCHT0(operand.Mem{Base: next, Disp: line})
+	}
+	g.PREFETCHT0(operand.Mem{Base: next, Disp: 4*span - 4})
+	for i, v := range row {
+		g.VMOVUPS(v, operand.Mem{Base: dst, Disp: i * g.bytes()})
+	}
+	g.ADDQ(operand.U32(4*span), dst)
+	g.ADDQ(lds, src)
+	g.ADDQ(lds, next)
+	g.DECQ(n)
+	g.JNZ(operand.LabelRef(loop))
+	g.Label(done)
+	g.ret()
+}
+
 // clean makes NaNs canonical, and changes signs where it is asked to.
 func (g *generator) clean() {
 	g.function("clean", "func(x *float32, n int, flip uint32)",
