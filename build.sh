@@ -15,7 +15,8 @@ usage: ./build.sh COMMAND
   check      gofmt, go vet, staticcheck, go mod tidy, the commands in README.md
   bench      the machine's and the kernels' speed, and whole jobs; bench peers: all of
              them beside other libraries, where PEERS names a Python that has them;
-             bench native: every module beside the same one outside the sandbox
+             bench native: every module beside the same one outside the sandbox;
+             bench pace: how long host functions go without a look at the deadline
   fuzz TIME  every fuzz target for TIME (default 30s), a table of executions
   clean      remove bin/
 

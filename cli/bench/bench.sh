@@ -5,6 +5,8 @@
 # bench.sh native   every module, or those named, beside the same module compiled
 #                   for this machine, with the same kernels and no sandbox
 #                   (bin/native, which build.sh makes from host/testdata/native)
+# bench.sh pace     for each host function with its largest arguments, the longest
+#                   processor time between two looks at the deadline: Linux only
 #
 # Called by ./build.sh bench. Whole jobs are timed from outside, Parquet to
 # Parquet: the median of RUNS runs (default 3), rechost and its peer by turns so
@@ -17,10 +19,19 @@ set -euo pipefail
 r=$PWD/bin/rechost m=$PWD/bin/modules runs=${RUNS:-3} dir=$PWD/bin/bench here=$(dirname "$0")
 data=${RECHOST_DATA:-../shared/data} python=${PEERS:-} all=${1:-}
 mkdir -p "$dir"
-if [ -n "$all" ] && [ "$all" != peers ] && [ "$all" != native ]; then
-    echo "bench.sh: no set of jobs is called $all: leave it out, or say peers or native" >&2
-    exit 2
-fi
+case $all in
+    "" | peers | native) ;;
+    pace)
+        printf '\nmilliseconds of processor time between two looks at the deadline, at most: the least of three calls\n'
+        go test -run - -bench '^BenchmarkPace$' -benchtime 3x ./host/sandbox |
+            awk '{ for (i = 1; i <= NF; i++) if ($i == "ms-longest") { sub(/^BenchmarkPace\//, "", $1); sub(/-[0-9]+$/, "", $1); gsub(/_/, " ", $1); printf "%7.2f  %s\n", $(i - 1), $1 } }' | sort -rn
+        exit
+        ;;
+    *)
+        echo "bench.sh: no set of jobs is called $all: leave it out, or say peers, native or pace" >&2
+        exit 2
+        ;;
+esac
 
 # make NAME FILE FORMAT SYNTH… imports FILE of the data to NAME.parquet, or makes
 # data of that size.

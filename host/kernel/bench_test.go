@@ -167,7 +167,8 @@ func BenchmarkCosine(b *testing.B) {
 		done(0)
 	})
 	b.Run("accumulate", func(b *testing.B) {
-		a, m := active.accumulator(users.Cols), scattered(nil)
+		m := scattered(nil)
+		a := active.accumulator(users.Cols, m)
 		done := spent(b)
 		for b.Loop() {
 			for r := range items.Rows {

@@ -26,9 +26,9 @@ const (
 	together = 32
 )
 
-func newBitmaps(n, bits int) *bitmaps {
+func newBitmaps(n, bits int, m *meter) *bitmaps {
 	b := &bitmaps{n: roundUp(n, 4), words: roundUp(bits, 512) / 64}
-	b.bits = make([]uint64, b.n*b.words)
+	b.bits = cleared[uint64](m, b.n*b.words)
 	return b
 }
 
@@ -38,8 +38,7 @@ func (b *bitmaps) size() int { return 8 * b.words }
 // columnBits makes bitmaps of m's columns. It returns nil where they say less
 // than m does, as not all values are 1 or a row has an entry twice.
 func columnBits(m naive.Sparse, meter *meter) *bitmaps {
-	b := newBitmaps(m.Cols, m.Rows)
-	meter.stream(2 * len(b.bits))
+	b := newBitmaps(m.Cols, m.Rows, meter)
 	for r := range m.Rows {
 		from, to := m.Range(r)
 		word, bit := r/64, uint64(1)<<(r%64)
@@ -181,8 +180,7 @@ func (b *bitmaps) counting(p *naive.Product, m *meter) *counting {
 	if b == nil {
 		return nil
 	}
-	m.stream(together * (2*b.words + b.n))
-	return &counting{columns: b, p: p, x: newBitmaps(together, 64*b.words), counts: make([]float32, together*b.n)}
+	return &counting{columns: b, p: p, x: newBitmaps(together, 64*b.words, m), counts: cleared[float32](m, together*b.n)}
 }
 
 // row gives the accumulator row r, where it is counted; rows are asked for in order.

@@ -9,7 +9,9 @@ import (
 	"rechost/guest/num/naive"
 )
 
-// meter calls pause after about half a millisecond of work.
+// meter calls pause after about a quarter of a millisecond of work in warm
+// memory; in memory that is touched for the first time it may be three times as
+// long.
 type meter struct {
 	pause func()
 	quota int
@@ -19,22 +21,26 @@ type meter struct {
 
 // meter counts multiplications with their additions.
 func (s *set) meter(pause func()) *meter {
-	quota := map[string]int{"avx512": 20 << 20, "avx2": 12 << 20}[s.name]
+	quota := map[string]int{"avx512": 10 << 20, "avx2": 6 << 20}[s.name]
 	if quota == 0 {
-		quota = 256 << 10
+		quota = 128 << 10
 	}
 	return &meter{pause: pause, quota: quota, left: quota}
 }
 
 // scattered counts reads and writes all over memory.
-func scattered(pause func()) *meter { return &meter{pause: pause, quota: 200 << 10, left: 200 << 10} }
+func scattered(pause func()) *meter { return &meter{pause: pause, quota: 64 << 10, left: 64 << 10} }
 
 // streaming counts in stretch what is only read or written in order.
 func streaming(pause func()) *meter { return &meter{pause: pause, quota: stretch, left: stretch} }
 
-// stretch is the numbers that go through memory in order in half a
-// millisecond, 4 MiB of them.
-const stretch = 1 << 20
+// stretch is the numbers that go through memory in order in an eighth of a
+// millisecond, 1 MiB of them. Where each page is new it takes half of one.
+const stretch = 1 << 18
+
+// apart is the numbers in order that take as long as one that is far from the
+// others, in a page that may be new.
+const apart = 256
 
 // longest is how many numbers are gone through between looks at the meter.
 const longest = 1 << 16

@@ -116,7 +116,7 @@ func (f *activeSet) descend(s *set, o *descent, p naive.ElasticNet, meter *meter
 			meter.spend(16 * n)
 		}
 	}
-	spare := make([]float32, 0, n)
+	spare := cleared[float32](meter, n)[:0]
 	for last := false; o.left > 0 && !last; o.left-- {
 		var moved, top float32
 		for k, i := range f.index {

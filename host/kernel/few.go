@@ -25,7 +25,7 @@ func (s *set) scoreFew(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 		n = len(rows)
 	}
 	m := scattered(pause)
-	b := best{heap: make([]uint64, k)}
+	b := best{heap: cleared[uint64](m, k)}
 	written := 0
 	dst.Offsets[0] = 0
 	for t := range n {

@@ -33,9 +33,10 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 		return -1
 	}
 	threads = max(threads, 1)
-	w := s.inverting(a, n, threads)
+	m := s.meter(pause)
+	w := s.inverting(a, n, threads, m)
 	w.bad.Store(-1)
-	w.pivots(0, s.meter(pause))
+	w.pivots(0, m)
 	w.swept.Store(1)
 	each := w.strips + w.early + 1 + w.runs
 	meters := s.meter(nil).each(threads)
@@ -45,7 +46,7 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 	if k := int(w.bad.Load()); k >= 0 {
 		for i := range a {
 			a[i] = naive.Canonical(float32(math.NaN()))
-			if i%(1<<18) == 1<<18-1 && pause != nil {
+			if i%(1<<16) == 1<<16-1 && pause != nil {
 				pause()
 			}
 		}
@@ -82,14 +83,14 @@ type inverting struct {
 // sweeper is a thread's own space.
 type sweeper struct{ rows, minus, edge []float32 }
 
-func (s *set) inverting(a []float32, n, threads int) *inverting {
+func (s *set) inverting(a []float32, n, threads int, m *meter) *inverting {
 	b := min(pivots, n)
 	w := &inverting{s: s, a: a, n: n}
 	w.blocks, w.strips, w.runs = (n+pivots-1)/pivots, (n+s.wide-1)/s.wide, (n+sweepRows-1)/sweepRows
 	w.early = pivots/sweepRows + w.runs
 	w.block, w.pivot = make([]float32, b*b), make([]float32, b)
 	w.minus, w.ratio = make([]float32, b*roundUp(b, s.tall)), make([]float32, b*roundUp(b, s.tall))
-	w.tall, w.wide = make([]float32, roundUp(n, s.tall)*b), make([]float32, roundUp(n, s.wide)*b)
+	w.tall, w.wide = cleared[float32](m, roundUp(n, s.tall)*b), cleared[float32](m, roundUp(n, s.wide)*b)
 	w.mine = make([]sweeper, threads)
 	for i := range w.mine {
 		w.mine[i] = sweeper{make([]float32, (b+s.tall)*s.wide), make([]float32, b*s.wide), make([]float32, s.tall*s.wide)}
@@ -291,7 +292,7 @@ func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func())
 		}
 		for left := bottom; left < n; left += side {
 			s.transpose(a[left*n+top:], n, a[top*n+left:], n, bottom-top, min(side, n-left))
-			meter.stream(8 * side * side)
+			meter.stream(16 * side * side)
 		}
 	})
 }

@@ -20,9 +20,13 @@ func SparseGram(dst []float32, m naive.Sparse, threads, room int, pause func()) 
 	active.sparseGram(dst, m, threads, room, pause)
 }
 
+// run is what of a row stands behind a column's entry.
+type run struct{ from, to uint32 }
+
 func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause func()) {
 	n := m.Cols
-	starts := make([]int, n+1)
+	filling := scattered(pause)
+	starts := cleared[int](filling, n+1)
 	each(m, pause, func(_, from, to int) {
 		for _, j := range m.Index[from:to] {
 			starts[j+1]++
@@ -31,9 +35,9 @@ func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause
 	for j := range n {
 		starts[j+1] += starts[j]
 	}
-	type run struct{ from, to uint32 }
-	runs := make([]run, starts[n])
-	next := slices.Clone(starts)
+	runs := cleared[run](filling, starts[n])
+	next := Space[int](len(starts))
+	move(filling, next, starts)
 	each(m, pause, func(r, from, to int) {
 		_, end := m.Range(r)
 		for e := from; e < to; e++ {
@@ -44,9 +48,9 @@ func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause
 	})
 	columns := s.columnsOf(m, threads, room, scattered(pause))
 	var counted []int
-	isCounted := make([]bool, n)
+	isCounted := cleared[bool](filling, n)
 	if columns != nil {
-		counted = make([]int, 0, n)
+		counted = cleared[int](filling, n)[:0]
 		meter := scattered(pause)
 		for i := range n {
 			additions := 0
@@ -98,7 +102,7 @@ func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause
 		g, meter, rows := &groups[worker], meters[worker].use(pause), counted[piece*together:]
 		rows = rows[:min(len(rows), together)]
 		if g.x == nil {
-			*g = group{newBitmaps(together, 64*columns.words), make([]float32, together*columns.n)}
+			*g = group{newBitmaps(together, 64*columns.words, meter), cleared[float32](meter, together*columns.n)}
 		}
 		for k, i := range rows {
 			copy(g.x.bits[k*g.x.words:][:g.x.words], columns.bits[i*columns.words:])
@@ -197,9 +201,9 @@ func (s *set) RowsTopK(dst, x naive.Sparse, w naive.Matrix, mask naive.Mask, k i
 		return 0
 	}
 	written := 0
-	part := make([]float32, w.Rows*span)
+	part := cleared[float32](meter, w.Rows*span)
 	lists, floor := make([]best, min(slabUsers, x.Rows)), make([]float32, min(slabUsers, x.Rows))
-	heaps := make([]uint64, len(lists)*k)
+	heaps := cleared[uint64](meter, len(lists)*k)
 	var ones []float32
 	if len(x.Value) == 0 {
 		ones = make([]float32, longest)

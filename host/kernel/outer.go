@@ -19,11 +19,11 @@ type outer struct {
 // the first-level cache.
 const waiting = 64
 
-func (s *set) outer(k int) *outer {
+func (s *set) outer(k int, m *meter) *outer {
 	o := &outer{s: s, k: k, high: roundUp(k, s.tall), wide: roundUp(k, s.wide)}
 	o.to = o.high
-	o.sum = make([]float32, o.high*o.wide)
-	o.a, o.b = make([]float32, waiting*o.high), make([]float32, waiting*o.wide)
+	o.sum = cleared[float32](m, o.high*o.wide)
+	o.a, o.b = cleared[float32](m, waiting*o.high), cleared[float32](m, waiting*o.wide)
 	return o
 }
 
@@ -61,6 +61,7 @@ func (o *outer) flush(m *meter) {
 	for i := o.from; i < o.to; i += o.s.tall {
 		j := o.left(i)
 		m.spend(o.rows * o.s.tall * (o.wide - j))
+		m.stream(o.s.tall * (o.wide - j)) // what a large sum takes, however few the rows
 		for ; j < o.wide; j += o.s.wide {
 			o.s.tile(&o.sum[i*o.wide+j], o.wide, &o.a[i], o.high, &o.b[j], o.wide, o.rows)
 		}
@@ -77,7 +78,8 @@ func (s *set) Gram(dst []float32, m naive.Matrix, threads int, pause func()) {
 	k := m.Cols
 	cuts := s.cutTiles(k, threads)
 	share(threads, len(cuts)-1, pause, func(_, piece int, pause func()) {
-		meter, o := s.meter(pause), s.outer(k)
+		meter := s.meter(pause)
+		o := s.outer(k, meter)
 		o.from, o.to = cuts[piece], cuts[piece+1]
 		for r := range m.Rows {
 			o.add(1, m.Row(r), meter)

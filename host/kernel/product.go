@@ -30,15 +30,15 @@ type accumulator struct {
 // ProductScratch is the bytes that ProductTopK allocates for each column of B.
 const ProductScratch = 4 + 8 + 8 + 8 + 8 + 4
 
-func (s *set) accumulator(cols int) *accumulator {
+func (s *set) accumulator(cols int, m *meter) *accumulator {
 	list := 2*cols + 1
 	return &accumulator{
 		s:       s,
-		sum:     make([]uint32, cols),
-		touched: make([]uint32, list+15),
-		keys:    make([]uint32, list+15),
-		chosen:  make([]uint64, cols+8),
-		spare:   make([]uint64, cols),
+		sum:     cleared[uint32](m, cols),
+		touched: cleared[uint32](m, list+15),
+		keys:    cleared[uint32](m, list+15),
+		chosen:  cleared[uint64](m, cols+8),
+		spare:   cleared[uint64](m, cols),
 	}
 }
 
@@ -298,7 +298,7 @@ func sortKeys(x []uint64) {
 // all lists every column.
 func (a *accumulator) all(m *meter) {
 	if a.n = len(a.sum); a.every == nil {
-		a.every = make([]uint32, roundUp(a.n, 16))
+		a.every = cleared[uint32](m, roundUp(a.n, 16))
 		for j := range a.sum {
 			a.every[j] = uint32(j)
 			if j%longest == longest-1 {
@@ -345,8 +345,8 @@ func (a *accumulator) row(p *naive.Product, r int, m *meter) {
 // ProductTopK is naive.ProductTopK on one thread, with bitmaps of B's columns
 // or without.
 func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, columns *bitmaps, pause func()) int {
-	m, a := scattered(pause), s.accumulator(p.B.Cols)
-	c := columns.counting(&p, m)
+	m := scattered(pause)
+	a, c := s.accumulator(p.B.Cols, m), columns.counting(&p, m)
 	k = min(k, p.B.Cols)
 	n := 0
 	dst.Offsets[0] = 0
@@ -364,7 +364,7 @@ func (s *set) ProductTopK(dst naive.Sparse, p naive.Product, k int, columns *bit
 			a.sum[j] = 0
 		}
 		n = m.write(dst, n, a.take(&p, r, k, m))
-		m.spend(1)
+		m.spend(4)
 		dst.Offsets[r+1] = uint64(n)
 	}
 	return n

@@ -18,7 +18,7 @@ type entries struct {
 // fit runs set.fit over e in pieces.
 func (s *set) fitAll(q, p []float32, y naive.Matrix, e entries, m *meter) {
 	k := len(q)
-	each := 2*k + m.quota>>16 // an entry takes 8 ns before its first element
+	each := 2*k + m.quota>>13 // an entry takes up to 32 ns before its first element
 	piece := max(m.quota/each, 1)
 	for len(e.index) > 0 {
 		n := min(piece, len(e.index))
@@ -94,7 +94,7 @@ func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *mete
 		later.index, later.w, later.c = e.index[:min(n, later.ones)], later.w[:min(n, later.ones)], later.c[:min(n, later.ones)]
 		return
 	}
-	e.w, e.c, later.w = grown(e.w, n), grown(e.c, n), grown(later.w, n)
+	e.w, e.c, later.w = grown(m, e.w, n), grown(m, e.c, n), grown(m, later.w, n)
 	for at := 0; at < n; at += longest {
 		end := min(at+longest, n)
 		var values []float32
@@ -111,7 +111,7 @@ func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *mete
 	}
 	later.index = e.index
 	if zeros {
-		later.index = make([]uint32, 0, n)
+		later.index = cleared[uint32](m, n)[:0]
 		for i, j := range e.index {
 			if i%longest == longest-1 {
 				m.stream(4 * longest)
@@ -123,7 +123,7 @@ func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *mete
 		}
 		later.w = later.w[:len(later.index)]
 	}
-	later.c = grown(later.c, n)[:len(later.index)] // zeros: nothing is ever written to it
+	later.c = grown(m, later.c, n)[:len(later.index)] // zeros: nothing is ever written to it
 	if len(p.Rows.Value) == 0 {
 		e.ones, later.ones = n, len(later.index) // all of them, or none
 	}
@@ -142,9 +142,9 @@ func (s *set) line(y []float32, m, b float32, values []float32) {
 	}
 }
 
-func grown(x []float32, n int) []float32 {
+func grown(m *meter, x []float32, n int) []float32 {
 	if cap(x) < n {
-		return make([]float32, n, n+n/2)
+		return cleared[float32](m, n+n/2)[:n]
 	}
 	return x[:n]
 }
@@ -153,11 +153,11 @@ func grown(x []float32, n int) []float32 {
 func (s *set) gram(q, x []float32, p *naive.Ridge, lambda float32, m *meter) {
 	k := len(x)
 	clear(q)
-	piece := max((1<<20)/k, 1) // 4 MiB of the matrix, which a large one has to bring from memory
+	piece := max(stretch/k, 1) // of the matrix, which a large one has to bring from memory
 	for j := 0; j < k; j += piece {
 		n := min(piece, k-j)
 		s.gemv(&q[0], &x[j], &p.Gram[j*k], n, k, k)
-		m.spend(8 * n * k)
+		m.stream(n * k)
 	}
 	s.axpy(lambda, &x[0], &q[0], k)
 }
@@ -165,7 +165,8 @@ func (s *set) gram(q, x []float32, p *naive.Ridge, lambda float32, m *meter) {
 // RidgeCholesky is naive.RidgeCholesky.
 func (s *set) RidgeCholesky(x []float32, p naive.Ridge, pause func()) int {
 	k := p.Factors.Cols
-	m, o := s.meter(pause), s.outer(k)
+	m := s.meter(pause)
+	o := s.outer(k, m)
 	bad := -1
 	for row := range p.Rows.Rows {
 		x := x[row*k:][:k]

@@ -155,7 +155,7 @@ func (s *set) scoreTopK(dst naive.Sparse, users naive.Matrix, rows []uint32, ite
 	var ids []uint32
 	if mask.Only.Rows == 1 && n > 1 { // the same items for everyone: as if there were no others
 		ids = mask.Kept(0)
-		some := naive.Matrix{Rows: len(ids), Cols: items.Cols, Data: make([]float32, len(ids)*items.Cols)}
+		some := naive.Matrix{Rows: len(ids), Cols: items.Cols, Data: cleared[float32](streaming(pause), len(ids)*items.Cols)}
 		Gather(some.Data, items, ids, pause)
 		items, mask.Only = some, naive.Sparse{}
 	}
@@ -257,7 +257,7 @@ func (m *meter) pack(panel, row []float32, i, height int) {
 	for part := range slices.Chunk(row, longest) {
 		pack(panel, part, i, height)
 		i += len(part) * height
-		m.stream(8 + 4*len(part))
+		m.stream(apart + 4*len(part))
 	}
 }
 
@@ -333,12 +333,12 @@ func (s *set) scorer(users, items naive.Matrix, ids []uint32, order arrangement,
 	// Numerical Algorithms, section 3.1); the lengths are off in the same way.
 	w.excess = 1 + float64(f+32)/(1<<22)
 	w.slack = float64(f) * 0x1p-147
-	w.users = make([]float32, slab*f)
-	w.block = make([]float32, w.panels*s.wide*f)
+	w.users = cleared[float32](w.meter, slab*f)
+	w.block = cleared[float32](w.meter, w.panels*s.wide*f)
 	w.floor, w.needs = make([]float32, slab), make([]float64, slab/s.tall)
 	w.slab = make([]candidate, slab)
 	w.tile, w.hits = make([]float32, s.tall*32), make([]uint32, s.tall)
-	heaps := make([]uint64, slab*k)
+	heaps := cleared[uint64](w.meter, slab*k)
 	for t := range w.slab {
 		w.slab[t].heap = heaps[t*k:][:k:k]
 	}
@@ -372,7 +372,8 @@ type arrangement struct {
 // which two counts of eight bits find.
 func (s *set) arrange(items naive.Matrix, threads int, pause func()) (a arrangement) {
 	n := items.Rows
-	length := make([]float32, n)
+	meter := s.meter(pause)
+	length := cleared[float32](meter, n)
 	const piece = 1024
 	meters := s.meter(nil).each(threads)
 	share(threads, (n+piece-1)/piece, pause, func(worker, p int, pause func()) {
@@ -381,10 +382,12 @@ func (s *set) arrange(items naive.Matrix, threads int, pause func()) (a arrangem
 			length[j] = float32(s.length(items.Row(j), meter) * (1 + 1e-6))
 		}
 	})
-	meter := s.meter(pause)
-	order, other := make([]uint32, n), make([]uint32, n)
+	order, other := cleared[uint32](meter, n), cleared[uint32](meter, n)
 	for j := range order {
 		order[j] = uint32(j)
+		if j%longest == longest-1 {
+			meter.stream(longest)
+		}
 	}
 	for _, shift := range []int{15, 23} {
 		var place [257]int
@@ -408,7 +411,7 @@ func (s *set) arrange(items naive.Matrix, threads int, pause func()) (a arrangem
 		}
 		order, other = other, order
 	}
-	a = arrangement{order, make([]float64, roundUp(n, s.wide)/s.wide)}
+	a = arrangement{order, cleared[float64](meter, roundUp(n, s.wide)/s.wide)}
 	longest := 0.0
 	for p := len(a.longer) - 1; p >= 0; p-- {
 		for _, j := range order[p*s.wide : min((p+1)*s.wide, n)] {
@@ -547,7 +550,7 @@ func (w *scorer) pack(panels []float32, height, n int, row func(i int) []float32
 				copy(w.four[q*turning:][:steps], r[p:])
 			}
 			w.s.transpose(panel[p*height+i%height:], height, w.four, turning, 4, steps)
-			w.meter.stream(16 + 4*steps)
+			w.meter.stream(4*apart + 4*steps)
 		}
 		i += 4
 	}
@@ -572,7 +575,11 @@ func (w *scorer) take(g, place int) (changed bool) {
 				id = w.ids[id]
 			}
 			x := key(score, id)
-			if c.n == len(c.heap) && x < c.heap[0] || c.mask.leavesOut(id) {
+			if c.n == len(c.heap) && x < c.heap[0] {
+				continue
+			}
+			w.meter.stream(16 * bits.Len(uint(len(c.mask.without)+len(c.mask.only)))) // what a search takes
+			if c.mask.leavesOut(id) {
 				continue
 			}
 			c.put(x, w.meter)

@@ -29,8 +29,8 @@ type sample struct {
 // BPR asks a table of bits whether a user has an item of the block, as long as
 // the table is small, and searches his row where it is not.
 func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) int {
-	place := make([]uint32, p.Rows.Cols)
 	meter := scattered(pause)
+	place := cleared[uint32](meter, p.Rows.Cols)
 	for i, c := range p.Items {
 		place[c] = uint32(i + 1)
 		meter.spend(1)
@@ -38,7 +38,7 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 	width := (len(p.Items) + 63) / 64
 	var bits []uint64
 	if n := p.Rows.Rows * width; p.Verify && n <= BPRScratch/8 {
-		bits = make([]uint64, n)
+		bits = cleared[uint64](meter, n)
 	}
 	n := 0
 	if p.Rows.Rows > 0 {
@@ -46,8 +46,8 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 		_, end := p.Rows.Range(p.Rows.Rows - 1)
 		n = end - first
 	}
-	pairs := make([]pair, 0, n)
-	starts := make([]uint32, 0, min(n, p.Rows.Rows)+1)
+	pairs := cleared[pair](meter, n)[:0]
+	starts := cleared[uint32](meter, min(n, p.Rows.Rows)+1)[:0]
 	for r := range p.Rows.Rows {
 		before := len(pairs)
 		for row := range slices.Chunk(p.Rows.Row(r), longest) {
@@ -72,7 +72,7 @@ func (s *set) BPR(users, items, bias []float32, p naive.Pairwise, pause func()) 
 	starts = append(starts, uint32(len(pairs)))
 	k, done := len(items)/len(p.Items), 0
 	meter = s.meter(pause)
-	steps := ascent{s: s, k: k, p: &p, users: make([]uint32, p.Rows.Rows), items: make([]uint32, len(p.Items))}
+	steps := ascent{s: s, k: k, p: &p, users: cleared[uint32](meter, p.Rows.Rows), items: cleared[uint32](meter, len(p.Items))}
 	var batch [64]sample
 	var words [2 * len(batch)]uint32 // two a sample, so a batch begins with a block
 	for n, total := 0, p.Passes*len(pairs); n < total; n += len(batch) {

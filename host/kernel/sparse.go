@@ -60,7 +60,7 @@ func Transpose(dst, m naive.Sparse, threads int, pause func()) {
 	runs := runsOf(m, max(threads, 1), meter)
 	next := make([][]uint64, len(runs)-1)
 	share(threads, len(next), pause, func(_, t int, pause func()) {
-		count := make([]uint64, m.Cols)
+		count := cleared[uint64](streaming(pause), m.Cols)
 		each(rowsOf(m, runs[t], runs[t+1]), pause, func(_, from, to int) {
 			for _, j := range m.Index[from:to] {
 				count[j]++

@@ -119,7 +119,7 @@ func (s *set) tidy(x, zeros []float32, m *meter) {
 // rows, of which it shares runs among threads.
 func (s *set) AddProduct(dst []float32, a, b naive.Matrix, threads int, pause func()) {
 	n, cols, meter := a.Cols, b.Cols, s.meter(pause)
-	panels := make([]float32, roundUp(cols, s.wide)*n)
+	panels := cleared[float32](meter, roundUp(cols, s.wide)*n)
 	for p := range n {
 		row := b.Row(p)
 		for j := 0; j < cols; j += s.wide {
@@ -142,7 +142,7 @@ func (s *set) AddProduct(dst []float32, a, b naive.Matrix, threads int, pause fu
 // the edges work on a copy.
 func (s *set) addPanels(dst []float32, a naive.Matrix, panels []float32, cols int, meter *meter) {
 	n := a.Cols
-	zeros, rows, edge := make([]float32, min(cols, longest)), make([]float32, s.tall*n), make([]float32, s.tall*s.wide)
+	zeros, rows, edge := make([]float32, min(cols, longest)), cleared[float32](meter, s.tall*n), make([]float32, s.tall*s.wide)
 	for r := 0; r < a.Rows; r += s.tall {
 		high := min(s.tall, a.Rows-r)
 		for p := 0; p < n; p += deep {
@@ -208,17 +208,18 @@ func (s *set) columns(to []float32, m naive.Matrix, r, high, from, end int) {
 func (s *set) Whiten(dst, g []float32, k int, tolerance float32, pause func()) int {
 	meter := s.meter(pause)
 	dst = dst[:k*k]
-	a, scale, dropped := make([]float32, k*k), make([]float32, k), make([]bool, k)
+	a, scale, dropped := cleared[float32](meter, k*k), make([]float32, k), make([]bool, k)
 	for i := range k {
 		if d := g[i*k+i]; d > 0 {
 			scale[i] = 1 / float32(math.Sqrt(float64(d)))
 		}
+		meter.stream(apart)
 	}
 	for i := range k {
 		for j := i; j < k; j++ {
 			a[i*k+j] = float32(scale[i]*g[i*k+j]) * scale[j]
 		}
-		meter.spend(16 * (k - i))
+		meter.stream(8 * (k - i))
 	}
 	rank := 0
 	for j := range k {
@@ -253,7 +254,7 @@ func (s *set) Whiten(dst, g []float32, k int, tolerance float32, pause func()) i
 		for l := i; l < k; l++ {
 			dst[i*k+l] = naive.Canonical(dst[i*k+l] * scale[i])
 		}
-		meter.spend(16 * (k - i))
+		meter.stream(8 * (k - i))
 	}
 	return rank
 }

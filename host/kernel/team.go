@@ -112,7 +112,7 @@ func shareLists(dst naive.Sparse, rows, k, threads, runs int, pause func(), do f
 	share(threads, runs, pause, func(_, i int, pause func()) {
 		from, to := i*size, min(i*size+size, rows)
 		p := &parts[i]
-		p.Offsets = make([]uint64, to-from+1)
+		p.Offsets = cleared[uint64](streaming(pause), to-from+1)
 		p.Index, p.Value = dst.Index[from*k:to*k], dst.Value[from*k:to*k]
 		do(*p, from, to, pause)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"time"
 	"unsafe"
 
@@ -122,9 +121,7 @@ func (c *call) pause() {
 	if err := c.ctx.Err(); err != nil {
 		c.end(err)
 	}
-	if c.module.cooperative {
-		runtime.Gosched()
-	}
+	c.module.pause()
 }
 
 // bytes views n bytes of guest memory at ptr. what names the argument in the

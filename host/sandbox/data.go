@@ -143,7 +143,7 @@ func inputRead(c *call, stack []uint64) {
 }
 
 const (
-	readPiece = 4 << 20  // bytes that are copied in about a millisecond
+	readPiece = 1 << 20  // bytes that are copied in well below a millisecond
 	mapPiece  = 16 << 20 // bytes, whole pages, whose old pages are thrown away in as much
 )
 

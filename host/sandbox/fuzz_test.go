@@ -132,7 +132,7 @@ func FuzzFunctions(f *testing.F) {
 		}
 		c.guest.finish()
 		kept := 0
-		for _, l := range c.guest.log {
+		for _, l := range c.guest.said() {
 			kept += len(l)
 			if fault.Clean(l, len(l)) != l {
 				t.Errorf("a message that is not clean: %q", l)
@@ -152,7 +152,7 @@ func FuzzFunctions(f *testing.F) {
 			t.Errorf("%d bytes of output", written)
 		}
 		// The next guest.
-		if m.reset(fuzzMemory) != nil || m.Reallocate(fuzzMemory) == nil {
+		if m.reset(fuzzMemory, func() {}) != nil || m.Reallocate(fuzzMemory) == nil {
 			t.Fatal("the memory cannot be used again")
 		}
 		if !bytes.Equal(m.bytes, zeros) {
@@ -246,7 +246,7 @@ var fuzzShared = sync.OnceValues(func() (*memory, []*Array) {
 // that can be opened, "in.f", and two outputs, "out.f" and "out.u".
 func fuzzCall(t testing.TB) *call {
 	m, arrays := fuzzShared()
-	if m.reset(fuzzLimit) != nil || m.Reallocate(fuzzMemory) == nil {
+	if m.reset(fuzzLimit, func() {}) != nil || m.Reallocate(fuzzMemory) == nil {
 		t.Fatal("no memory for a guest")
 	}
 	c := &call{ctx: context.Background(), module: &Module{budget: budget{limit: fuzzLimit + StackReserve, stack: StackReserve}}, instance: &instance{mem: m}, threads: 2, config: []byte(`{"abi":1}`),

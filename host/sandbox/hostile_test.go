@@ -460,7 +460,7 @@ func TestEvilNumbers(t *testing.T) {
 			tries = 1
 		}
 		for try := range tries {
-			if err := mem.reset(memoryBytes + 64<<20); err != nil {
+			if err := mem.reset(memoryBytes+64<<20, func() {}); err != nil {
 				t.Fatal(err)
 			}
 			if mem.Reallocate(memoryBytes) == nil {

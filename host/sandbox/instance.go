@@ -1,8 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -11,6 +11,7 @@ import (
 
 	"rechost/guest/abi"
 	"rechost/host/fault"
+	"rechost/host/kernel"
 	"rechost/host/sandbox/rewrite"
 )
 
@@ -53,7 +54,7 @@ func (m *Module) give(x *instance) {
 	m.mu.Lock()
 	s := m.initial
 	m.mu.Unlock()
-	if s == nil || x.once || !x.restore(s) {
+	if s == nil || x.once || !x.restore(s, m.pause) {
 		m.discard(x)
 		return
 	}
@@ -75,7 +76,7 @@ func (m *Module) discard(x *instance) {
 
 // restore puts the instance back to s. Where it cannot, it has either changed
 // nothing or left the instance torn.
-func (x *instance) restore(s *snapshot) bool {
+func (x *instance) restore(s *snapshot, pause func()) bool {
 	used := x.mem.bytes
 	if len(used) != len(s.memory) {
 		// wazero takes whatever the allocator gives it for a memory that grows. It
@@ -92,7 +93,7 @@ func (x *instance) restore(s *snapshot) bool {
 			return false
 		}
 	}
-	if x.mem.restore(used, s.memory) != nil {
+	if x.mem.restore(used, s.memory, pause) != nil {
 		x.torn = true
 		return false
 	}
@@ -151,7 +152,7 @@ func (c *call) begin(ctx context.Context, seed [32]byte) (err error) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.initial == nil {
-			s := &snapshot{memory: bytes.Clone(x.mem.bytes), clock: c.guest.now, calls: c.calls}
+			s := &snapshot{memory: copied(x.mem.bytes, m.pause), clock: c.guest.now, calls: c.calls}
 			for _, g := range x.state {
 				s.globals = append(s.globals, g.Get())
 			}
@@ -161,6 +162,16 @@ func (c *call) begin(ctx context.Context, seed [32]byte) (err error) {
 		x.once = true
 	}
 	return nil
+}
+
+// copied is a copy of b. It pauses.
+func copied(b []byte, pause func()) []byte {
+	c := kernel.Space[byte](len(b))[:0]
+	for part := range slices.Chunk(b, readPiece) {
+		c = append(c, part...)
+		pause()
+	}
+	return c
 }
 
 // fuel is the global that counts it, or nil.

@@ -62,7 +62,10 @@ func (m *memory) Reallocate(size uint64) []byte {
 		m.bytes = m.space[:size:size]
 	default:
 		b := make([]byte, size)
-		copy(b, m.bytes)
+		for to, from := b, m.bytes; len(from) > 0; { // Go preempts this loop, but no copy
+			n := copy(to, from[:min(len(from), readPiece)])
+			to, from = to[n:], from[n:]
+		}
 		m.bytes = b
 	}
 	return m.bytes
@@ -73,8 +76,8 @@ func (m *memory) Reallocate(size uint64) []byte {
 func (m *memory) Free() {}
 
 // reset makes m fit for the next instance: nothing that was in it is left, and
-// none of it can be reached before the next guest has grown to it.
-func (m *memory) reset(limit int64) error {
+// none of it can be reached before the next guest has grown to it. It pauses.
+func (m *memory) reset(limit int64, pause func()) error {
 	used, mapped := m.bytes, m.mapped
 	m.bytes, m.mapped, m.denied, m.shrinkTo, m.limit = nil, nil, 0, 0, uint64(max(limit, 0))
 	switch {
@@ -83,7 +86,7 @@ func (m *memory) reset(limit int64) error {
 	case len(used) > keep:
 		return discard(m.space[:len(used)])
 	}
-	if err := wipe(used, mapped, 0); err != nil {
+	if err := wipe(used, mapped, 0, pause); err != nil {
 		return err
 	}
 	return conceal(used)
@@ -91,26 +94,33 @@ func (m *memory) reset(limit int64) error {
 
 // wipe makes used[from:] zeros, and all of used that files are mapped over.
 // Pages that are in memory already are cleared and kept: new ones would cost
-// the next guest a fault each, which takes longer.
-func wipe(used []byte, mapped []span, from int) error {
+// the next guest a fault each, which takes longer. It pauses.
+func wipe(used []byte, mapped []span, from int, pause func()) error {
+	zero := func(b []byte) {
+		for part := range slices.Chunk(b, readPiece) {
+			clear(part)
+			pause()
+		}
+	}
 	slices.SortFunc(mapped, func(a, b span) int { return a.from - b.from })
 	for _, x := range mapped {
 		if err := blank(used[x.from:x.to]); err != nil {
 			return err
 		}
+		pause()
 		if x.from > from {
-			clear(used[from:x.from])
+			zero(used[from:x.from])
 		}
 		from = max(from, x.to)
 	}
-	clear(used[from:])
+	zero(used[from:])
 	return nil
 }
 
 // restore makes m's bytes those of start, of used, which it had before it was
 // cut to the length of start. The others are zeros when the guest grows to them
-// again. After an error m must be closed.
-func (m *memory) restore(used, start []byte) error {
+// again. It pauses. After an error m must be closed.
+func (m *memory) restore(used, start []byte, pause func()) error {
 	mapped := m.mapped
 	m.mapped, m.denied = nil, 0
 	switch {
@@ -120,11 +130,11 @@ func (m *memory) restore(used, start []byte) error {
 		if err := discard(m.space[len(start):len(used)]); err != nil {
 			return err
 		}
-		if err := wipe(used[:len(start)], within(mapped, len(start)), len(start)); err != nil {
+		if err := wipe(used[:len(start)], within(mapped, len(start)), len(start), pause); err != nil {
 			return err
 		}
 	default:
-		if err := wipe(used, mapped, len(start)); err != nil {
+		if err := wipe(used, mapped, len(start), pause); err != nil {
 			return err
 		}
 		if len(used) > len(start) {
@@ -138,6 +148,9 @@ func (m *memory) restore(used, start []byte) error {
 		was := start[at:min(at+comparePage, len(start))]
 		if is := used[at:][:len(was)]; !bytes.Equal(is, was) {
 			copy(is, was)
+		}
+		if at%readPiece == readPiece-comparePage {
+			pause()
 		}
 	}
 	return nil

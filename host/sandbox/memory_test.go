@@ -23,7 +23,7 @@ func TestMemoryIsBlankAfterReset(t *testing.T) {
 	m := newMemory()
 	defer m.close()
 	for _, size := range []uint64{4 << 20, uint64(keep), uint64(keep + wasmPage), 3 << 20, uint64(keep)} {
-		if err := m.reset(64 << 20); err != nil {
+		if err := m.reset(64<<20, func() {}); err != nil {
 			t.Fatal(err)
 		}
 		b := m.Reallocate(size)
@@ -60,7 +60,7 @@ func TestMappedRangesAreBounded(t *testing.T) {
 	a := sevens(t, rows)
 	m := newMemory()
 	defer m.close()
-	if err := m.reset(1 << 32); err != nil {
+	if err := m.reset(1<<32, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	b := m.Reallocate(1 << 30)
@@ -77,7 +77,7 @@ func TestMappedRangesAreBounded(t *testing.T) {
 	if n := len(m.mapped); n > mostMapped {
 		t.Errorf("%d ranges are mapped", n)
 	}
-	if err := m.reset(1 << 32); err != nil || len(m.mapped) != 0 {
+	if err := m.reset(1<<32, func() {}); err != nil || len(m.mapped) != 0 {
 		t.Fatalf("%v, %d ranges are mapped", err, len(m.mapped))
 	}
 	m.Reallocate(1 << 30)
@@ -116,7 +116,7 @@ func BenchmarkFeed(b *testing.B) {
 	defer m.close()
 	for b.Loop() {
 		b.StopTimer()
-		if err := m.reset(1 << 30); err != nil {
+		if err := m.reset(1<<30, func() {}); err != nil {
 			b.Fatal(err)
 		}
 		memory := m.Reallocate(rows + wasmPage - rows%wasmPage)

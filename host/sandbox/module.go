@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -157,17 +158,24 @@ func (m *Module) takeMemory() (*memory, error) {
 	if x == nil {
 		x = newMemory()
 	}
-	return x, x.reset(m.budget.memory())
+	return x, x.reset(m.budget.memory(), m.pause)
 }
 
 func (m *Module) giveMemory(x *memory) {
-	if x.reset(0) != nil {
+	if x.reset(0, m.pause) != nil {
 		x.close() // its pages are gone with it
 		return
 	}
 	m.mu.Lock()
 	m.free = append(m.free, x)
 	m.mu.Unlock()
+}
+
+// pause lets others run, where they wait for this goroutine.
+func (m *Module) pause() {
+	if m.cooperative {
+		runtime.Gosched()
+	}
 }
 
 // carrier is the context of a guest call: host functions find their call in
@@ -209,7 +217,7 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error)
 
 	err = c.run(&carrier{ctx, c}, t)
 	c.guest.finish()
-	r.Log, r.Trace = c.guest.log, c.trace
+	r.Log, r.Trace = c.guest.said(), c.trace
 	if c.instance != nil && c.mem.denied > 0 && (c.failure == nil || c.exited) {
 		// Runtimes panic, exit, give up or run into "unreachable" when they get
 		// no memory: the limit is why, whatever they say. If it went on without,

@@ -76,7 +76,7 @@ func numAxpy(a *args) uint64 {
 }
 
 // piece is how many numbers the simplest kernels take between pauses.
-const piece = 1 << 17
+const piece = 1 << 16
 
 func numScale(a *args) uint64 {
 	n, f := a.count("length"), a.f32()

@@ -6,6 +6,7 @@ import (
 
 	"rechost/host/array"
 	"rechost/host/fault"
+	"rechost/host/kernel"
 )
 
 // outputBuffer takes what the guest writes to one output.
@@ -43,7 +44,7 @@ func (b *outputBuffer) room(n int, pause func()) {
 		return
 	}
 	old := b.pending
-	b.pending = make([]byte, 0, max(len(old)+n, len(old)/4*5))
+	b.pending = kernel.Space[byte](max(len(old)+n, len(old)/4*5))[:0]
 	for part := range slices.Chunk(old, readPiece) {
 		b.pending = append(b.pending, part...)
 		pause()

@@ -1,13 +1,17 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +23,8 @@ import (
 // deadline are let in: a few times what takes a millisecond, as one point's
 // work may end where the next begins to be counted.
 const (
-	mostTouched = 24 << 20 // bytes of memory
-	mostSteps   = 5 << 20  // elements, rows, entries
+	mostTouched = 8 << 20 // bytes of memory
+	mostSteps   = 2 << 20 // elements, rows, entries
 )
 
 // paceCase is a call with large arguments: an operand of 64 MiB, or 128, is
@@ -83,13 +87,15 @@ func faults() int64 {
 	return u.Minflt
 }
 
-// Every host function, with its largest arguments, does no more than a bounded
-// amount of work between two points: in pages of memory that it touches, which
-// the kernel counts, and in steps for each point.
-func TestPace(t *testing.T) {
-	if testing.Short() {
-		t.Skip("goes through gigabytes")
-	}
+// paced is every host function with its largest arguments, of several shapes.
+type paced struct {
+	cases   []paceCase
+	guest   []byte   // its memory
+	regions [][]byte // of which operands are
+	inputs  []*opened
+}
+
+func newPaced(t testing.TB) *paced {
 	zeros := func(n int) []byte {
 		b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 		if err != nil {
@@ -131,7 +137,7 @@ func TestPace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { file.Close() })
 	inputs[floats].Array.file = file
 	rising := open(array.U32, append(make([]byte, array.HeaderSize), array.BytesOf(counted)...))
 	mixed := open(array.F32, append(make([]byte, array.HeaderSize), array.BytesOf(scores)...))
@@ -263,34 +269,57 @@ func TestPace(t *testing.T) {
 		}
 		cases = append(cases, paceCase{fn.Name, "", stack, 0, true})
 	}
-	for _, test := range cases {
+	return &paced{cases, guest, regions, inputs}
+}
+
+// run makes a call under ctx, whose Err is called at every point.
+func (p *paced) run(ctx context.Context, test paceCase) error {
+	i := slices.IndexFunc(Functions(), func(f Function) bool { return f.Name == test.name })
+	fn := Functions()[i]
+	if test.steps > 0 && len(test.stack) != len(fn.Params) {
+		return fmt.Errorf("%d arguments, not %d", len(test.stack), len(fn.Params))
+	}
+	c := &call{ctx: ctx, module: &Module{budget: budget{limit: 1 << 50}}, instance: &instance{mem: &memory{bytes: p.guest, limit: 1 << 50}}, open: p.inputs, phase: running,
+		limits: Limits{Memory: 1 << 50, Log: 1 << 30, Output: 1 << 40}, outputLeft: 1 << 40,
+		outputs: []outputBuffer{{Output: Output{Name: "out.f", DType: array.F32, Rows: -1}, want: -1, pending: make([]byte, 0, 8<<20)}}}
+	c.guest.seed([32]byte{})
+	switch test.name {
+	case abi.FnDescribe:
+		c.phase = describing
+	case abi.FnPlan, abi.FnRefuse:
+		c.phase = planning
+	case abi.FnOutputWrite:
+		c.outputs[0].pending = make([]byte, 64<<20) // which have to move
+	}
+	stack := make([]uint64, max(len(fn.Params), len(fn.Results)))
+	copy(stack, test.stack)
+	if p, ok := ctx.(interface{ start() }); ok {
+		p.start()
+	}
+	err := c.attempt(fn, stack)
+	if p, ok := ctx.(interface{ look() }); ok {
+		p.look()
+	}
+	if test.ends {
+		return nil
+	}
+	return err
+}
+
+// Every host function, with its largest arguments, does no more than a bounded
+// amount of work between two points: in pages of memory that it touches, which
+// the kernel counts, and in steps for each point.
+func TestPace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("goes through gigabytes")
+	}
+	all := newPaced(t)
+	for _, test := range all.cases {
 		t.Run(test.name+" "+test.what, func(t *testing.T) {
 			runtime.LockOSThread() // whose page faults are counted
 			defer runtime.UnlockOSThread()
-			i := slices.IndexFunc(Functions(), func(f Function) bool { return f.Name == test.name })
-			fn := Functions()[i]
-			if test.steps > 0 && len(test.stack) != len(fn.Params) {
-				t.Fatalf("%d arguments, not %d", len(test.stack), len(fn.Params))
-			}
-			p := &pacer{Context: context.Background(), regions: regions}
-			c := &call{ctx: p, module: &Module{budget: budget{limit: 1 << 50}}, instance: &instance{mem: &memory{bytes: guest, limit: 1 << 50}}, open: inputs, phase: running,
-				limits: Limits{Memory: 1 << 50, Log: 1 << 30, Output: 1 << 40}, outputLeft: 1 << 40,
-				outputs: []outputBuffer{{Output: Output{Name: "out.f", DType: array.F32, Rows: -1}, want: -1, pending: make([]byte, 0, 8<<20)}}}
-			c.guest.seed([32]byte{})
-			switch test.name {
-			case abi.FnDescribe:
-				c.phase = describing
-			case abi.FnPlan, abi.FnRefuse:
-				c.phase = planning
-			case abi.FnOutputWrite:
-				c.outputs[0].pending = make([]byte, 64<<20) // which have to move
-			}
-			p.start()
-			stack := make([]uint64, max(len(fn.Params), len(fn.Results)))
-			copy(stack, test.stack)
-			err := c.attempt(fn, stack)
-			p.look()
-			if err != nil && !test.ends {
+			p := &pacer{Context: context.Background(), regions: all.regions}
+			if err := all.run(p, test); err != nil {
 				t.Fatal(err)
 			}
 			if p.most > mostTouched {
@@ -301,5 +330,128 @@ func TestPace(t *testing.T) {
 			}
 			t.Logf("%d points, at most %d KiB touched between two", p.points, p.most>>10)
 		})
+	}
+}
+
+// watch is a context that tells how much processor time passed between two
+// points.
+type watch struct {
+	context.Context
+	longest time.Duration
+	before  time.Duration
+}
+
+func (w *watch) Err() error {
+	w.look()
+	return nil
+}
+
+func (w *watch) look() {
+	now := processor()
+	w.longest = max(w.longest, now-w.before)
+	w.before = processor()
+}
+
+func (w *watch) start() { w.before = processor() }
+
+// processor is the processor time of this thread.
+func processor() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		panic(err)
+	}
+	return time.Duration(t.Nano())
+}
+
+// The longest processor time between two points at which the scheduler and the
+// deadline are let in, of every host function with its largest arguments, whose
+// memory is touched for the first time.
+func BenchmarkPace(b *testing.B) {
+	all := newPaced(b)
+	for _, test := range all.cases {
+		b.Run(test.name+" "+test.what, func(b *testing.B) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			longest := time.Duration(math.MaxInt64)
+			for range b.N { // what others on the machine cost it is not in all of them
+				for _, r := range all.regions {
+					unix.Madvise(r, unix.MADV_DONTNEED)
+				}
+				w := &watch{Context: context.Background()}
+				if err := all.run(w, test); err != nil {
+					b.Fatal(err)
+				}
+				longest = min(longest, w.longest)
+			}
+			b.ReportMetric(float64(longest)/1e6, "ms-longest")
+		})
+	}
+	b.Run("instance put back, of 32 MiB", func(b *testing.B) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		m, longest := soiled(b), time.Duration(math.MaxInt64)
+		defer m.close()
+		for range b.N {
+			w := &watch{Context: context.Background()}
+			w.start()
+			start := copied(m.bytes, w.look)
+			m.bytes[0]++
+			if err := m.restore(m.bytes, start[:keep/2], w.look); err != nil {
+				b.Fatal(err)
+			}
+			if m.bytes = m.bytes[:keep/2]; m.Reallocate(uint64(keep)) == nil {
+				b.Fatal("no memory")
+			}
+			w.look()
+			longest = min(longest, w.longest)
+			for i := range m.bytes {
+				m.bytes[i]++
+			}
+		}
+		b.ReportMetric(float64(longest)/1e6, "ms-longest")
+	})
+}
+
+// soiled is a memory of the largest size whose pages are kept, none of which is
+// zeros.
+func soiled(t testing.TB) *memory {
+	t.Helper()
+	m := newMemory()
+	if err := m.reset(int64(keep), func() {}); err != nil {
+		t.Fatal(err)
+	}
+	b := m.Reallocate(uint64(keep))
+	if b == nil {
+		t.Skipf("no memory of %d bytes", keep)
+	}
+	for i := range b {
+		b[i] = byte(i) | 1
+	}
+	return m
+}
+
+// Making a memory zeros and putting it back to what it was, page by page, lets
+// others run meanwhile.
+func TestMemoryPauses(t *testing.T) {
+	m := soiled(t)
+	defer m.close()
+	count := 0
+	for name, f := range map[string]func(pause func()) error{
+		"restore": func(pause func()) error { return m.restore(m.bytes, make([]byte, keep), pause) },
+		"copied": func(pause func()) error {
+			if got := copied(m.bytes, pause); !bytes.Equal(got, m.bytes) {
+				return errors.New("it is another")
+			}
+			return nil
+		},
+	} {
+		count = 0
+		if err := f(func() { count++ }); err != nil || count < keep/mostTouched {
+			t.Errorf("%s: %d pauses, %v", name, count, err)
+		}
+	}
+	count = 0
+	if err := m.reset(int64(keep), func() { count++ }); err != nil || count < keep/mostTouched {
+		t.Errorf("reset: %d pauses, %v", count, err)
 	}
 }

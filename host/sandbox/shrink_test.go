@@ -36,7 +36,7 @@ away then, which is right but slow.`
 			x.use("store8", uint64(begin), 7)
 
 			engine := x.mod.Memory()
-			if !x.restore(m.initial) {
+			if !x.restore(m.initial, m.pause) {
 				t.Fatalf("a memory of %d bytes that was to have %d has %d; the allocator was asked: %v%s",
 					begin+6*wasmPage, begin, engine.Size(), x.torn, advice)
 			}

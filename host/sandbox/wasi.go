@@ -78,7 +78,7 @@ type guestState struct {
 	random   *rand.ChaCha8
 	drawn    bool   // there were bytes of it
 	now      uint64 // monotonic clock, ns
-	log      []string
+	log      [][]string
 	lines    [2][]byte // unfinished lines of stdout and stderr
 	stderr   []byte    // its tail, for the error
 	logBytes int64
@@ -97,8 +97,16 @@ const (
 func (g *guestState) seed(s [32]byte) { g.random = rand.NewChaCha8(s) }
 
 func (g *guestState) addLog(s string) {
-	g.log = append(g.log, fault.Clean(s, maxLine+16))
+	last := len(g.log) - 1
+	if last < 0 || len(g.log[last]) == cap(g.log[last]) {
+		g.log = append(g.log, make([]string, 0, min(16<<(2*len(g.log)), 4096)))
+		last++
+	}
+	g.log[last] = append(g.log[last], fault.Clean(s, maxLine+16))
 }
+
+// said is all that was logged.
+func (g *guestState) said() []string { return slices.Concat(g.log...) }
 
 // output takes what the guest wrote to stdout (0) or stderr (1).
 func (g *guestState) output(which int, p []byte) {
@@ -201,7 +209,7 @@ func randomGet(c *call, stack []uint64) {
 	b := c.bytes("random_get", uint32(stack[0]), uint64(uint32(stack[1])))
 	c.guest.drawn = true
 	for len(b) > 0 {
-		n := min(len(b), 1<<20)
+		n := min(len(b), 1<<18)
 		c.guest.random.Read(b[:n])
 		if b = b[n:]; len(b) > 0 {
 			c.pause()
@@ -284,8 +292,13 @@ func fdWrite(c *call, stack []uint64) {
 	var total uint64
 	for k := uint32(0); k < n; k++ {
 		p := c.bytes("fd_write: data", binary.LittleEndian.Uint32(vec[k*8:]), uint64(binary.LittleEndian.Uint32(vec[k*8+4:])))
-		c.logged(int64(len(p)), 1+bytes.Count(p[:min(int64(len(p)), c.limits.Log)], []byte("\n")))
-		for part := range slices.Chunk(p, maxLine) {
+		lines := 1
+		for part := range slices.Chunk(p[:min(int64(len(p)), c.limits.Log)], readPiece) {
+			lines += bytes.Count(part, []byte("\n"))
+			c.pause()
+		}
+		c.logged(int64(len(p)), lines)
+		for part := range slices.Chunk(p, maxLine/8) { // which may be as many lines
 			c.guest.output(int(fd-1), part)
 			c.pause()
 		}

@@ -23,9 +23,15 @@ func Eigen(values, vectors, g []float32, k int, pause func()) {
 				e.fillNaN(vectors)
 				return
 			}
-			e.v[i*k+j], e.v[j*k+i] = x, x
+			e.v[i*k+j] = x
 		}
 		e.spend(4 * i)
+	}
+	for i := range k { // now that every page of v has been touched, in order
+		for j := i + 1; j < k; j++ {
+			e.v[i*k+j] = e.v[j*k+i]
+		}
+		e.spend(8 * (k - i))
 	}
 	if k == 0 {
 		return
@@ -44,10 +50,12 @@ func Eigen(values, vectors, g []float32, k int, pause func()) {
 	}
 	for j, from := range order {
 		values[j] = float32(e.d[from])
-		for i, x := range e.row(from) {
-			vectors[i*k+j] = Canonical(float32(x))
+	}
+	for i := range k {
+		for j, from := range order {
+			vectors[i*k+j] = Canonical(float32(e.row(from)[i]))
 		}
-		e.spend(4 * k)
+		e.spend(8 * k)
 	}
 	canonical(values)
 }
@@ -72,7 +80,7 @@ type eigen struct {
 func (s *eigen) row(j int) []float64 { return s.v[j*s.n:][:s.n] }
 
 func (s *eigen) spend(n int) {
-	if s.work += n; s.work > 200_000 && s.pause != nil {
+	if s.work += n; s.work > 50_000 && s.pause != nil {
 		s.work = 0
 		s.pause()
 	}
