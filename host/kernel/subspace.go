@@ -23,7 +23,7 @@ func Whiten(dst, g []float32, k int, tolerance float32, pause func()) int {
 
 // Eigen is naive.Eigen: in float64, along memory, and small.
 func Eigen(values, vectors, g []float32, k int, pause func()) {
-	naive.Eigen(values, vectors, g, k, pause)
+	naive.EigenIn(values, vectors, g, k, Space[float64](k*k), pause)
 }
 
 // AddSparse shares runs of rows among threads.

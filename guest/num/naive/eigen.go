@@ -13,8 +13,13 @@ import "math"
 // with at most 64 turns an eigenvalue. Equal eigenvalues keep the order in
 // which the method leaves them.
 func Eigen(values, vectors, g []float32, k int, pause func()) {
+	EigenIn(values, vectors, g, k, make([]float64, k*k), pause)
+}
+
+// EigenIn is Eigen with k*k numbers to work in, whatever they are.
+func EigenIn(values, vectors, g []float32, k int, v []float64, pause func()) {
 	values, vectors, g = values[:k], vectors[:k*k], g[:k*k]
-	e := &eigen{n: k, v: make([]float64, k*k), d: make([]float64, k), e: make([]float64, k), pause: pause}
+	e := &eigen{n: k, v: v[:k*k], d: make([]float64, k), e: make([]float64, k), pause: pause}
 	for i := range k {
 		for j := range i + 1 {
 			x := float64(g[i*k+j])
