@@ -27,7 +27,7 @@ type Goroutines struct {
 
 // NewGoroutines returns an executor in this process. The module is compiled
 // when it is first needed.
-func NewGoroutines(o Options) (*Goroutines, error) {
+func NewGoroutines(o Options) (Executor, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err

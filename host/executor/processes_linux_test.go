@@ -26,6 +26,26 @@ import (
 	"rechost/host/task"
 )
 
+// A worker that somebody killed while it had nothing to do is replaced, also
+// where the next thing it was to be told of is an array.
+func TestKilledWhileIdle(t *testing.T) {
+	dir := folder(t.TempDir())
+	a := dir.put(t, []float32{1, 2, 3})
+	for _, in := range [][]task.Input{nil, {{Name: "in.a", Array: a, Rows: 3}}} {
+		p := executorWith(t, "processes", Options{Workers: 1, Limits: testLimits, Arrays: dir}).(*processes)
+		if err := p.Run(context.Background(), tasksOf(t, stageFresh, 1, nil, 1), drop); err != nil {
+			t.Fatal(err)
+		}
+		p.started.Wait()
+		w := p.slots[0].w
+		syscall.Kill(w.cmd.Process.Pid, syscall.SIGKILL)
+		<-w.ended
+		if err := p.Run(context.Background(), tasksOf(t, stageFresh, 1, in, 1), drop); err != nil {
+			t.Errorf("with %d inputs: %v", len(in), err)
+		}
+	}
+}
+
 // A task whose worker somebody kills is tried once more, and costs itself when
 // that happens again; the next one gets another worker.
 func TestKilledWorker(t *testing.T) {

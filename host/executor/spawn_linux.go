@@ -242,7 +242,11 @@ func (w *workerProcess) handOver(m array.Meta, where Arrays) error {
 	if err != nil {
 		return fault.New(fault.Failed, "cannot use input %s: %v", m.Digest.Short(), err)
 	}
-	return send(int(w.host.Fd()), &message{Kind: msgArray, Meta: m}, f)
+	err = send(int(w.host.Fd()), &message{Kind: msgArray, Meta: m}, f)
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		err = w.died(err)
+	}
+	return err
 }
 
 // tail keeps the end of what is written to it.

@@ -74,8 +74,8 @@ func worker() error {
 	w := &workerState{host: hostFD, open: map[digest.Digest]*sandbox.Array{}}
 	walls, err := w.start(hello, file)
 	if err != nil {
-		var stale *sandbox.StaleCache
-		return send(hostFD, failure(err, errors.As(err, &stale)), nil)
+		var stale *sandbox.StaleCache // or somebody removed its folder before Landlock was told of it
+		return send(hostFD, failure(err, errors.As(err, &stale) || errors.Is(err, os.ErrNotExist)), nil)
 	}
 	if err := send(hostFD, &reply{Kind: msgReady, Walls: walls}, nil); err != nil {
 		return err

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,6 +72,21 @@ func TestCacheDigests(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// What goes wrong with files is not said to be wrong with the module.
+func TestErrorsOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	_, open := os.Open(filepath.Join(dir, "none"))
+	rename := os.Rename(filepath.Join(dir, "none"), filepath.Join(dir, "other"))
+	for _, err := range []error{open, rename, fmt.Errorf("compiling: %w", rename)} {
+		if !ofFiles(err) {
+			t.Errorf("%v (%T) is none of files", err, err)
+		}
+	}
+	if ofFiles(errors.New("invalid magic number")) {
+		t.Error("an error of the module is one of files")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -113,8 +114,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), wasm)
 	if err != nil {
 		m.Close()
-		// A path is in no error about the module itself.
-		if path := (*fs.PathError)(nil); errors.As(err, &path) || strings.HasPrefix(err.Error(), "compilationcache:") {
+		if ofFiles(err) || strings.HasPrefix(err.Error(), "compilationcache:") {
 			return nil, &StaleCache{err}
 		}
 		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
@@ -123,6 +123,13 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		sealCache(cache)
 	}
 	return m, nil
+}
+
+// ofFiles tells whether an error names files: none about the module itself does.
+func ofFiles(err error) bool {
+	var path *fs.PathError
+	var link *os.LinkError // of a rename: somebody clears the folder at this moment
+	return errors.As(err, &path) || errors.As(err, &link)
 }
 
 // Close releases the compiled code. No call may be running.

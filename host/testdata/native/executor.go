@@ -19,7 +19,7 @@ var Linked *guest.Module
 type Goroutines struct{ options Options }
 
 // NewGoroutines returns an executor in this process.
-func NewGoroutines(o Options) (*Goroutines, error) {
+func NewGoroutines(o Options) (Executor, error) {
 	o, err := o.withDefaults()
 	return &Goroutines{o}, err
 }
