@@ -21,7 +21,6 @@ import (
 const (
 	maxRecord = 16 << 20 // bytes of capsule.json
 	maxModule = 64 << 20 // bytes of the module
-	maxArrays = 4096     // inputs, and outputs; a plan's stage has at most 64 frames of 64 arrays each
 	maxText   = 64 << 10 // bytes of a message
 	maxBytes  = 16 << 30 // of all arrays; a file can say any size without taking room
 )
@@ -181,7 +180,7 @@ func parse(b []byte) (*Capsule, error) {
 		return nil, fmt.Errorf("it was saved for the reason %q", fault.Clean(string(s.Why), 40))
 	case s.Code != fault.Failed && s.Code != fault.Module && s.Code != fault.Limit && s.Code != fault.Differs:
 		return nil, fmt.Errorf("what was seen has the code %d", s.Code)
-	case len(s.Outputs) > maxArrays || len(s.Others) > maxArrays:
+	case len(s.Outputs) > task.MaxArrays || len(s.Others) > task.MaxArrays:
 		return nil, fmt.Errorf("%d and %d outputs were seen", len(s.Outputs), len(s.Others))
 	}
 	return &c, c.Task.check()
@@ -202,7 +201,7 @@ func (t *Task) check() error {
 		return fmt.Errorf("stage number %d, iteration %d", t.Index, t.Iteration)
 	case t.Shard < 0 || t.Shard >= t.Shards || t.Shards > 1<<20:
 		return fmt.Errorf("shard %d of %d", t.Shard, t.Shards)
-	case len(t.Inputs) > maxArrays || len(t.Outputs) == 0 || len(t.Outputs) > maxArrays:
+	case len(t.Inputs) > task.MaxArrays || len(t.Outputs) == 0 || len(t.Outputs) > task.MaxArrays:
 		return fmt.Errorf("%d inputs and %d outputs", len(t.Inputs), len(t.Outputs))
 	}
 	var config bytes.Buffer

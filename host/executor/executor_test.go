@@ -217,6 +217,37 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// As many arrays as a stage may have, in each executor: others in every task,
+// so that those of the one before are still open.
+func TestMostArrays(t *testing.T) {
+	dir := folder(t.TempDir())
+	both(t, 1, testLimits, dir, func(t *testing.T, e Executor) {
+		tasks := tasksOf(t, stageDouble, 4, nil, 1)
+		for i := range tasks {
+			for k := range task.MaxArrays {
+				x := task.Input{Name: fmt.Sprintf("in.x%d", k), Array: dir.put(t, []float32{float32(1000*i + k)}), Rows: 1}
+				if k == 0 {
+					x.Name = "in.x"
+				}
+				tasks[i].Inputs = append(tasks[i].Inputs, x)
+			}
+			for k := range task.MaxArrays - 1 {
+				tasks[i].Outputs = append(tasks[i].Outputs, task.Output{Name: fmt.Sprintf("out.y%d", k), DType: array.F32})
+			}
+		}
+		err := e.Run(context.Background(), tasks, func(i int, r Result) error {
+			defer r.Release()
+			if got := array.View[float32](r.Data[0]); len(r.Data) != task.MaxArrays || got[0] != float32(2000*i) {
+				t.Errorf("task %d gave %d arrays, the first is %v", i, len(r.Data), got)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestDescribePlan(t *testing.T) {
 	both(t, 1, testLimits, nil, func(t *testing.T, e Executor) {
 		ctx := context.Background()

@@ -53,7 +53,7 @@ func limitProcess(hello *message) (walls []string, err error) {
 		name  string
 	}{
 		{unix.RLIMIT_CORE, 0, "RLIMIT_CORE"},
-		{unix.RLIMIT_NOFILE, maxOpenArrays + 512, "RLIMIT_NOFILE"},
+		{unix.RLIMIT_NOFILE, maxOpenArrays + 2*task.MaxArrays, "RLIMIT_NOFILE"},
 		{unix.RLIMIT_AS, addressSpace(hello.Compile), "RLIMIT_AS"},
 		// More than the address space of one that compiles, whose code it does not count.
 		{unix.RLIMIT_DATA, uint64(max(l.Memory, hello.Compile)) + ownNeeds, "RLIMIT_DATA"},

@@ -6,6 +6,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // Bound is a frame as a plan sees it: the frame, and what its rows are rows
@@ -13,6 +14,21 @@ import (
 type Bound struct {
 	array.Frame
 	Extent string // users, items, targets, or the name of the frame that came first with these rows
+}
+
+// read names the arrays that an input of the frame hands to tasks, sorted:
+// those that it asks for, or all, and the offsets with arrays per entry.
+func (b Bound) read(in abi.Input) (names []string) {
+	all := b.Names()
+	if len(in.Arrays) == 0 {
+		return all
+	}
+	want := map[string]bool{}
+	for _, n := range in.Arrays {
+		want[n] = true
+		want[abi.Offsets] = want[abi.Offsets] || b.Arrays[n].PerEntry
+	}
+	return slices.DeleteFunc(all, func(n string) bool { return !want[n] })
 }
 
 // Env is the frames known at one point of a plan.
@@ -168,7 +184,7 @@ func checkUse(s *abi.Stage, e Env, shape Shape) error {
 	if err != nil {
 		return err
 	}
-	shards := len(shape.Cut(extent, rows))
+	shards, arrays := len(shape.Cut(extent, rows)), 0
 	for _, in := range s.Inputs {
 		f, ok := e[in.Frame]
 		if !ok {
@@ -185,6 +201,10 @@ func checkUse(s *abi.Stage, e Env, shape Shape) error {
 		if in.Bind == abi.Rotated && len(shape.Cut(f.Extent, f.Rows)) != shards {
 			return fault.Mod("the plan's stage %s has %d shards, but its rotated input %s is cut into %d", s.Name, shards-1, in.Frame, len(shape.Cut(f.Extent, f.Rows))-1)
 		}
+		arrays += len(f.read(in))
+	}
+	if arrays > task.MaxArrays {
+		return fault.Mod("the plan's stage %s: its inputs have %d arrays, offsets included; a stage reads at most %d", s.Name, arrays, task.MaxArrays)
 	}
 	made := Env{}
 	for _, o := range s.Outputs {

@@ -18,6 +18,7 @@ import (
 	"rechost/guest/abi"
 	"rechost/host/array"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // Bounds on a plan.
@@ -125,7 +126,7 @@ func checkStage(s *abi.Stage) error {
 		}
 		seen[in.Frame] = true
 	}
-	outs := map[string]bool{}
+	outs, arrays := map[string]bool{}, 0
 	for _, o := range s.Outputs {
 		if !nameForm.MatchString(o.Frame) {
 			return bad("output named %q: %s", fault.Clean(o.Frame, 80), namesHelp)
@@ -143,6 +144,13 @@ func checkStage(s *abi.Stage) error {
 		if err := checkOutput(s, o, bad); err != nil {
 			return err
 		}
+		arrays += len(o.Arrays)
+		if slices.ContainsFunc(o.Arrays, func(a abi.Array) bool { return a.Per == abi.PerEntry }) {
+			arrays++ // offsets
+		}
+	}
+	if arrays > task.MaxArrays {
+		return bad("its outputs have %d arrays, offsets included; a stage writes at most %d", arrays, task.MaxArrays)
 	}
 	return nil
 }

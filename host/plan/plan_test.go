@@ -130,6 +130,51 @@ func TestBadPlans(t *testing.T) {
 	}
 }
 
+// A stage reads and writes 256 arrays, and no more: offsets count, and of a
+// frame only the arrays that an input asks for.
+func TestMostArrays(t *testing.T) {
+	frame := func(name string, arrays int, per string) string {
+		var list []string
+		for i := range arrays {
+			list = append(list, fmt.Sprintf(`{"name":"a%d","dtype":"f32","per":%q}`, i, per))
+		}
+		return fmt.Sprintf(`{"frame":%q,"rows":1,"arrays":[%s]}`, name, strings.Join(list, ","))
+	}
+	stage := func(name, inputs string, outputs ...string) string {
+		return fmt.Sprintf(`{"stage":{"name":%q,"over":"once","inputs":[%s],"outputs":[%s]}}`, name, inputs, strings.Join(outputs, ","))
+	}
+	read := func(frame, arrays string) string {
+		if arrays != "" {
+			arrays = `"arrays":[` + arrays + `],`
+		}
+		return fmt.Sprintf(`{"frame":%q,%s"bind":"whole"}`, frame, arrays)
+	}
+	whole := strings.Join([]string{read("b", ""), read("c", ""), read("d", "")}, ",")
+	makes := []string{
+		stage("four", "", frame("a", 64, ""), frame("b", 64, ""), frame("c", 64, ""), frame("d", 64, "")),
+		stage("few", "", frame("e", 63, "entry"), frame("f", 1, "entry"), frame("g", 1, "")),
+	}
+	for name, c := range map[string]struct{ stage, says string }{
+		"256 read":            {stage("last", whole+","+read("e", ""), frame("x", 1, "")), ""},
+		"a frame too many":    {stage("last", whole+","+read("a", "")+","+read("e", ""), frame("x", 1, "")), "stage last: its inputs have 320 arrays"},
+		"offsets come too":    {stage("last", whole+","+read("a", `"a0"`)+","+read("f", `"a0"`)+","+read("e", ""), frame("x", 1, "")), "its inputs have 259 arrays, offsets included; a stage reads at most 256"},
+		"two of each":         {stage("last", whole+","+read("a", `"a0","a1"`)+","+read("e", `"a0","a1"`)+","+read("f", `"a0"`), frame("x", 1, "")), ""},
+		"256 written":         {stage("last", "", frame("x", 64, ""), frame("y", 64, ""), frame("z", 64, ""), frame("v", 63, "entry")), ""},
+		"257 written":         {stage("last", "", frame("x", 64, ""), frame("y", 64, ""), frame("z", 64, ""), frame("v", 64, "entry")), "stage last: its outputs have 257 arrays, offsets included; a stage writes at most 256"},
+		"one output too many": {stage("last", "", frame("x", 64, ""), frame("y", 64, ""), frame("z", 64, ""), frame("v", 64, ""), frame("w", 1, "")), "257 arrays"},
+	} {
+		score := `{"stage":{"name":"score","over":"targets","inputs":[],"outputs":[{"frame":"recommendations","arrays":[{"name":"item","dtype":"u32","per":"entry"},{"name":"score","dtype":"f32","per":"entry"}]}]}}`
+		e, s, _ := matrix()
+		p, err := Parse([]byte(`{"steps":[` + strings.Join(append(makes, c.stage, score), ",") + `]}`))
+		if err == nil {
+			err = p.Check(e, s)
+		}
+		if c.says == "" && err != nil || c.says != "" && (fault.CodeOf(err) != fault.Module || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+}
+
 func TestUnroll(t *testing.T) {
 	p, err := Parse([]byte(good))
 	if err != nil {

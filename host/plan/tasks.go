@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"rechost/guest/abi"
 	"rechost/host/array"
@@ -129,16 +130,8 @@ func (p *Plan) Sketch(index, iteration int, e Env, shape Shape, src Source, hidd
 // lo to hi: per-row arrays to those rows, offsets to the bounds around them,
 // entries to what lies between.
 func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read func(array.Meta) ([]uint64, error)) ([]task.Input, error) {
-	names, entries := in.Arrays, false
-	if len(names) == 0 {
-		names = f.Names()
-	}
-	want := map[string]bool{}
-	for _, n := range names {
-		want[n] = true
-		entries = entries || f.Arrays[n].PerEntry
-	}
-	want[abi.Offsets] = want[abi.Offsets] || entries
+	names := f.read(in)
+	entries := slices.ContainsFunc(names, func(n string) bool { return f.Arrays[n].PerEntry })
 	var from, to int
 	if entries && (lo != 0 || hi != f.Rows) {
 		off, ok := cache[in.Frame]
@@ -152,10 +145,7 @@ func inputs(in abi.Input, f Bound, lo, hi int, cache map[string][]uint64, read f
 		from, to = int(off[lo]), int(off[hi])
 	}
 	var list []task.Input
-	for _, n := range f.Names() {
-		if !want[n] {
-			continue
-		}
+	for _, n := range names {
 		a := f.Arrays[n]
 		x := task.Input{Name: in.Frame + "." + n, Array: a.Meta, First: lo, Rows: hi - lo}
 		switch {

@@ -24,6 +24,10 @@ const (
 	Planning   Phase = "plan"     // its plan for a configuration
 )
 
+// MaxArrays is how many inputs a task has at most, and how many outputs. Each is
+// a file that a worker has open, beside the arrays that it keeps.
+const MaxArrays = 256
+
 // Task is one stage on one shard. In the phases before there is only Config.
 type Task struct {
 	ID        digest.Digest // identity; names the task in messages and in the journal
