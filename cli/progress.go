@@ -22,12 +22,13 @@ type watcher interface {
 	close() // before anything else is printed
 }
 
-// watch chooses bars on a terminal, lines elsewhere, nothing when quiet.
+// watch chooses bars on a terminal, lines elsewhere, when quiet nothing but
+// alerts.
 func watch(w io.Writer, quiet bool) (watcher, *progress) {
 	p := newProgress()
 	switch {
 	case quiet:
-		return &silent{p}, p
+		return &silent{p, w}, p
 	case terminal(w):
 		return newBars(w, p), p
 	}
@@ -132,11 +133,19 @@ func (x *part) String() string {
 	return clean(b.String())
 }
 
-// silent only adds up.
-type silent struct{ p *progress }
+// silent only adds up, and prints what nobody may miss.
+type silent struct {
+	p *progress
+	w io.Writer
+}
 
-func (s *silent) event(e host.Event) { s.p.take(e, time.Now()) }
-func (s *silent) close()             {}
+func (s *silent) event(e host.Event) {
+	if s.p.take(e, time.Now()) == nil && e.Alert {
+		fmt.Fprintf(s.w, "rechost: %s\n", oneLine(e.Note))
+	}
+}
+
+func (s *silent) close() {}
 
 // lines prints a line when a part is over.
 type lines struct {

@@ -61,6 +61,10 @@ func TestQuietPrintsNothing(t *testing.T) {
 	if b.Len() > 0 || p.done != 11 {
 		t.Errorf("printed %q, counted %d", b.String(), p.done)
 	}
+	show.event(host.Event{Note: "a task\x1b was not saved", Alert: true})
+	if b.String() != "rechost: a task\ufffd was not saved\n" {
+		t.Errorf("of an alert there is %q", b.String())
+	}
 }
 
 // Bars are drawn on a terminal; here only that they end and that the last

@@ -113,6 +113,7 @@ type Event struct {
 	Kept  int    // of Done, tasks that the journal had
 	End   bool   // the phase is over
 	Note  string // something to tell a person, in an event of its own
+	Alert bool   // of a note: it is for those who asked for quiet too
 }
 
 // Summary is what a run did.

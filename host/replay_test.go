@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -190,6 +191,56 @@ func TestSaveWhatWasAsked(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A folder that capsules cannot be saved in fails the run before it begins, and
+// one that becomes such is told of to everybody.
+func TestSaveFailuresNowhere(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var events []host.Event
+	job := host.Job{Module: hostile(t), Params: map[string]string{"how": "trap"}, Paths: []string{data}, Shards: 3, Top: 5,
+		Executor: host.Goroutines, Workers: 1, Store: filepath.Join(dir, "store"), Out: filepath.Join(dir, "out.parquet"),
+		Progress: func(e host.Event) { events = append(events, e) }}
+	places := []string{file, filepath.Join(file, "below")}
+	if runtime.GOOS == "linux" {
+		places = append(places, "/proc/nope", "/proc") // where root cannot write either
+	}
+	for _, job.SaveFailures = range places {
+		_, err := host.Run(context.Background(), job)
+		if fault.CodeOf(err) != fault.Failed || !strings.HasPrefix(err.Error(), job.SaveFailures+": tasks that fail cannot be saved there: ") ||
+			!strings.Contains(fault.HintOf(err), "--save-failures FOLDER") || len(events) > 0 {
+			t.Errorf("%s: %v, hint %q, after %d events", job.SaveFailures, err, fault.HintOf(err), len(events))
+		}
+		if _, err := os.Lstat(job.Store); err == nil {
+			t.Errorf("%s: the store was made", job.SaveFailures)
+		}
+	}
+
+	job.SaveFailures = filepath.Join(dir, "failures")
+	job.Progress = func(e host.Event) {
+		if len(events) == 0 { // the run has begun
+			if list := capsules(t, job.SaveFailures); len(list) > 0 {
+				t.Errorf("the folder was made, and left with %v", list)
+			}
+			if err := errors.Join(os.Remove(job.SaveFailures), os.WriteFile(job.SaveFailures, nil, 0o600)); err != nil {
+				t.Error(err)
+			}
+		}
+		events = append(events, e)
+	}
+	if _, err := host.Run(context.Background(), job); fault.CodeOf(err) != fault.Module {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(events, func(e host.Event) bool {
+		return e.Alert && strings.HasPrefix(e.Note, "stage lists, shard 2 of 3 was not saved: cannot save the task: ")
+	}) {
+		t.Errorf("told %+v", events)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // several goroutines; the run tells of it from its own.
 type saves struct {
 	mu    sync.Mutex
-	notes []string
+	notes []Event
 }
 
 // saveFailed saves a task that an executor says failed.
@@ -88,7 +88,7 @@ func (s *session) save(dir string, t *task.Task, interpreter bool, seen capsule.
 		note = place + " was not saved: " + err.Error()
 	}
 	s.saves.mu.Lock()
-	s.saves.notes = append(s.saves.notes, note)
+	s.saves.notes = append(s.saves.notes, Event{Note: note, Alert: err != nil})
 	s.saves.mu.Unlock()
 }
 
@@ -98,8 +98,8 @@ func (s *session) tellSaved() {
 	notes := s.saves.notes
 	s.saves.notes = nil
 	s.saves.mu.Unlock()
-	for _, n := range notes {
-		s.tell(n)
+	for _, e := range notes {
+		s.note(e)
 	}
 }
 

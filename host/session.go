@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rechost/guest/abi"
+	"rechost/host/capsule"
 	"rechost/host/digest"
 	"rechost/host/executor"
 	"rechost/host/fault"
@@ -146,6 +147,11 @@ func open(ctx context.Context, job Job) (s *session, err error) {
 	if err = chosenFile(s.job.Candidates, "candidates", "--candidates"); err != nil {
 		return s, err
 	}
+	if s.job.SaveFailures != "" {
+		if err = capsule.Ready(s.job.SaveFailures); err != nil {
+			return s, err
+		}
+	}
 	if s.store, err = openStore(s.job); err != nil {
 		return s, err
 	}
@@ -232,9 +238,11 @@ func (s *session) close() {
 }
 
 // tell hands a note on at once and keeps it for the summary.
-func (s *session) tell(note string) {
-	s.notes = append(s.notes, note)
-	s.progress(Event{Note: note})
+func (s *session) tell(note string) { s.note(Event{Note: note}) }
+
+func (s *session) note(e Event) {
+	s.notes = append(s.notes, e.Note)
+	s.progress(e)
 }
 
 func (s *session) progress(e Event) {

@@ -18,6 +18,24 @@ type Arrays interface {
 	Read(m array.Meta) (data []byte, release func(), err error)
 }
 
+const nameFolder = "name a folder that you may write to: --save-failures FOLDER"
+
+// Ready makes the folder dir where it is not there, and tries whether capsules
+// can be saved in it: before a long run, not after it.
+func Ready(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var tmp string
+		if tmp, err = os.MkdirTemp(dir, ".capsule-"); err == nil {
+			err = os.Remove(tmp)
+		}
+	}
+	if err != nil {
+		return fault.New(fault.Failed, "%s: tasks that fail cannot be saved there: %v", dir, fault.Cause(err)).WithHint(nameFolder)
+	}
+	return nil
+}
+
 // Save puts task t with its module and what its inputs hold into a new folder
 // in dir, which is made where it is not there, and returns the folder's name.
 // Everything of c but Task, Version and the module's digest and size is the
@@ -25,7 +43,7 @@ type Arrays interface {
 func Save(dir string, c Capsule, t *task.Task, wasm []byte, from Arrays) (path string, err error) {
 	failed := func(err error) (string, error) {
 		return "", fault.New(fault.Failed, "cannot save the task: %v", err).
-			WithHint("name a folder that you may write to: --save-failures FOLDER")
+			WithHint(nameFolder)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return failed(err)
