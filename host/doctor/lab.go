@@ -328,7 +328,7 @@ func (l *lab) walls() []Wall {
 	if l.kind == Processes {
 		should = []Wall{
 			{Name: "process of its own", Means: "a guest that breaks out is in the host's process"},
-			{Name: "rlimits", Means: "a guest that breaks out can take all memory and processor time"},
+			{Name: "rlimits", Means: "a guest that breaks out can take memory of its own and processor time without end; memfds and threads only a control group bounds in any case"},
 			{Name: "Landlock", Means: "only seccomp keeps a guest that breaks out from files: it needs Linux 5.13 with Landlock enabled"},
 			{Name: "seccomp", Means: "a guest that breaks out can open sockets, fork and read other processes: it needs a kernel with seccomp filters"},
 		}

@@ -144,6 +144,8 @@ var escapes = []escape{
 		}
 		return unix.Mprotect(b, unix.PROT_READ|unix.PROT_EXEC)
 	}},
+	{name: "map shared memory of no file", try: func() error { return mapped(unix.MAP_ANON | unix.MAP_SHARED) }},
+	{name: "map memory that grows as a stack does", try: func() error { return mapped(unix.MAP_ANON | unix.MAP_PRIVATE | unix.MAP_GROWSDOWN) }},
 	{name: "duplicate a descriptor", try: func() error { return opened(unix.Dup(hostFD)) }},
 	{name: "make itself dumpable", try: func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) }},
 	{name: "load another filter", compiling: needed, try: func() error { return asked(unix.SYS_SECCOMP, 1, 0, 0, 0) }},
@@ -215,6 +217,15 @@ func refuses(err error) bool { return errors.Is(err, unix.EPERM) || errors.Is(er
 func opened(fd int, err error) error {
 	if err == nil {
 		unix.Close(fd)
+	}
+	return err
+}
+
+// mapped asks for memory of a kind that RLIMIT_DATA does not count.
+func mapped(flags int) error {
+	b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, flags)
+	if err == nil {
+		err = unix.Munmap(b)
 	}
 	return err
 }

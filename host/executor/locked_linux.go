@@ -112,24 +112,35 @@ var serving = []string{
 // compiling is what it takes besides, until the module is loaded: its code is
 // mapped, its cache is a folder of files, and then the last locks are put on.
 var compiling = []string{
-	"mmap", "mprotect",
+	"mprotect",
 	"openat", "newfstatat", "getdents64", "unlinkat", "renameat", "mkdirat", "fsync", "geteuid",
 	"landlock_create_ruleset", "landlock_restrict_self", "seccomp",
 }
 
 func callsToCompile(info *arch.Info) seccomp.Policy {
-	return policy(info, killing, append(slices.Clone(serving), compiling...), []seccomp.NameWithConditions{
+	return policy(info, killing, append(slices.Clone(serving), compiling...), append(mmap(),
 		when("prctl", 0, seccomp.Equal, unix.PR_SET_NO_NEW_PRIVS),
-		{Name: "prctl", Conditions: seccomp.ArgumentConditions{
+		seccomp.NameWithConditions{Name: "prctl", Conditions: seccomp.ArgumentConditions{
 			{Argument: 0, Operation: seccomp.Equal, Value: unix.PR_SET_DUMPABLE}, {Argument: 1, Operation: seccomp.Equal, Value: 0}}},
-	})
+	))
 }
 
 func callsToServe(info *arch.Info) seccomp.Policy {
-	return policy(info, append(slices.Clone(killing), opening...), serving, []seccomp.NameWithConditions{
-		when("mmap", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
+	inert := seccomp.Condition{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}
+	return policy(info, append(slices.Clone(killing), opening...), serving, append(mmap(inert),
 		when("mprotect", 2, seccomp.BitsNotSet, unix.PROT_EXEC),
-	})
+	))
+}
+
+// mmap allows the mappings that RLIMIT_DATA counts, and those of a file. It does
+// not count what is shared or grows as a stack does, so of no file are these
+// refused.
+func mmap(more ...seccomp.Condition) (list []seccomp.NameWithConditions) {
+	for _, without := range []uint64{unix.MAP_SHARED, unix.MAP_ANONYMOUS} { // of the two together one is not there
+		flags := seccomp.Condition{Argument: 3, Operation: seccomp.BitsNotSet, Value: without | unix.MAP_GROWSDOWN}
+		list = append(list, seccomp.NameWithConditions{Name: "mmap", Conditions: append(seccomp.ArgumentConditions{flags}, more...)})
+	}
+	return list
 }
 
 func when(name string, arg uint32, op seccomp.Operation, v uint64) seccomp.NameWithConditions {
