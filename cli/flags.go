@@ -240,7 +240,9 @@ func (f *jobFlags) limitFlags() []cli.Flag {
 			Usage: "`SIZE` of a task's messages (default " + bytesText(task.DefaultLog) + ")"},
 		&cli.GenericFlag{Name: "output-limit", Category: groupLimits, Value: &f.outputLimit,
 			Usage: "`SIZE` of what a task gives back (default " + bytesText(task.DefaultOutput) + ")"},
-		&cli.GenericFlag{Name: "fuel", Category: groupLimits, Value: fuel{&f.job.Limits.Fuel},
+		&cli.GenericFlag{Name: "call-limit", Category: groupLimits, Value: amount{&f.job.Limits.Calls, "calls"},
+			Usage: "`CALLS` of host functions by a task (default " + count(task.DefaultCalls) + ")"},
+		&cli.GenericFlag{Name: "fuel", Category: groupLimits, Value: amount{&f.job.Limits.Fuel, "instructions"},
 			Usage: "`INSTRUCTIONS` that a task may run, metered; the same run always ends at the same place (default: not metered)"},
 	}
 }

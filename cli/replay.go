@@ -92,8 +92,8 @@ func printReplay(w io.Writer, v *host.Replayed) error {
 	if t.Phase == task.Running {
 		row("inputs", "%s", bytesText(bytes))
 	}
-	row("limits", "memory %s, deadline %s, log %s, output %s%s", bytesText(v.Limits.Memory), shortTime(v.Limits.Deadline),
-		bytesText(v.Limits.Log), bytesText(v.Limits.Output), fuelText(v.Limits.Fuel))
+	row("limits", "memory %s, deadline %s, log %s, output %s, %s%s", bytesText(v.Limits.Memory), shortTime(v.Limits.Deadline),
+		bytesText(v.Limits.Log), bytesText(v.Limits.Output), plural(v.Limits.Calls, "call"), fuelText(v.Limits.Fuel))
 	row(map[capsule.Why]string{capsule.Failed: "failed", capsule.Refused: "refused", capsule.Differs: "differed"}[v.Saved.Seen.Why],
 		"%s", v.Saved.Seen.Error)
 	row("then", "%s, %s", v.Saved.Executor, v.Saved.Engine)

@@ -77,7 +77,7 @@ func trustAddCommand(e *env) *command {
 				}
 				l := job.Limits
 				a := trust.Allow{Executors: executors, Columns: []string{}, Isolation: isolation, Memory: trust.Size(l.Memory), Deadline: trust.Span(l.Deadline),
-					Log: trust.Size(l.Log), Output: trust.Size(l.Output), Fuel: trust.Fuel(l.Fuel)}
+					Log: trust.Size(l.Log), Output: trust.Size(l.Output), Calls: trust.Count(l.Calls), Fuel: trust.Count(l.Fuel)}
 				if len(executors) == 0 {
 					a.Executors = trust.Executors[:1]
 				}

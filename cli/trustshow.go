@@ -126,6 +126,7 @@ func limitsText(a trust.Allow) string {
 	add(a.Deadline > 0, "deadline", a.Deadline)
 	add(a.Log > 0, "log", a.Log)
 	add(a.Output > 0, "output", a.Output)
+	add(a.Calls > 0, "calls", int64(a.Calls))
 	add(a.Fuel > 0, "fuel", int64(a.Fuel))
 	return strings.Join(list, ", ")
 }

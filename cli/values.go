@@ -289,24 +289,27 @@ func paramValues(list []string) (map[string]string, error) {
 	return m, nil
 }
 
-// fuel is a whole number of instructions, with k, M or G for thousands,
-// millions and billions.
-type fuel struct{ value *int64 }
+// amount is a whole number of at least 1 of what it is of, with k, M or G for
+// thousands, millions and billions.
+type amount struct {
+	value *int64
+	of    string
+}
 
-func (f fuel) Set(text string) error {
+func (a amount) Set(text string) error {
 	var s size
 	if strings.ContainsAny(text, "bBiI") || s.Set(text) != nil || s == 0 {
-		return fmt.Errorf("not a number of instructions such as 5000000 or 2G")
+		return fmt.Errorf("not a number of %s such as 5000000 or 2G", a.of)
 	}
-	*f.value = int64(s)
+	*a.value = int64(s)
 	return nil
 }
 
-func (f fuel) String() string {
-	if f.value == nil || *f.value == 0 {
+func (a amount) String() string {
+	if a.value == nil || *a.value == 0 {
 		return ""
 	}
-	return strconv.FormatInt(*f.value, 10)
+	return strconv.FormatInt(*a.value, 10)
 }
 
 func asDuration(s span) time.Duration { return time.Duration(s) }

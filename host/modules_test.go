@@ -57,7 +57,7 @@ func inSandbox(t *testing.T, file string, interpreter bool) *sandboxed {
 	}
 	m, err := sandbox.Load(context.Background(), b, sandbox.Options{
 		Name: filepath.Base(file), Cooperative: true, Interpreter: interpreter,
-		Limits: sandbox.Limits{Memory: 1 << 30, Deadline: time.Minute, Log: 1 << 20, Output: 1 << 30},
+		Limits: sandbox.Limits{Memory: 1 << 30, Deadline: time.Minute, Log: 1 << 20, Output: 1 << 30, Calls: 1 << 32},
 	})
 	if err != nil {
 		t.Fatal(err)

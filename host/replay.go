@@ -90,7 +90,7 @@ func (r Replay) Run(ctx context.Context) (*Replayed, error) {
 	defer cache.Close()
 	v := &Replayed{Capsule: r.Capsule, Saved: o.Capsule, Limits: r.limits(o.Limits)}
 	v.Notes = wallsMissing(cmp.Or(r.Executor, DefaultExecutor()), r.Executor == "")
-	if v.Limits != o.Limits && r.Limits == (task.Limits{}) {
+	if v.Limits != o.Limits.WithDefaults() && r.Limits == (task.Limits{}) {
 		v.Notes = append(v.Notes, "the capsule asks for more than the default limits: it is replayed with the defaults; allow more with --memory, --deadline and the like")
 	}
 	engines := []bool{r.Engine == "interpreter"}
@@ -139,10 +139,10 @@ func columnsOf(t *task.Task) (list []string) {
 // limits are the capsule's, no higher than the defaults, or what was asked for.
 func (r Replay) limits(saved task.Limits) task.Limits {
 	l, d := saved.WithDefaults(), task.Limits{}.WithDefaults()
-	l = task.Limits{Memory: min(l.Memory, d.Memory), Deadline: min(l.Deadline, d.Deadline), Log: min(l.Log, d.Log), Output: min(l.Output, d.Output), Fuel: l.Fuel}
+	l = task.Limits{Memory: min(l.Memory, d.Memory), Deadline: min(l.Deadline, d.Deadline), Log: min(l.Log, d.Log), Output: min(l.Output, d.Output), Calls: min(l.Calls, d.Calls), Fuel: l.Fuel}
 	for _, x := range []struct{ to, asked *int64 }{
 		{&l.Memory, &r.Limits.Memory}, {(*int64)(&l.Deadline), (*int64)(&r.Limits.Deadline)}, {&l.Log, &r.Limits.Log},
-		{&l.Output, &r.Limits.Output}, {&l.Fuel, &r.Limits.Fuel},
+		{&l.Output, &r.Limits.Output}, {&l.Calls, &r.Limits.Calls}, {&l.Fuel, &r.Limits.Fuel},
 	} {
 		if *x.asked != 0 {
 			*x.to = *x.asked

@@ -18,6 +18,7 @@ type attack struct {
 	modules    []func() []byte // built when they are tried: some are large
 	call       phase
 	fuel       int64
+	calls      int64  // limit; 0 is the default
 	memory     int64  // limit; 0 is the lab's
 	endless    bool   // never ends by itself: gets Options.Deadline
 	everywhere bool   // attacks before any stage, so that no honest stage can run in it
@@ -172,6 +173,7 @@ const (
 	byDeadline  = "deadline (SIGKILL)"
 	byCounter   = "deadline (yield counter)"
 	byFuel      = "fuel"
+	byCalls     = "call limit"
 	byLog       = "log limit"
 	byOutput    = "output limit"
 	byRlimits   = "rlimits"
@@ -205,7 +207,7 @@ func refuser(text string, wasm []byte) string {
 }
 
 // traps are wazero's words, internal/wasmruntime/errors.go.
-var traps = []string{"stack overflow", "out of bounds memory access", "invalid table access", "indirect call type mismatch",
+var traps = []string{"out of bounds memory access", "invalid table access", "indirect call type mismatch",
 	"integer divide by zero", "integer overflow", "invalid conversion", "unreachable", "out of bounds"}
 
 func stopper(text string) string {
@@ -230,6 +232,10 @@ func limiter(text, kind string) string {
 		return byCounter
 	case has("fuel"):
 		return byFuel
+	case has(calledTooOften):
+		return byCalls
+	case has(overflown):
+		return byTrap
 	case has("of output"):
 		return byOutput
 	case has("of log"):

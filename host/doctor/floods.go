@@ -11,6 +11,9 @@ import (
 
 const floods = "floods and lies"
 
+// calledTooOften is what the sandbox says of a guest at its limit of calls.
+const calledTooOften = "called host functions more than"
+
 // dirty is text that a terminal must not see.
 const dirty = "\x1b[2J\x1b]0;owned\x07\rrechost: done\b\x00\u202e\u2066\x9b31m\xff\xfe"
 
@@ -50,6 +53,12 @@ func outputFloods() []attack {
 	vast := func(name string, want want, gs ...guest) attack {
 		x := a(name, want, gs...)
 		x.memory = 1100 << 20
+		return x
+	}
+	// An attack with a limit of calls of host functions.
+	often := func(name string, want want, calls int64, gs ...guest) attack {
+		x := a(name, want, gs...)
+		x.calls = calls
 		return x
 	}
 	// A guest whose attack is this, with a text at atRoom.
@@ -93,6 +102,18 @@ func outputFloods() []attack {
 			})),
 		a("a million calls of progress", mustGive("runs", byHost, nil), guest{imports: []string{"rechost.progress"}, locals: []w.Local{{N: 1, Type: w.I32}}, attack: func(x names) []byte {
 			return w.Join(times(0, 1_000_000, w.I64Const(1), w.I64Const(2), x.call("rechost.progress")), w.I32Const(0))
+		}}),
+		often("host functions called without end", mustLimit(calledTooOften), 1000,
+			does("rechost.progress", "", again(code(w.I64Const(1), w.I64Const(2), w.Call(1)))),
+			does("rechost.config_size", "", again(code(dropped(w.Call(1))))),
+			does("rechost.log", "", again(log(0))),
+			does(wasi+".sched_yield", "", again(code(dropped(w.Call(1))))),
+			does(wasi+".sched_yield", "", func(x names) []byte { return w.Join(dropped(w.Call(1)), w.Call(x.attack)) })),
+		{kind: floods, name: "host functions called without end in the start function and _initialize", want: mustLimit(calledTooOften), calls: 1000, everywhere: true, modules: []func() []byte{
+			guest{imports: []string{wasi + ".sched_yield"}, start: code(w.Loop(w.Void, dropped(w.Call(1)), w.Br(0)))}.bytes,
+			guest{imports: []string{wasi + ".sched_yield"}, init: code(w.Loop(w.Void, dropped(w.Call(1)), w.Br(0)))}.bytes}},
+		often("as many calls of host functions as are allowed", mustGive("runs", byHost, gave(7)), 1000, guest{imports: []string{wasi + ".sched_yield"}, locals: []w.Local{{N: 1, Type: w.I32}}, attack: func(x names) []byte {
+			return w.Join(times(0, 999, dropped(x.call(wasi+".sched_yield"))), keep(0, w.I32Const(7)), x.write(atRoom, 4), w.I32Const(0))
 		}}),
 		a("progress backwards and beyond", mustStop("progress: "), does("rechost.progress", "", func(x names) []byte {
 			return w.Join(w.I64Const(-1), w.I64Const(2), x.call("rechost.progress"), w.I32Const(0))

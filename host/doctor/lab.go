@@ -110,7 +110,7 @@ func (l *lab) intact() error {
 func (l *lab) setup(wasm []byte, a *attack, cache string) executor.Options {
 	o := executor.Options{
 		Module: wasm, Name: "attack.wasm", Arrays: l, Cache: cache, Worker: l.options.Worker, Workers: 1,
-		Limits: task.Limits{Memory: labMemory + sandbox.StackReserve, Deadline: l.deadline(a), Log: labLog, Output: labOutput, Fuel: a.fuel},
+		Limits: task.Limits{Memory: labMemory + sandbox.StackReserve, Deadline: l.deadline(a), Log: labLog, Output: labOutput, Calls: a.calls, Fuel: a.fuel}.WithDefaults(),
 	}
 	if a.memory > 0 {
 		o.Limits.Memory = a.memory + sandbox.StackReserve

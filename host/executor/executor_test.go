@@ -104,7 +104,7 @@ var codeCache = sync.OnceValue(func() string {
 	return dir
 })
 
-var testLimits = task.Limits{Memory: 256 << 20, Deadline: 30 * time.Second, Log: 64 << 10, Output: 8 << 20}
+var testLimits = task.Limits{Memory: 256 << 20, Deadline: 30 * time.Second, Log: 64 << 10, Output: 8 << 20, Calls: 1 << 30}
 
 // both runs a test with each executor.
 func both(t *testing.T, workers int, limits task.Limits, arrays Arrays, f func(t *testing.T, e Executor)) {

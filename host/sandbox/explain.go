@@ -28,11 +28,31 @@ func (c *call) explain(err error) error {
 	if e := c.ctx.Err(); e != nil && (errors.Is(err, e) || errors.Is(err, context.Canceled)) {
 		return e
 	}
-	what = strings.TrimPrefix(what, "wasm error: ")
-	if what == "stack overflow" {
-		what = "stack overflow: recursion too deep"
+	if root(err).Error() == "stack overflow" { // a start function's has other words before it
+		return c.overflow(in(frames))
 	}
+	what = strings.TrimPrefix(what, "wasm error: ")
 	return fault.Mod("%s%s%s", fault.Clean(what, 500), in(frames), c.guest.lastWords())
+}
+
+// root is the error that all others wrap.
+func root(err error) error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		err = e
+	}
+	return err
+}
+
+// overflow is the error of a guest whose calls are nested deeper than the
+// engine's own bound, which is not ours to set. where names the place in the
+// code.
+func (c *call) overflow(where string) error {
+	if c.module.interpreter {
+		return fault.Lim("stack overflow: more than the %d nested calls that the interpreter takes%s%s", interpreterFrames, where, c.guest.lastWords()).
+			WithHint("no flag raises it; --engine compiler counts no calls, its stack may come to %s", size(StackReserve))
+	}
+	return fault.Lim("stack overflow: calls nested too deep for a stack that is full at %s at the latest%s%s", size(StackReserve), where, c.guest.lastWords()).
+		WithHint("no flag raises it: the module's recursion must be less deep, or keep less on the stack")
 }
 
 // splitTrace takes wazero's error apart: what happened, and the names of the

@@ -250,7 +250,7 @@ func fuzzCall(t testing.TB) *call {
 		t.Fatal("no memory for a guest")
 	}
 	c := &call{ctx: context.Background(), module: &Module{budget: budget{limit: fuzzLimit + StackReserve, stack: StackReserve}}, instance: &instance{mem: m}, threads: 2, config: []byte(`{"abi":1}`),
-		limits: Limits{Memory: fuzzLimit, Log: 4096, Output: 1 << 16, Fuel: 1000, Deadline: time.Second}}
+		limits: Limits{Memory: fuzzLimit, Log: 4096, Output: 1 << 16, Calls: 1 << 20, Fuel: 1000, Deadline: time.Second}}
 	inputs := []Input{{"x.index", arrays[0], 0, 16}, {"x.offsets", arrays[1], 0, 5}, {"in.f", arrays[2], 7, fuzzRows - 7}}
 	err := c.prepare(Call{Inputs: inputs, Outputs: []Output{{"out.f", array.F32, 0, -1}, {"out.u", array.U32, 2, 3}}})
 	if err != nil {

@@ -42,7 +42,7 @@ const (
 	stageEnvironment
 )
 
-var testLimits = Limits{Memory: 256<<20 + StackReserve, Deadline: 20 * time.Second, Log: 64 << 10, Output: 1 << 20}
+var testLimits = Limits{Memory: 256<<20 + StackReserve, Deadline: 20 * time.Second, Log: 64 << 10, Output: 1 << 20, Calls: 1 << 30}
 
 var built = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "guest")

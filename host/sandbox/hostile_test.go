@@ -191,6 +191,7 @@ func TestHostileGuests(t *testing.T) {
 		{"other ABI", guest{abi: w.I32Const(7)}, limits, fault.Module, []string{"speaks ABI version 7"}},
 		{"fuel", guest{run: w.Join(forever, w.Op(w.Unreachable))}, fueled, fault.Limit, []string{"1000000 instructions of fuel", "--fuel"}},
 		{"fuel in start", guest{start: w.Join(w.I32Const(1), w.Op(w.Drop)), run: w.Join(forever, w.Op(w.Unreachable))}, fueled, fault.Limit, []string{"fuel"}},
+		{"recursion in start", guest{start: w.Call(4)}, limits, fault.Limit, []string{"stack overflow: calls nested too deep"}},
 		{"start is an import", guest{imports: func(m *w.Module, t guestTypes) { m.Start(m.ImportFunc(wasiModule, "sched_yield", t.number)) }}, limits, fault.Module, nil},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -261,9 +262,70 @@ func TestStackReserve(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		err = m.run()
 		runtime.ReadMemStats(&after)
-		wantFault(t, err, fault.Module, "stack overflow")
+		wantFault(t, err, fault.Limit, "stack overflow: calls nested too deep", "100MiB", "no flag raises it")
 		if n := after.TotalAlloc - before.TotalAlloc; n > 2*StackReserve || n < StackReserve {
 			t.Errorf("%d locals: %d bytes of stacks were allocated, not from one to two times %d", locals, n, StackReserve)
+		}
+	}
+}
+
+// The interpreter's bound is another, in calls.
+func TestInterpreterOverflow(t *testing.T) {
+	deep := func(calls int32) []byte {
+		var self uint32
+		g := guest{extra: func(m *w.Module, t guestTypes) {
+			self = m.NextFunc()
+			m.Func(t.unary, nil, w.LocalGet(0), w.IfElse(w.I32, w.Join(w.LocalGet(0), w.I32Const(1), w.Op(w.I32Sub), w.Call(self)), w.I32Const(0)))
+		}}
+		g.bytes() // for the index
+		g.run = w.Join(w.I32Const(calls), w.Call(self))
+		return g.bytes()
+	}
+	run := func(calls int32) error {
+		m, err := Load(context.Background(), deep(calls), Options{Name: "g.wasm", Limits: testLimits, Interpreter: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		_, err = m.Run(context.Background(), Call{Config: []byte("{}")})
+		return err
+	}
+	if err := run(interpreterFrames - 2); err != nil { // rechost_run is one, and the call with 0
+		t.Errorf("%d calls: %v", interpreterFrames, err)
+	}
+	wantFault(t, run(interpreterFrames-1), fault.Limit, "stack overflow", "more than the 2000 nested calls", "no flag raises it")
+}
+
+// A call may make as many calls of host functions as its limit says, on every
+// engine; what the rewriter lets it call does not count.
+func TestCallLimit(t *testing.T) {
+	const most = 200_000 // turns of a loop: more than one yield
+	calling := func(n int32) []byte {
+		return guest{locals: []w.Local{{N: 1, Type: w.I32}},
+			imports: func(m *w.Module, t guestTypes) { m.ImportFunc(wasiModule, "sched_yield", t.number) },
+			run: w.Join(w.I32Const(n), w.LocalSet(1), w.Loop(w.Void, w.Call(0), w.Op(w.Drop),
+				w.LocalGet(1), w.I32Const(1), w.Op(w.I32Sub), w.LocalTee(1), w.BrIf(0)), w.I32Const(0))}.bytes()
+	}
+	for _, o := range []Options{{}, {Cooperative: true}, {Interpreter: true}, {Cooperative: true, Limits: Limits{Fuel: 1 << 40}}} {
+		fuel := o.Limits.Fuel
+		o.Name, o.Limits = "g.wasm", testLimits
+		o.Limits.Calls, o.Limits.Fuel = most, fuel
+		run := func(n int32) (Stats, error) {
+			m, err := Load(context.Background(), calling(n), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			r, err := m.Run(context.Background(), Call{Config: []byte("{}")})
+			return r.Stats, err
+		}
+		if s, err := run(most); err != nil || s.Calls != most {
+			t.Errorf("%+v: %d calls: %v, counted %d", o, most, err, s.Calls)
+		}
+		s, err := run(most + 1)
+		wantFault(t, err, fault.Limit, "called host functions more than 200000 times", "--call-limit")
+		if s.Calls != most {
+			t.Errorf("%+v: counted %d calls, of which %d were let through", o, s.Calls, most)
 		}
 	}
 }

@@ -32,6 +32,7 @@ type Module struct {
 	name        string
 	limits      Limits
 	cooperative bool
+	interpreter bool
 	info        *rewrite.Info
 	provided    []provided
 	bodies      []int // where in the file each of its own functions begins
@@ -74,7 +75,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if err := checkInterface(info); err != nil {
 		return nil, err
 	}
-	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, info: info, bodies: bodies(wasm),
+	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, interpreter: o.Interpreter, info: info, bodies: bodies(wasm),
 		restorable: ready.Restorable, state: ready.State,
 		resumes: slices.ContainsFunc(info.Exports, func(e rewrite.Export) bool { return e.Name == abi.ExportResume })}
 	stack := int64(StackReserve)

@@ -137,7 +137,7 @@ func (k restoreKind) module(t testing.TB) *Module {
 		}
 	}
 	o := Options{Name: "tools.wasm", Interpreter: k.interpreter, Cooperative: k.cooperative,
-		Limits: Limits{Memory: 4<<20 + StackReserve, Deadline: testLimits.Deadline, Log: 1 << 10, Output: 1 << 30}}
+		Limits: Limits{Memory: 4<<20 + StackReserve, Deadline: testLimits.Deadline, Log: 1 << 10, Output: 1 << 30, Calls: 1 << 30}}
 	if k.metered {
 		o.Limits.Fuel = 1 << 40
 	}

@@ -36,6 +36,7 @@ type Limits struct {
 	Deadline time.Duration // wall clock of each call; kept here only in a cooperative module
 	Log      int64         // bytes of log, stdout and stderr of a call
 	Output   int64         // bytes of output of a call
+	Calls    int64         // of host functions, by one call
 	Fuel     int64         // instructions of a call
 }
 
@@ -94,7 +95,7 @@ type Stats struct {
 	Host     time.Duration // starting the instance, feeding, taking results
 	Memory   int64         // guest memory at the end, bytes
 	LogBytes int64         // log, stdout and stderr
-	Calls    int64         // host calls
+	Calls    int64         // of host functions
 	Fuel     int64         // spent, where metered
 }
 

@@ -83,7 +83,7 @@ type Stats struct {
 	Host     time.Duration `json:"host"`      // feeding, starting the instance, taking results
 	Memory   int64         `json:"memory"`    // guest memory at the end, bytes
 	LogBytes int64         `json:"log_bytes"` // log, stdout and stderr
-	Calls    int64         `json:"calls"`     // host calls
+	Calls    int64         `json:"calls"`     // of host functions
 	Fuel     int64         `json:"fuel"`      // spent, where metered
 }
 
@@ -100,6 +100,7 @@ type Limits struct {
 	Deadline time.Duration `json:"deadline"` // wall clock of compiling, planning and of each task
 	Log      int64         `json:"log"`      // bytes of log, stdout and stderr of a task
 	Output   int64         `json:"output"`   // bytes of output of a task
+	Calls    int64         `json:"calls"`    // calls of host functions by a task
 	Fuel     int64         `json:"fuel"`     // instructions of a task; 0 is unmetered
 }
 
@@ -109,6 +110,7 @@ const (
 	DefaultDeadline = 10 * time.Minute
 	DefaultLog      = 1 << 20
 	DefaultOutput   = 4 << 30
+	DefaultCalls    = 1 << 32 // more than three minutes of nothing but calls, at 50 ns each
 )
 
 // WithDefaults returns l with the defaults in place of zeros.
@@ -125,6 +127,9 @@ func (l Limits) WithDefaults() Limits {
 	if l.Output == 0 {
 		l.Output = DefaultOutput
 	}
+	if l.Calls == 0 {
+		l.Calls = DefaultCalls
+	}
 	return l
 }
 
@@ -133,7 +138,7 @@ func (l Limits) Check() error {
 	for _, x := range []struct {
 		flag string
 		v    int64
-	}{{"--memory", l.Memory}, {"--deadline", int64(l.Deadline)}, {"--log-limit", l.Log}, {"--output-limit", l.Output}, {"--fuel", l.Fuel}} {
+	}{{"--memory", l.Memory}, {"--deadline", int64(l.Deadline)}, {"--log-limit", l.Log}, {"--output-limit", l.Output}, {"--call-limit", l.Calls}, {"--fuel", l.Fuel}} {
 		if x.v < 0 {
 			return fault.Use("%s cannot be negative", x.flag)
 		}

@@ -29,20 +29,21 @@ type Allow struct {
 	Deadline  Span     `json:"deadline,omitempty"`
 	Log       Size     `json:"log,omitempty"`
 	Output    Size     `json:"output,omitempty"`
-	Fuel      Fuel     `json:"fuel,omitempty"` // of a task, which must then be metered
+	Calls     Count    `json:"calls,omitempty"` // of host functions, by a task
+	Fuel      Count    `json:"fuel,omitempty"`  // of a task, which must then be metered
 }
 
-// Fuel is a number of instructions.
-type Fuel int64
+// Count is a number of calls, or of instructions.
+type Count int64
 
 // UnmarshalJSON reads a whole number of at least 1: a 0 could be read as none
 // at all, or as any.
-func (f *Fuel) UnmarshalJSON(b []byte) error {
+func (c *Count) UnmarshalJSON(b []byte) error {
 	n, err := strconv.ParseInt(string(b), 10, 64)
 	if err != nil || n < 1 {
-		return fmt.Errorf("fuel is a whole number of at least 1, not %s", fault.Clean(string(b), 40))
+		return fmt.Errorf("calls and fuel are whole numbers of at least 1, not %s", fault.Clean(string(b), 40))
 	}
-	*f = Fuel(n)
+	*c = Count(n)
 	return nil
 }
 
@@ -161,7 +162,7 @@ func (a Allow) check(place string) error {
 func (a Allow) Limits() task.Limits {
 	return task.Limits{
 		Memory: int64(a.Memory), Deadline: time.Duration(a.Deadline), Log: int64(a.Log), Output: int64(a.Output),
-		Fuel: int64(a.Fuel),
+		Calls: int64(a.Calls), Fuel: int64(a.Fuel),
 	}.WithDefaults()
 }
 
@@ -207,6 +208,7 @@ func (e Entry) Check(ask Ask) error {
 		{"deadline", "deadline", int64(want.Deadline), int64(most.Deadline), func(n int64) string { return Span(n).String() }},
 		{"log-limit", "log", want.Log, most.Log, sizeText},
 		{"output-limit", "output", want.Output, most.Output, sizeText},
+		{"call-limit", "calls", want.Calls, most.Calls, func(n int64) string { return strconv.FormatInt(n, 10) }},
 	} {
 		if l.want > l.most {
 			say("--"+l.flag+" "+l.text(l.most), "%s %s (allowed: %s)", l.name, l.text(l.want), l.text(l.most))

@@ -64,7 +64,7 @@ func TestAccepted(t *testing.T) {
 		`{` + format + `}`,
 		`{` + format + `,"modules":[],"keys":[],"revoked":[]}`,
 		`{` + format + `,"modules":[` + module(one, plain) + `,` + module(two, `"comment":"reviewed by Ada, 2026-03-01","allow":
-			{"executors":["processes","goroutines"],"columns":[],"memory":"512MiB","deadline":"1h30m5s","log":"64KiB","output":"1TiB","fuel":9000000000}`) + `]}`,
+			{"executors":["processes","goroutines"],"columns":[],"memory":"512MiB","deadline":"1h30m5s","log":"64KiB","output":"1TiB","calls":5000000000,"fuel":9000000000}`) + `]}`,
 		`{` + format + `,"keys":[{"ed25519":"` + one.String() + `",` + plain + `}],"revoked":[` + module(one, `"comment":"leaks"`) + `]}`,
 	} {
 		f, err := Parse([]byte(text))
@@ -138,6 +138,8 @@ func TestRefused(t *testing.T) {
 		"an empty deadline":      {allow(`,"deadline":""`), "10m", true},
 		"a deadline out of form": {allow(`,"deadline":"5s1h"`), "10m", true},
 		"isolation by a word":    {allow(`,"isolation":"yes"`), "", true},
+		"calls of 0":             {allow(`,"calls":0`), "at least 1", true},
+		"calls as text":          {allow(`,"calls":"1000"`), "whole number", true},
 		"fuel of 0":              {allow(`,"fuel":0`), "at least 1", true},
 		"negative fuel":          {allow(`,"fuel":-1`), "at least 1", true},
 		"fuel of 1e3":            {allow(`,"fuel":1e3`), "whole number", false}, // an integer to JSON Schema
@@ -187,12 +189,12 @@ func TestFilesOfOthers(t *testing.T) {
 // An entry bounds each thing that a run asks for, and the refusal names all.
 func TestCheck(t *testing.T) {
 	f, err := Parse([]byte(`{` + format + `,"modules":[` + module(one, plain) + `,` + module(two, `"allow":
-		{"executors":["processes","goroutines"],"columns":["time"],"memory":"1GiB","deadline":"90s","log":"1KiB","output":"1MiB","fuel":1000}`) + `,` + module(three, `"allow":{"executors":["processes"],"columns":[],"isolation":true}`) + `]}`))
+		{"executors":["processes","goroutines"],"columns":["time"],"memory":"1GiB","deadline":"90s","log":"1KiB","output":"1MiB","calls":100000,"fuel":1000}`) + `,` + module(three, `"allow":{"executors":["processes"],"columns":[],"isolation":true}`) + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	usual := task.Limits{}.WithDefaults()
-	small := task.Limits{Memory: 1 << 30, Deadline: 90 * time.Second, Log: 1 << 10, Output: 1 << 20, Fuel: 1000}
+	small := task.Limits{Memory: 1 << 30, Deadline: 90 * time.Second, Log: 1 << 10, Output: 1 << 20, Calls: 100_000, Fuel: 1000}
 	with := func(l task.Limits, change func(*task.Limits)) task.Limits { change(&l); return l }
 	for _, c := range []struct {
 		module digest.Digest
@@ -202,11 +204,12 @@ func TestCheck(t *testing.T) {
 		{one, Ask{"processes", []string{"value"}, usual, false}, nil},
 		{one, Ask{"processes", nil, task.Limits{}, false}, nil},
 		{one, Ask{"processes", nil, with(usual, func(l *task.Limits) { l.Fuel = 5 }), false}, nil},
+		{one, Ask{"processes", nil, with(usual, func(l *task.Limits) { l.Calls++ }), false}, []string{"calls 4294967297 (allowed: 4294967296)"}},
 		{one, Ask{"goroutines", []string{"value", "time"}, with(usual, func(l *task.Limits) { l.Memory++ }), false},
 			[]string{"executor goroutines", "column time", "memory 2147483649B (allowed: 2GiB)"}},
 		{two, Ask{"goroutines", []string{"time"}, small, false}, nil},
 		{two, Ask{"goroutines", []string{"value"}, small, false}, []string{"column value"}},
-		{two, Ask{"processes", nil, usual, false}, []string{"memory 2GiB (allowed: 1GiB)", "deadline 10m (allowed: 1m30s)", "log 1MiB (allowed: 1KiB)", "output 4GiB (allowed: 1MiB)", "fuel without end (allowed: 1000)"}},
+		{two, Ask{"processes", nil, usual, false}, []string{"memory 2GiB (allowed: 1GiB)", "deadline 10m (allowed: 1m30s)", "log 1MiB (allowed: 1KiB)", "output 4GiB (allowed: 1MiB)", "calls 4294967296 (allowed: 100000)", "fuel without end (allowed: 1000)"}},
 		{two, Ask{"processes", nil, with(small, func(l *task.Limits) { l.Fuel = 1001 }), false}, []string{"fuel 1001 (allowed: 1000)"}},
 		{two, Ask{"processes", nil, with(small, func(l *task.Limits) { l.Deadline++ }), false}, []string{"deadline 1m30.000000001s"}},
 		{three, Ask{"processes", nil, usual, true}, nil},
