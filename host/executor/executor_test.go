@@ -386,7 +386,7 @@ func TestDeadline(t *testing.T) {
 		}
 		start := time.Now()
 		err := e.Run(ctx, tasksOf(t, stageLoop, 3, nil, -1), drop)
-		wantFault(t, err, fault.Limit, "guest.wasm: stage users, shard 1 of 3: still running after 4s", "--deadline")
+		wantFault(t, err, fault.Limit, "guest.wasm: stage users, shard 1 of 3: still running after 4s", "--deadline, or cut the work finer with --shards")
 		if d := time.Since(start); d > limits.Deadline+10*time.Second {
 			t.Errorf("stopped after %v", d)
 		}

@@ -100,7 +100,7 @@ func (g *Goroutines) Run(ctx context.Context, tasks []task.Task, done func(int, 
 	return each(ctx, g.options.Workers, len(tasks), func(ctx context.Context, _, i int) (Result, error) {
 		t := &tasks[i]
 		r, d, err := g.task(ctx, m, t)
-		if err = at(g.options.Name, t.Place(), err); err != nil {
+		if err = at(g.options.Name, t.Place(), finer(err)); err != nil {
 			g.options.failed(t, d, err)
 		}
 		return r, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"rechost/host/fault"
 	"rechost/host/task"
@@ -44,6 +45,16 @@ func (o Options) threads(t *task.Task) int {
 		return min(o.Workers, runtime.GOMAXPROCS(0))
 	}
 	return 1
+}
+
+// finer is the error of a task, with what else would help where a limit is not
+// enough for it. Loading, describing and planning are not cut.
+func finer(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && e.Code == fault.Limit && strings.HasPrefix(e.Hint, "allow more with ") {
+		return e.WithHint("%s, or cut the work finer with --shards", e.Hint)
+	}
+	return err
 }
 
 // at puts module and place before an error's message, keeping its code and

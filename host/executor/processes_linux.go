@@ -311,7 +311,7 @@ func (p *processes) noteWalls(walls []string) error {
 func (p *processes) watch(ctx context.Context, w *workerProcess, f func() error) error {
 	timer := time.AfterFunc(p.options.Limits.Deadline, func() {
 		w.kill(fault.Lim("still running after %v", p.options.Limits.Deadline).
-			WithHint("allow more with --deadline, or cut the work finer with --shards"))
+			WithHint("allow more with --deadline"))
 	})
 	defer timer.Stop()
 	for _, c := range []context.Context{ctx, p.closing} {
@@ -334,7 +334,7 @@ func (p *processes) with(ctx context.Context, i int, f func(w *workerProcess) er
 	}
 	w, err := p.ready(ctx, s)
 	if err != nil {
-		return err
+		return &loadError{err}
 	}
 	err = p.watch(ctx, w, func() error { return f(w) })
 	var told *toldError

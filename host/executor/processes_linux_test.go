@@ -306,6 +306,9 @@ func TestLoopsBeforeRun(t *testing.T) {
 				wantFault(t, err, fault.Limit, "g.wasm: ", "still running after 700ms")
 				_, err = e.Plan(context.Background(), []byte("{}"))
 				wantFault(t, err, fault.Limit, "g.wasm: ", "still running after 700ms")
+				if hint := fault.HintOf(err); hint != "allow more with --deadline" { // there are no shards yet
+					t.Errorf("hint %q", hint)
+				}
 			})
 		}
 	}
@@ -363,6 +366,32 @@ func TestCompilingHasLimitedRoom(t *testing.T) {
 		if got := compileRoom(l); got != want {
 			t.Errorf("room of %d MiB with --memory %d MiB", got>>20, l.Memory>>20)
 		}
+	}
+}
+
+// A disk that is full while the module is compiled is no failure of the task
+// that came first, and clearing the cache would not help.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("no small disk can be had here: %v", err)
+	}
+	defer unix.Unmount(dir, 0)
+	for _, f := range []func(Options) (Executor, error){NewProcesses, NewGoroutines} {
+		e, err := f(Options{Module: goGuest(t), Name: "g.wasm", Cache: filepath.Join(dir, "code"), Workers: 1, Limits: testLimits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Describe(context.Background())
+		place := "g.wasm: "
+		if _, ok := e.(*processes); ok {
+			place += "load: "
+		}
+		if want := place + "cannot keep compiled code in " + dir; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v; want %s…", err, want)
+		}
+		wantFault(t, err, fault.Failed, "no space left on device", "rechost store prune", "--no-cache")
+		e.Close()
 	}
 }
 

@@ -114,7 +114,7 @@ func (p *processes) ask(ctx context.Context, request *message, t *task.Task, mos
 		b = m.Emitted
 		return nil
 	})
-	if err = p.at(t.Place(), err); err != nil {
+	if err = p.at(t, err); err != nil {
 		p.options.failed(t, d, err)
 	}
 	return b, err
@@ -126,14 +126,21 @@ func (p *processes) diagnosis(m *reply) (task.Diagnosis, error) {
 	return task.Diagnosis{Trace: trace(m.Trace), Log: log, Stats: m.Stats}, err
 }
 
-// at is where a failure happened; one of loading the module has no place.
-func (p *processes) at(place string, err error) error {
-	p.mu.Lock()
-	if p.refused != nil && err == p.refused {
-		place = "load"
+// loadError is a failure before there was a worker to ask.
+type loadError struct{ error }
+
+func (e *loadError) Unwrap() error { return e.error }
+
+// at names the task that failed, or the loading of the module, which is none's.
+func (p *processes) at(t *task.Task, err error) error {
+	var loading *loadError
+	switch {
+	case errors.As(err, &loading):
+		return at(p.options.Name, "load", err)
+	case t.Phase == task.Running:
+		err = finer(err)
 	}
-	p.mu.Unlock()
-	return at(p.options.Name, place, err)
+	return at(p.options.Name, t.Place(), err)
 }
 
 // Run runs the tasks, Options.Workers at a time. One whose worker somebody else
@@ -152,7 +159,7 @@ func (p *processes) Run(ctx context.Context, tasks []task.Task, done func(int, R
 				break
 			}
 		}
-		if err = p.at(t.Place(), err); err != nil {
+		if err = p.at(t, err); err != nil {
 			p.options.failed(t, d, err)
 		}
 		return r, err

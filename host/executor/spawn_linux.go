@@ -175,7 +175,7 @@ func (w *workerProcess) died(err error) error {
 			WithHint("allow more with --memory %dMiB", w.compiles>>19)
 	case outOfMemory(said):
 		return fault.Lim("its worker process ran out of memory").
-			WithHint("allow more with --memory, or cut the work finer with --shards")
+			WithHint("allow more with --memory")
 	case state.Signaled() && state.Signal() == syscall.SIGSYS:
 		return fault.Mod("its worker process was killed: it made a system call that workers may not make")
 	case state.Signaled() && state.Signal() == syscall.SIGXCPU:

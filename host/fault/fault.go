@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -98,6 +99,11 @@ func Cause(err error) error {
 		return link.Err
 	}
 	return err
+}
+
+// NoRoom tells whether a disk or a quota is full.
+func NoRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // CodeOf returns the exit code for err: its own if an *Error is in its chain,

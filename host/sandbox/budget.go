@@ -91,5 +91,5 @@ func (b budget) enough(n int64) string {
 // beyond is the error of a guest that asked for a memory of n bytes.
 func (b budget) beyond(n int64) error {
 	return fault.Lim("needs more than %s of memory (asked for %s): of its limit of %s, %s", size(max(b.memory(), 0)), size(n), size(b.limit), b.aside()).
-		WithHint("allow more with --memory %s, or cut the work finer with --shards", b.enough(n))
+		WithHint("allow more with --memory %s", b.enough(n))
 }

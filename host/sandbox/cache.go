@@ -29,6 +29,16 @@ func (s *StaleCache) Error() string {
 // Unwrap returns the cause.
 func (s *StaleCache) Unwrap() error { return s.err }
 
+// uncached is the error of a folder for compiled code that cannot be made, used
+// or written to; doing names what was tried.
+func uncached(doing, dir string, err error) error {
+	e := fault.New(fault.Failed, "cannot %s %s: %v", doing, dir, fault.Cause(err))
+	if fault.NoRoom(err) {
+		return e.WithHint("make room: rechost store prune --max-size 1GB; or run with --no-cache, which takes room under TMPDIR")
+	}
+	return e
+}
+
 // ClearCache removes the compiled code in a CacheDir.
 func ClearCache(dir string) error {
 	var err error
@@ -50,14 +60,14 @@ func ClearCache(dir string) error {
 // into it.
 func PrivateDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
+		return uncached("make the folder for compiled code", dir, err)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
-		return fault.New(fault.Failed, "cannot make the folder for compiled code: %v", err)
+		return uncached("make the folder for compiled code", dir, err)
 	}
 	fi, err := os.Lstat(dir)
 	if err != nil {
-		return fault.New(fault.Failed, "cannot use the folder for compiled code: %v", err)
+		return uncached("use the folder for compiled code", dir, err)
 	}
 	if !fi.IsDir() || !ownedByMe(fi) {
 		return fault.New(fault.Failed, "%s is not a folder of yours with mode 0700: code in it would not be trusted", dir).
@@ -108,8 +118,8 @@ func checkCache(dir string) error {
 // sealCache writes the digests that are not there, of entries that are new:
 // the others were checked before. Where it fails, the next who comes finds an
 // entry without a digest and compiles again.
-func sealCache(dir string) {
-	_ = cached(dir, func(entry, digest string) error {
+func sealCache(dir string) error {
+	return cached(dir, func(entry, digest string) error {
 		if _, err := os.Lstat(digest); err == nil {
 			return nil
 		}

@@ -116,7 +116,7 @@ func (c *call) pause() {
 	now := time.Now()
 	if !c.deadline.IsZero() && now.After(c.deadline) {
 		c.end(fault.Lim("still running after %v", c.limits.Deadline).
-			WithHint("allow more with --deadline, or cut the work finer with --shards"))
+			WithHint("allow more with --deadline"))
 	}
 	if err := c.ctx.Err(); err != nil {
 		c.end(err)

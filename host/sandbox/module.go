@@ -101,7 +101,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		// It errs where another process clears the folder at this moment and
 		// this one may not make it anew, too.
 		if m.cache, err = wazero.NewCompilationCacheWithDir(cache); err != nil {
-			return nil, &StaleCache{err}
+			return nil, unusable(cache, err)
 		}
 		config = config.WithCompilationCache(m.cache)
 	}
@@ -116,14 +116,26 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if err != nil {
 		m.Close()
 		if ofFiles(err) || strings.HasPrefix(err.Error(), "compilationcache:") {
-			return nil, &StaleCache{err}
+			return nil, unusable(cache, err)
 		}
 		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
 	}
 	if m.cache != nil {
-		sealCache(cache)
+		if err := sealCache(cache); fault.NoRoom(err) {
+			m.Close()
+			return nil, unusable(cache, err)
+		}
 	}
 	return m, nil
+}
+
+// unusable is the error of a cache that compiled code cannot be put into or had
+// from: where the disk is full, clearing it and compiling again would not help.
+func unusable(cache string, err error) error {
+	if fault.NoRoom(err) {
+		return uncached("keep compiled code in", cache, err)
+	}
+	return &StaleCache{err}
 }
 
 // ofFiles tells whether an error names files: none about the module itself does.

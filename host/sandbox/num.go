@@ -330,7 +330,7 @@ func (a *args) scratch(n uint64) (left uint64) {
 		b := a.c.module.budget
 		a.c.end(fault.Lim("%s: needs %s to work in, beside %s of memory: of its limit of %s, %s",
 			a.name, size(int64(min(n, math.MaxInt64))), size(int64(len(m.bytes))), size(b.limit), b.aside()).
-			WithHint("allow more with --memory %s, or cut the work finer with --shards", b.enough(int64(min(n, 1<<62))+int64(len(m.bytes)))))
+			WithHint("allow more with --memory %s", b.enough(int64(min(n, 1<<62))+int64(len(m.bytes)))))
 	}
 	return left
 }

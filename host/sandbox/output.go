@@ -102,5 +102,5 @@ func (b *outputBuffer) check() error {
 
 func tooMuchOutput(limit int64) error {
 	return fault.Lim("more than %s of output", size(limit)).
-		WithHint("allow more with --output-limit, or cut the work finer with --shards")
+		WithHint("allow more with --output-limit")
 }

@@ -222,5 +222,5 @@ func yield(c *call, _ []uint64) { c.pause() }
 
 func outOfFuel(c *call, _ []uint64) {
 	c.end(fault.Lim("ran for more than its %d instructions of fuel", c.limits.Fuel).
-		WithHint("allow more with --fuel, or cut the work finer with --shards"))
+		WithHint("allow more with --fuel"))
 }

@@ -77,7 +77,7 @@ func Temporary() (*Store, error) {
 	dir, err := os.MkdirTemp("", "rechost-store-")
 	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot make a temporary store: %v", err).
-			WithHint("set TMPDIR to a folder with room")
+			WithHint("%s", otherTemporary(err))
 	}
 	s, err := Open(dir)
 	if err != nil {
@@ -451,12 +451,23 @@ func (s *Store) name(tmp, path string) error {
 	return nil
 }
 
+// otherTemporary is what to do where a temporary store cannot be made or used.
+func otherTemporary(err error) string {
+	if fault.NoRoom(err) {
+		return "set TMPDIR to a folder with room"
+	}
+	return "set TMPDIR to a folder that you may write to"
+}
+
 func (s *Store) failed(err error) error {
 	e := fault.New(fault.Failed, "cannot use the store %s: %v", s.dir, fault.Cause(err))
-	if s.temporary {
-		return e.WithHint("set TMPDIR to a folder with room")
+	switch {
+	case s.temporary:
+		return e.WithHint("%s", otherTemporary(err))
+	case fault.NoRoom(err):
+		return e.WithHint("make room: rechost store prune --max-size 1GB --store %s, or choose another place with --store FOLDER", s.dir)
 	}
-	return e.WithHint("make room: rechost store prune --max-size 1GB --store %s, or choose another place with --store FOLDER", s.dir)
+	return e.WithHint("choose another place with --store FOLDER, or run without one: --no-cache")
 }
 
 // touch marks a file as used now, for Prune.

@@ -2,15 +2,18 @@ package store
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"rechost/host/array"
 	"rechost/host/digest"
+	"rechost/host/fault"
 )
 
 func open(t *testing.T, dir string) *Store {
@@ -20,6 +23,36 @@ func open(t *testing.T, dir string) *Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// To make room helps where there is none; a store that cannot be written to has
+// to be another.
+func TestHints(t *testing.T) {
+	wrong := func(n syscall.Errno) error { return &fs.PathError{Op: "open", Path: "/store/tmp/put-1-1", Err: n} }
+	dir := t.TempDir()
+	lasting := open(t, dir)
+	passing, err := Temporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer passing.Close()
+	for _, c := range []struct {
+		s    *Store
+		n    syscall.Errno
+		hint string
+	}{
+		{lasting, syscall.ENOSPC, "make room: rechost store prune --max-size 1GB --store " + dir + ", or choose another place with --store FOLDER"},
+		{lasting, syscall.EDQUOT, "make room: rechost store prune --max-size 1GB --store " + dir + ", or choose another place with --store FOLDER"},
+		{lasting, syscall.EROFS, "choose another place with --store FOLDER, or run without one: --no-cache"},
+		{lasting, syscall.EACCES, "choose another place with --store FOLDER, or run without one: --no-cache"},
+		{passing, syscall.ENOSPC, "set TMPDIR to a folder with room"},
+		{passing, syscall.EACCES, "set TMPDIR to a folder that you may write to"},
+	} {
+		err := c.s.failed(wrong(c.n))
+		if fault.HintOf(err) != c.hint || !strings.HasSuffix(err.Error(), c.s.dir+": "+c.n.Error()) {
+			t.Errorf("%v: %v, hint %q", c.n, err, fault.HintOf(err))
+		}
+	}
 }
 
 func put(t *testing.T, s *Store, parts ...[]byte) array.Meta {
