@@ -200,7 +200,7 @@ func entry(number int, p provided) api.GoModuleFunc {
 		if own {
 			if c.calls == c.limits.Calls {
 				c.end(fault.Lim("called host functions more than %d times", c.limits.Calls).
-					WithHint("allow more with --call-limit, or cut the work finer with --shards"))
+					WithHint("allow more with --call-limit"))
 			}
 			c.calls++
 		}
