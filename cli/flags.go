@@ -33,9 +33,9 @@ type jobFlags struct {
 	emit        cli.StringSlice
 	duplicates  string
 	engine      string
-	memory      size
-	logLimit    size
-	outputLimit size
+	memory      bound
+	logLimit    bound
+	outputLimit bound
 	deadline    span
 }
 

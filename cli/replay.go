@@ -73,6 +73,10 @@ defaults.`),
 	}
 }
 
+// logEnds is how many lines of a task's log are printed from its beginning, and
+// from its end.
+const logEnds = 50
+
 // printReplay writes what is known of the task and of each run.
 func printReplay(w io.Writer, v *host.Replayed) error {
 	g := grid{uncut: true}
@@ -117,8 +121,14 @@ func printReplay(w io.Writer, v *host.Replayed) error {
 		s := r.Stats
 		row("time", "%s: guest %s, kernels %s, host %s", secondsText(r.Seconds), durationText(s.Guest), durationText(s.Kernel), durationText(s.Host))
 		row("memory", "%s%s; %s of host functions; %s of log", bytesText(s.Memory), spentText(s.Fuel, v.Limits.Fuel), plural(s.Calls, "call"), bytesText(s.LogBytes))
-		for _, l := range r.Log {
-			row("says", "%s", l)
+		for i, l := range r.Log {
+			between := len(r.Log) - 2*logEnds
+			switch {
+			case between <= 0 || i < logEnds || i >= logEnds+between:
+				row("says", "%s", l)
+			case i == logEnds:
+				row("", "(%s between; --json prints them all)", plural(between, "line"))
+			}
 		}
 	}
 	row("verdict", "%s", v.Verdict)

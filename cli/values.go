@@ -55,6 +55,23 @@ func (s *size) String() string {
 	return strconv.FormatInt(int64(*s), 10)
 }
 
+// bound is a size of at least a byte: 0 would be the default, not none.
+type bound int64
+
+func (b *bound) Set(text string) error {
+	var s size
+	if err := s.Set(text); err != nil {
+		return err
+	}
+	if s == 0 {
+		return fmt.Errorf("not a size above 0 such as 512MB or 2GiB")
+	}
+	*b = bound(s)
+	return nil
+}
+
+func (b *bound) String() string { return (*size)(b).String() }
+
 // span is a duration: 30s, 10m, 2h30m, 30d, 2w. A plain number is refused: it
 // would have to be guessed whether it means seconds.
 type span time.Duration

@@ -22,6 +22,18 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestBound(t *testing.T) {
+	var b bound
+	if err := b.Set("2GiB"); err != nil || b != 2<<30 || b.String() != "2147483648" {
+		t.Errorf("2GiB: %s, %v", b.String(), err)
+	}
+	for _, text := range []string{"0", "0MB", "0.4", "-1", "x"} {
+		if err := b.Set(text); err == nil || b != 2<<30 {
+			t.Errorf("%q is taken as %d", text, b)
+		}
+	}
+}
+
 func TestSpan(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"30s": 30 * time.Second, "10m": 10 * time.Minute, "2h30m": 150 * time.Minute, "30d": 720 * time.Hour,
