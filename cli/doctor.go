@@ -15,7 +15,7 @@ import (
 )
 
 func doctorCommand(e *env) *command {
-	var only, which, store string
+	var only, which, engine, store string
 	var deadline span
 	var asJSON, quiet bool
 	return &command{
@@ -29,6 +29,7 @@ func doctorCommand(e *env) *command {
 					Usage: "examine `NAME`: processes, goroutines or both (default)"},
 				&cli.StringFlag{Name: "store", Category: groupHow, Destination: &store,
 					Usage: "look at the modes of the store in `FOLDER`"},
+				engineFlag(&engine),
 				&cli.GenericFlag{Name: "deadline", Category: groupLimits, Value: &deadline,
 					Usage: "let guests that never end run for `TIME` (default " + shortTime(doctor.DefaultDeadline) + ")"},
 				jsonFlag(&asJSON), quietFlag(&quiet),
@@ -37,7 +38,7 @@ func doctorCommand(e *env) *command {
 				if c.Args().Present() {
 					return fault.Use("rechost doctor takes no arguments").WithHint("rechost doctor --only loops")
 				}
-				o := doctor.Options{Deadline: cmp.Or(asDuration(deadline), doctor.DefaultDeadline), Store: store}
+				o := doctor.Options{Deadline: cmp.Or(asDuration(deadline), doctor.DefaultDeadline), Store: store, Interpreter: engine == "interpreter"}
 				if which != "" && which != "both" {
 					o.Executors = []string{which}
 				}
@@ -82,6 +83,7 @@ host/SECURITY.md says what is promised.`),
 		examples: []string{
 			"rechost doctor",
 			"rechost doctor --only 'escape drill' --executor processes",
+			"rechost doctor --engine interpreter --only 'deep stacks'",
 			"rechost doctor --deadline 300ms --json",
 		},
 	}
@@ -130,6 +132,11 @@ func printDiagnosis(e *env, r *doctor.Report) error {
 	if err := t.write(e.out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(e.out, "\n%s, %s held; %s tried, in %s\n", plural(len(r.Rows), "attack"), count(r.Held()), plural(r.Modules, "hostile module"), secondsText(r.Seconds))
+	if len(r.Left) > 0 {
+		if _, err := fmt.Fprintf(e.out, "\nleft out, as the %s has no compiled code:\n  %s\n", r.Engine, strings.Join(r.Left, "\n  ")); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(e.out, "\n%s, %s held; %s tried on the %s, in %s\n", plural(len(r.Rows), "attack"), count(r.Held()), plural(r.Modules, "hostile module"), r.Engine, secondsText(r.Seconds))
 	return err
 }

@@ -20,11 +20,13 @@ type attack struct {
 	fuel       int64
 	calls      int64  // limit; 0 is the default
 	memory     int64  // limit; 0 is the lab's
+	frames     int64  // limit of memory on the interpreter, whose stack takes more of it; 0 is as on the compiler
 	endless    bool   // never ends by itself: gets Options.Deadline
 	everywhere bool   // attacks before any stage, so that no honest stage can run in it
 	oneThread  bool   // with GOMAXPROCS=1
 	garbage    bool   // while the host collects garbage all the time
 	on         string // the one executor that it is for; "" is both
+	cached     bool   // is for compiled code, which the interpreter has not
 	once       bool   // needs no guest, so that one executor is enough
 	want       want
 

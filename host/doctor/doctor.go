@@ -50,20 +50,24 @@ const DefaultDeadline = time.Second
 type Options struct {
 	Executors []string       // Processes, Goroutines, or both; both when empty
 	Only      *regexp.Regexp // attacks whose "kind: name" it matches; nil is all
-	Deadline  time.Duration  // of guests that never end; 0 is DefaultDeadline
-	Store     string         // folder whose modes are reported; "" is none
-	Worker    string         // binary that is started as a worker; "" is this program's own
-	Progress  func(Row)      // called after each attack; may be nil
+	// Interpreter runs guests on wazero's interpreter instead of its compiler.
+	Interpreter bool
+	Deadline    time.Duration // of guests that never end; 0 is DefaultDeadline
+	Store       string        // folder whose modes are reported; "" is none
+	Worker      string        // binary that is started as a worker; "" is this program's own
+	Progress    func(Row)     // called after each attack; may be nil
 }
 
 // Report is what an examination found.
 type Report struct {
-	System  []Fact  `json:"system"`
-	Walls   []Wall  `json:"walls"`
-	Rows    []Row   `json:"attacks"`
-	Modules int     `json:"modules"` // hostile modules that were tried, each once an executor
-	Fell    []Wall  `json:"fell,omitempty"`
-	Seconds float64 `json:"seconds"`
+	Engine  string   `json:"engine"` // compiler or interpreter, of guests
+	System  []Fact   `json:"system"`
+	Walls   []Wall   `json:"walls"`
+	Rows    []Row    `json:"attacks"`
+	Left    []string `json:"left_out,omitempty"` // attacks, as "kind: name", for which the engine has nothing
+	Modules int      `json:"modules"`            // hostile modules that were tried, each once an executor
+	Fell    []Wall   `json:"fell,omitempty"`
+	Seconds float64  `json:"seconds"`
 }
 
 // Fact is something about the machine.
@@ -117,10 +121,19 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Deadline < 0 {
 		return nil, fault.Use("a deadline of %v is none", o.Deadline)
 	}
-	r := &Report{System: system(o.Store)}
+	r := &Report{Engine: "compiler", System: system(o.Store)}
 	attacks := slices.DeleteFunc(all(), func(a attack) bool {
 		return o.Only != nil && !o.Only.MatchString(a.kind+": "+a.name)
 	})
+	if o.Interpreter {
+		r.Engine = "interpreter"
+		attacks = slices.DeleteFunc(attacks, func(a attack) bool {
+			if a.cached {
+				r.Left = append(r.Left, a.kind+": "+a.name)
+			}
+			return a.cached
+		})
+	}
 	scratch, err := os.MkdirTemp("", "rechost-doctor-")
 	if err != nil {
 		return nil, fault.New(fault.Failed, "cannot make a scratch folder: %v", err)
@@ -140,6 +153,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if len(r.Rows) == 0 && len(r.Left) > 0 {
+		return nil, fault.Use("all attacks that match %q are for compiled code, which the interpreter has not", o.Only).
+			WithHint("leave out --engine interpreter")
 	}
 	if len(r.Rows) == 0 && o.Only != nil && len(r.Fell) == 0 {
 		return nil, fault.Use("no attack matches %q", o.Only).WithHint("rechost doctor --only loops")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,33 @@ func TestAttacks(t *testing.T) {
 	t.Log(walls)
 	for _, f := range r.System {
 		t.Log(f)
+	}
+}
+
+// Guests can be on the interpreter, in every executor; what is for compiled
+// code is left out, and named.
+func TestInterpreter(t *testing.T) {
+	o := Options{Deadline: 300 * time.Millisecond, Interpreter: true, Executors: []string{Goroutines},
+		Only: regexp.MustCompile("loop in run|operands at once|recursion without end|called without end|a flipped bit")}
+	if executor.HasProcesses {
+		o.Executors = append(o.Executors, Processes)
+	}
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.Rows {
+		if !x.Held {
+			t.Errorf("%s: %s: %s: wanted %s; %s", x.Executor, x.Kind, x.Attack, x.Want, x.Happened)
+		}
+		if x.Attack == "recursion without end" && !strings.Contains(x.Happened, "2000 nested calls") {
+			t.Errorf("%s: the interpreter did not run it: %s", x.Executor, x.Happened)
+		}
+	}
+	if n := len(r.Rows); n != 5*len(o.Executors) || r.Engine != "interpreter" {
+		t.Errorf("%d rows on the %s", n, r.Engine)
+	}
+	if want := []string{caches + ": a flipped bit in the middle", caches + ": a flipped bit at the end"}; !slices.Equal(r.Left, want) {
+		t.Errorf("left out: %q, want %q", r.Left, want)
 	}
 }

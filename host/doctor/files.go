@@ -29,7 +29,7 @@ func constant(v int32) []byte {
 // cacheAttacks tamper with compiled code between two runs.
 func cacheAttacks() []attack {
 	tamper := func(name string, want want, change func(l *lab, dir string) error) attack {
-		return attack{kind: caches, name: name, want: want, do: func(ctx context.Context, l *lab, a *attack) outcome {
+		return attack{kind: caches, name: name, cached: true, want: want, do: func(ctx context.Context, l *lab, a *attack) outcome {
 			dir, err := os.MkdirTemp(l.dir, "cache-")
 			if err != nil {
 				return outcome{end: failed, text: err.Error()}

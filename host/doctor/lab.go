@@ -109,10 +109,13 @@ func (l *lab) intact() error {
 // setup is how a module is run here.
 func (l *lab) setup(wasm []byte, a *attack, cache string) executor.Options {
 	o := executor.Options{
-		Module: wasm, Name: "attack.wasm", Arrays: l, Cache: cache, Worker: l.options.Worker, Workers: 1,
+		Module: wasm, Name: "attack.wasm", Arrays: l, Cache: cache, Worker: l.options.Worker, Workers: 1, Interpreter: l.options.Interpreter,
 		Limits: task.Limits{Memory: labMemory + sandbox.StackReserve, Deadline: l.deadline(a), Log: labLog, Output: labOutput, Calls: a.calls, Fuel: a.fuel}.WithDefaults(),
 	}
-	if a.memory > 0 {
+	switch {
+	case a.frames > 0 && l.options.Interpreter:
+		o.Limits.Memory = a.frames
+	case a.memory > 0:
 		o.Limits.Memory = a.memory + sandbox.StackReserve
 	}
 	return o
@@ -321,8 +324,12 @@ const withCgo = "a guest that breaks out can open files and sockets, fork and re
 // walls says what stands around guests here, and what should.
 func (l *lab) walls() []Wall {
 	stand := l.neighbour.Walls()
+	engine := "wazero's compiler"
+	if l.options.Interpreter {
+		engine = "wazero's interpreter"
+	}
 	should := []Wall{
-		{Name: "wazero's compiler", Means: "guests cannot be run"},
+		{Name: engine, Means: "guests cannot be run"},
 		{Name: "yield counter", Means: "a busy guest would hang this process"},
 	}
 	if l.kind == Processes {
