@@ -34,9 +34,9 @@ func (s *StaleCache) Unwrap() error { return s.err }
 func uncached(doing, dir string, err error) error {
 	e := fault.New(fault.Failed, "cannot %s %s: %v", doing, dir, fault.Cause(err))
 	if fault.NoRoom(err) {
-		return e.WithHint("make room: rechost store prune --max-size 1GB; or run with --no-cache, which takes room under TMPDIR")
+		return e.WithHint("make room: rechost store prune --max-size 1GB, with the --store of the run; or use --no-cache, which takes room under TMPDIR")
 	}
-	return e
+	return e.WithHint("choose another place with --store FOLDER, or run without one: --no-cache")
 }
 
 // ClearCache removes the compiled code in a CacheDir.
@@ -51,7 +51,7 @@ func ClearCache(dir string) error {
 		}
 	}
 	if err != nil {
-		return fault.New(fault.Failed, "cannot clear the folder for compiled code: %v", err)
+		return uncached("clear the folder for compiled code", dir, err)
 	}
 	return nil
 }

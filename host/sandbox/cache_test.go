@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+
+	"rechost/host/fault"
 )
 
 // An entry that is not what was written is found before wazero sees it, and
@@ -87,6 +92,24 @@ func TestErrorsOfFiles(t *testing.T) {
 	}
 	if ofFiles(errors.New("invalid magic number")) {
 		t.Error("an error of the module is one of files")
+	}
+}
+
+// A folder for compiled code that cannot be used says what to do: make room only
+// where there is none.
+func TestUnusableCache(t *testing.T) {
+	for n, hint := range map[syscall.Errno]string{syscall.ENOSPC: "make room: rechost store prune", syscall.EROFS: "choose another place with --store FOLDER"} {
+		err := unusable("code", fmt.Errorf("compiling: %w", &fs.PathError{Op: "write", Path: "code/x.tmp", Err: n}))
+		if n == syscall.EROFS { // it may be that of another process, and is cleared first
+			stale := (*StaleCache)(nil)
+			if !errors.As(err, &stale) {
+				t.Fatalf("%v: %v (%T)", n, err, err)
+			}
+			err = uncached("clear", "code", stale.Unwrap())
+		}
+		if fault.CodeOf(err) != fault.Failed || !strings.Contains(err.Error(), "code: "+n.Error()) || !strings.HasPrefix(fault.HintOf(err), hint) {
+			t.Errorf("%v: %v, hint %q", n, err, fault.HintOf(err))
+		}
 	}
 }
 
