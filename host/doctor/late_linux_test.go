@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rechost/host/executor"
 )
 
 // children are the processes that this one started.
@@ -23,6 +25,13 @@ func children() (pids []int) {
 		}
 	}
 	return pids
+}
+
+// isWorker tells whether a process has become a worker. Before, it holds up
+// whoever starts it.
+func isWorker(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.HasSuffix(string(b), "\x00"+executor.WorkerCommand+"\x00")
 }
 
 // A guest whose worker had no processor until its deadline is no hole: it is
@@ -46,7 +55,7 @@ func TestHeldUp(t *testing.T) {
 	go func() {
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			for _, pid := range children() {
-				if !before[pid] && syscall.Kill(pid, syscall.SIGSTOP) == nil {
+				if !before[pid] && isWorker(pid) && syscall.Kill(pid, syscall.SIGSTOP) == nil {
 					stopped <- pid
 					return
 				}
