@@ -19,15 +19,18 @@ type bitmaps struct {
 }
 
 const (
-	// mostBitmaps bounds what bitmaps take, in bytes: they are cleared in one go.
+	// mostBitmaps bounds what bitmaps and what it takes to use them come to, in bytes.
 	mostBitmaps = 8 << 20
 	// together is how many rows are counted at a time: what they have in common
 	// with a few columns is found while these are in the second-level cache.
 	together = 32
 )
 
+// sized is n bitmaps of so many bits, without these.
+func sized(n, bits int) *bitmaps { return &bitmaps{n: roundUp(n, 4), words: roundUp(bits, 512) / 64} }
+
 func newBitmaps(n, bits int, m *meter) *bitmaps {
-	b := &bitmaps{n: roundUp(n, 4), words: roundUp(bits, 512) / 64}
+	b := sized(n, bits)
 	b.bits = cleared[uint64](m, b.n*b.words)
 	return b
 }
@@ -96,10 +99,10 @@ func (b *bitmaps) set(i int, m naive.Sparse, r int, meter *meter) bool {
 	return true
 }
 
-// cheaper tells whether it is cheaper to count what a row has in common with n
-// bitmaps than to add so many entries to sums one by one. An addition takes
-// about as long as it takes to count 512 bits.
-func (b *bitmaps) cheaper(n, additions int) bool { return additions > n*(b.words/8+3) }
+// cost is how many additions of entries to sums, one by one, take as long as
+// counting what a row has in common with n bitmaps. An addition takes about as
+// long as it takes to count 512 bits.
+func (b *bitmaps) cost(n int) int { return n * (b.words/8 + 3) }
 
 // meet sets the first b.n columns of dst, whose rows are ld apart, to what
 // the first rows of x, a multiple of 4, have in common with the bitmaps [from, b.n).
@@ -109,7 +112,7 @@ func (b *bitmaps) meet(s *set, dst []float32, ld int, x *bitmaps, rows, from int
 		n := min(block, b.n-j)
 		for i := 0; i < rows; i += 4 {
 			s.meet(&dst[i*ld+j], ld, &x.bits[i*x.words], &b.bits[j*b.words], b.words, n)
-			m.spend(n * (b.words/8 + 3))
+			m.spend(b.cost(n))
 		}
 	}
 }
@@ -120,7 +123,7 @@ func (s *set) fits(m naive.Sparse, threads, room int) bool {
 	if s.meet == nil || m.Rows == 0 || m.Rows >= 1<<24 || m.Cols == 0 {
 		return false
 	}
-	b := bitmaps{n: roundUp(m.Cols, 4), words: roundUp(m.Rows, 512) / 64}
+	b := sized(m.Cols, m.Rows)
 	first, _ := m.Range(0)
 	return b.n*b.size()+max(threads, 1)*together*(b.size()+4*b.n) <= min(room, mostBitmaps) &&
 		allOne(m, first, min(first+1, len(m.Value)))
@@ -138,7 +141,7 @@ func (s *set) columnsOf(m naive.Sparse, threads, room int, meter *meter) *bitmap
 		additions += (to - from) * (to - from) / 2
 		meter.spend(1)
 	}
-	if b := (&bitmaps{words: roundUp(m.Rows, 512) / 64}); !b.cheaper(m.Cols*m.Cols/2, additions) {
+	if additions <= sized(m.Cols, m.Rows).cost(m.Cols*m.Cols/2) {
 		return nil
 	}
 	return columnBits(m, meter)
@@ -149,14 +152,12 @@ func (s *set) bitmapsOf(p *naive.Product, threads, room int, meter *meter) *bitm
 	if p.A.Rows == 0 || !s.fits(p.B, threads, room) {
 		return nil
 	}
-	b := &bitmaps{n: roundUp(p.B.Cols, 4), words: roundUp(p.B.Rows, 512) / 64}
+	b := sized(p.B.Cols, p.B.Rows)
 	first, _ := p.B.Range(0)
 	_, end := p.B.Range(p.B.Rows - 1)
 	saved := -4*(end-first) - b.n*b.words/8
 	for r := range p.A.Rows {
-		if n := additions(p, r, meter); b.cheaper(p.B.Cols, n) {
-			saved += n - p.B.Cols*(b.words/8+3)
-		}
+		saved += max(additions(p, r, meter)-b.cost(p.B.Cols), 0)
 		meter.spend(1)
 	}
 	if saved < 0 {
@@ -192,7 +193,7 @@ func (c *counting) row(a *accumulator, r int, m *meter) bool {
 	if r == c.seen {
 		c.rows, c.next = c.rows[:0], 0
 		for ; c.seen < c.p.A.Rows && len(c.rows) < together; c.seen++ {
-			if b.cheaper(c.p.B.Cols, additions(c.p, c.seen, m)) && c.x.set(len(c.rows), c.p.A, c.seen, m) {
+			if additions(c.p, c.seen, m) > b.cost(c.p.B.Cols) && c.x.set(len(c.rows), c.p.A, c.seen, m) {
 				c.rows = append(c.rows, c.seen)
 			}
 			m.spend(1)

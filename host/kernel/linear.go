@@ -61,7 +61,7 @@ func (s *set) sparseGram(dst []float32, m naive.Sparse, threads, room int, pause
 				meter.spend(len(part))
 			}
 			meter.spend(1)
-			if columns.cheaper(n-i, additions) {
+			if additions > columns.cost(n-i) {
 				counted, isCounted[i] = append(counted, i), true
 			}
 		}

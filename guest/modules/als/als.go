@@ -39,22 +39,19 @@ var module = guest.Module{
 		p.Stage("start_users", startUsers).Over(guest.Users).Aligned("by_user", "value").Writes("user_factors", vectors)
 		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
-			if many(c.Items(), f) {
-				p.Stage("item_gram", itemGram).Over(guest.Once).Whole("item_factors").WritesRows("gram", f, vectors)
+			// One side's vectors, with the rows of the other fixed.
+			side := func(over, own, other string, rows int, gram, solve func(*guest.Task)) {
+				if many(rows, f) {
+					p.Stage(other+"_gram", gram).Over(guest.Once).Whole(other+"_factors").WritesRows("gram", f, vectors)
+				}
+				s := p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, other, "value").
+					Aligned(own+"_factors").Whole(other+"_factors").Writes(own+"_factors", vectors)
+				if many(rows, f) {
+					s.Whole("gram")
+				}
 			}
-			users := p.Stage("solve_users", solveUsers).Over(guest.Users).Aligned("by_user", "item", "value").
-				Aligned("user_factors").Whole("item_factors").Writes("user_factors", vectors)
-			if many(c.Items(), f) {
-				users.Whole("gram")
-			}
-			if many(c.Users(), f) {
-				p.Stage("user_gram", userGram).Over(guest.Once).Whole("user_factors").WritesRows("gram", f, vectors)
-			}
-			items := p.Stage("solve_items", solveItems).Over(guest.Items).Aligned("by_item", "user", "value").
-				Aligned("item_factors").Whole("user_factors").Writes("item_factors", vectors)
-			if many(c.Users(), f) {
-				items.Whole("gram")
-			}
+			side(guest.Users, "user", "item", c.Items(), itemGram, solveUsers)
+			side(guest.Items, "item", "user", c.Users(), userGram, solveItems)
 		})
 		p.EmitsMatrix("user_factors", "user_factors", guest.Users, "", "vector", "the vector of each user")
 		p.EmitsMatrix("item_factors", "item_factors", guest.Items, "", "vector", "the vector of each item")
