@@ -1,20 +1,32 @@
 package sandbox
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/tetratelabs/wazero"
+
+	"rechost/host/digest"
 	"rechost/host/fault"
 )
 
-// A CacheDir holds wazero's folder, with a file for each module that it
-// compiled, and beside it the digest of each of these files. wazero believes an
-// entry's lengths, and its checksum covers part of it, so entries are compared
-// with their digests before wazero is told of the folder.
+// A CacheDir holds wazero's folder, with a file of compiled code for each
+// module, and beside it a note for each that names the file and its checksum.
+//
+// wazero finds a file by the module that it is given, which it decodes and
+// checks before it looks, instruction by instruction: half of the time of
+// loading code that is there. So it is given the module's hollow, and the file
+// has the name that it looks for then. A module gets a note when wazero has
+// checked and compiled all of it, and only a module with a note is loaded so.
+//
+// wazero believes a file's lengths, and its checksum covers part of it, so a
+// file is compared with its checksum before wazero is told of it.
 
 // StaleCache is the error of Load where the compiled code in CacheDir is
 // damaged, or was not there and could not be put there: this process may only
@@ -42,7 +54,7 @@ func uncached(doing, dir string, err error) error {
 // ClearCache removes the compiled code in a CacheDir.
 func ClearCache(dir string) error {
 	var err error
-	for _, pattern := range []string{entryFolders, digestPrefix + "*", newDigests} {
+	for _, pattern := range []string{codeFolders, notePrefix + "*", newFolders} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // its error is of the pattern
 		for _, d := range found {
 			if e := os.RemoveAll(d); err == nil {
@@ -78,90 +90,149 @@ func PrivateDir(dir string) error {
 
 // The names in a CacheDir.
 const (
-	entryFolders = "wazero-*"
-	digestPrefix = "sum-" // and an entry's name
-	newDigests   = "new-*"
+	codeFolders = "wazero-*"
+	notePrefix  = "code-" // and the SHA-256 of the module
+	newFolders  = "new-*"
 )
 
-// cached calls f for each entry.
-func cached(dir string, f func(entry, digest string) error) error {
-	found, err := filepath.Glob(filepath.Join(dir, entryFolders, "*"))
+// code is compiled code in a CacheDir.
+type code struct {
+	file string
+	fi   os.FileInfo
+}
+
+// findCode returns the module's compiled code, or nil where there is none. Any
+// error means that the cache is damaged.
+func findCode(dir string, wasm []byte) (*code, error) {
+	note, err := os.ReadFile(notePath(dir, wasm))
+	if os.IsNotExist(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	name, sum, ok := strings.Cut(string(note), " ")
+	if !ok || !filepath.IsLocal(name) {
+		return nil, errors.New("a note of it is not as it was written")
+	}
+	c := &code{file: filepath.Join(dir, name)}
+	got, err := c.checksum()
+	if err == nil && got != sum {
+		err = fmt.Errorf("%s is not as it was written", filepath.Base(name))
+	}
+	return c, err
+}
+
+func notePath(dir string, wasm []byte) string {
+	return filepath.Join(dir, notePrefix+digest.Of(wasm).String())
+}
+
+// unchanged tells whether the file is the one whose checksum was taken. Where
+// somebody removes it at the wrong moment, wazero compiles the hollow instead.
+func (c *code) unchanged() bool {
+	fi, err := os.Lstat(c.file)
+	return err == nil && os.SameFile(fi, c.fi)
+}
+
+// newCode is a folder in a CacheDir for code that is not complete yet.
+type newCode struct {
+	dir, folder string
+	cache       wazero.CompilationCache
+}
+
+func makeCode(dir string) (*newCode, error) {
+	folder, err := os.MkdirTemp(dir, newFolders)
+	if err != nil {
+		return nil, err
+	}
+	n := &newCode{dir: dir, folder: folder}
+	if n.cache, err = wazero.NewCompilationCacheWithDir(folder); err != nil {
+		os.RemoveAll(folder)
+		return nil, err
+	}
+	return n, nil
+}
+
+// keep names the code that was compiled of the module so that it is found, and
+// writes its note.
+func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm []byte) error {
+	compiled, err := n.files()
 	if err != nil {
 		return err
 	}
-	for _, e := range found {
-		if filepath.Ext(e) == ".tmp" {
-			continue // of somebody who writes at this moment, or died while he did; wazero does not look at it
-		}
-		if err := f(e, filepath.Join(dir, digestPrefix+filepath.Base(e))); err != nil {
-			return err
+	if len(compiled) != 1 {
+		return fmt.Errorf("%d files of one module's code", len(compiled))
+	}
+	// What wazero calls the hollow's code is told by its compiling it.
+	r := wazero.NewRuntimeWithConfig(ctx, config)
+	_, err = r.CompileModule(ctx, hollow(wasm))
+	r.Close(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := n.files()
+	if err != nil {
+		return err
+	}
+	name := compiled[0] // a module without functions is its own hollow
+	for _, f := range all {
+		if f != compiled[0] {
+			name = f
 		}
 	}
-	return nil
-}
-
-// checkCache compares every entry with its digest.
-func checkCache(dir string) error {
-	return cached(dir, func(entry, digest string) error {
-		want, err := os.ReadFile(digest)
-		if err != nil {
-			return err
-		}
-		got, err := entryDigest(entry)
-		if err == nil && got != string(want) {
-			err = fmt.Errorf("%s is not as it was written", filepath.Base(entry))
-		}
+	local, err := filepath.Rel(n.folder, name)
+	if err != nil {
 		return err
-	})
-}
-
-// sealCache writes the digests that are not there, of entries that are new:
-// the others were checked before. Where it fails, the next who comes finds an
-// entry without a digest and compiles again.
-func sealCache(dir string) error {
-	return cached(dir, func(entry, digest string) error {
-		if _, err := os.Lstat(digest); err == nil {
-			return nil
-		}
-		sum, err := entryDigest(entry)
-		if err != nil {
-			return err
-		}
-		f, err := os.CreateTemp(dir, newDigests)
-		if err != nil {
-			return err
-		}
-		_, err = f.WriteString(sum)
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if err == nil {
-			err = os.Rename(f.Name(), digest)
-		}
-		if err != nil {
-			os.Remove(f.Name())
-		}
+	}
+	c := code{file: compiled[0]}
+	sum, err := c.checksum()
+	if err != nil {
 		return err
-	})
+	}
+	to := filepath.Join(n.dir, local)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	note := filepath.Join(n.folder, "note")
+	if err := os.WriteFile(note, []byte(local+" "+sum), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(c.file, to); err != nil {
+		return err
+	}
+	return os.Rename(note, notePath(n.dir, wasm))
 }
 
-// entryDigest is the SHA-256 of a file, in hexadecimal digits.
-func entryDigest(name string) (string, error) {
-	fi, err := os.Lstat(name)
+func (n *newCode) files() ([]string, error) {
+	return filepath.Glob(filepath.Join(n.folder, codeFolders, "*"))
+}
+
+// remove removes the folder. The cache goes on serving what was compiled.
+func (n *newCode) remove() { os.RemoveAll(n.folder) }
+
+// checksum is the file's length and two cyclic redundancy checks of it, of
+// different polynomials, which processors have instructions for: a SHA-256 of
+// 8 MB took longer than loading them. It is against damage. Whoever could put
+// code of his own here could write a note for it, too; see PrivateDir.
+func (c *code) checksum() (string, error) {
+	fi, err := os.Lstat(c.file)
 	if err != nil {
 		return "", err
 	}
 	if !fi.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is not a file", filepath.Base(name))
+		return "", fmt.Errorf("%s is not a file", filepath.Base(c.file))
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(c.file)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if c.fi, err = f.Stat(); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	a, b := crc32.New(crc32.MakeTable(crc32.Castagnoli)), crc32.NewIEEE()
+	n, err := io.Copy(io.MultiWriter(a, b), f)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d %08x %08x", n, a.Sum32(), b.Sum32()), nil
 }

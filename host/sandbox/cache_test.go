@@ -10,13 +10,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"rechost/host/fault"
 )
 
-// An entry that is not what was written is found before wazero sees it, and
-// so is one that nobody vouches for.
-func TestCacheDigests(t *testing.T) {
+// Code that is not what was written is found before wazero sees it.
+func TestCacheChecksums(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "code")
 	load := func() error {
 		m, err := Load(context.Background(), guest{}.bytes(), Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Cooperative: true})
@@ -36,8 +36,8 @@ func TestCacheDigests(t *testing.T) {
 		}
 		return found[0]
 	}
-	entry, digest := one("wazero-*/*"), one("sum-*")
-	written, err := os.ReadFile(entry)
+	file, note := one("wazero-*/*"), one("code-*")
+	written, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,18 +45,36 @@ func TestCacheDigests(t *testing.T) {
 		"the last byte": func() error {
 			b := append([]byte(nil), written...)
 			b[len(b)-1] ^= 0x80 // of a length that wazero believes
-			return os.WriteFile(entry, b, 0o600)
+			return os.WriteFile(file, b, 0o600)
 		},
-		"a byte more":       func() error { return os.WriteFile(entry, append(written, 0), 0o600) },
-		"nothing":           func() error { return os.Truncate(entry, 0) },
-		"its digest":        func() error { return os.WriteFile(digest, []byte("x"), 0o600) },
-		"no digest":         func() error { return os.Remove(digest) },
-		"an entry too many": func() error { return os.WriteFile(entry[:len(entry)-1]+"x", written, 0o600) },
-		"a link": func() error {
-			if err := os.Rename(entry, dir+"-elsewhere"); err != nil {
+		"a byte more":   func() error { return os.WriteFile(file, append(written, 0), 0o600) },
+		"nothing":       func() error { return os.Truncate(file, 0) },
+		"no file":       func() error { return os.Remove(file) },
+		"an empty note": func() error { return os.Truncate(note, 0) },
+		"another checksum": func() error {
+			b, err := os.ReadFile(note)
+			if err != nil {
 				return err
 			}
-			return os.Symlink(dir+"-elsewhere", entry)
+			b[len(b)-1] ^= 1
+			return os.WriteFile(note, b, 0o600)
+		},
+		"a file elsewhere": func() error {
+			outside := filepath.Join(filepath.Dir(dir), "elsewhere")
+			if err := os.WriteFile(outside, written, 0o600); err != nil {
+				return err
+			}
+			sum, err := (&code{file: outside}).checksum()
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(note, []byte("../elsewhere "+sum), 0o600)
+		},
+		"a link": func() error {
+			if err := os.Rename(file, dir+"-elsewhere"); err != nil {
+				return err
+			}
+			return os.Symlink(dir+"-elsewhere", file)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,6 +95,139 @@ func TestCacheDigests(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Code without a note is not used, whatever it is: it may be of a hollow.
+func TestCacheNotes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	o := Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Cooperative: true}
+	wasm := guest{}.bytes()
+	var names [2][]string
+	for i := range names {
+		m, err := Load(context.Background(), wasm, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Describe(context.Background()); err == nil || strings.Contains(err.Error(), "unreachable") {
+			t.Errorf("the hollow ran: %v", err)
+		}
+		m.Close()
+		if names[i], err = filepath.Glob(filepath.Join(dir, "*")); err != nil || len(names[i]) != 2 {
+			t.Fatalf("%v, %v: want code and its note", names[i], err)
+		}
+		code, err := filepath.Glob(filepath.Join(dir, codeFolders, "*"))
+		if err != nil || len(code) != 1 {
+			t.Fatalf("%v, %v", code, err)
+		}
+		notes, err := filepath.Glob(filepath.Join(dir, notePrefix+"*"))
+		if err != nil || len(notes) != 1 {
+			t.Fatalf("%v, %v", notes, err)
+		}
+		if i > 0 {
+			continue
+		}
+		if err := os.Remove(notes[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(code[0], []byte("code of nothing"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What is loaded from the cache is the module whose code was compiled, not the
+// hollow that wazero is given, and wazero has nothing to compile.
+func TestCachedCode(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	for name, o := range map[string]Options{
+		"plain": {}, "counted": {Cooperative: true}, "metered": {Limits: Limits{Fuel: 1 << 40}}, "with places": {Places: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.Name, o.CacheDir = "go.wasm", dir
+			o.Limits.Memory, o.Limits.Log, o.Limits.Output, o.Limits.Calls = testLimits.Memory, testLimits.Log, testLimits.Output, testLimits.Calls
+			var said [2]string
+			var stamps [2]time.Time
+			for i := range said {
+				m, err := Load(context.Background(), goGuest(t), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := m.Describe(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				said[i] = string(r.Emitted)
+				m.Close()
+				files, _ := filepath.Glob(filepath.Join(dir, codeFolders, "*"))
+				for _, f := range files {
+					if fi, err := os.Stat(f); err == nil && fi.ModTime().After(stamps[i]) {
+						stamps[i] = fi.ModTime()
+					}
+				}
+			}
+			if said[0] != said[1] || said[0] == "" {
+				t.Errorf("compiled, it says %q; loaded, %q", said[0], said[1])
+			}
+			if stamps[0] != stamps[1] {
+				t.Error("code was written when there was some")
+			}
+		})
+	}
+}
+
+// Where the code is gone when wazero looks, as somebody cleared the folder or
+// wazero finds it to be of another version of its own, wazero compiles the
+// hollow. That is found out.
+func TestHollowCompiled(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	load := func() error {
+		m, err := Load(context.Background(), guest{}.bytes(), Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir})
+		if err == nil {
+			m.Close()
+		}
+		return err
+	}
+	if err := load(); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, codeFolders, "*"))
+	notes, _ := filepath.Glob(filepath.Join(dir, notePrefix+"*"))
+	if len(files) != 1 || len(notes) != 1 {
+		t.Fatal(files, notes)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len("WAZEVO")+1]++ // of the version
+	if err := os.WriteFile(files[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := code{file: files[0]}
+	sum, err := c.checksum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.unchanged() {
+		t.Error("a file that nobody touched has changed")
+	}
+	name, err := filepath.Rel(dir, files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(notes[0], []byte(name+" "+sum), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = load()
+	if stale := (*StaleCache)(nil); !errors.As(err, &stale) || !strings.Contains(err.Error(), "removed while it was loaded") {
+		t.Errorf("loaded with %v", err)
+	}
+	if err := ClearCache(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -113,22 +264,22 @@ func TestUnusableCache(t *testing.T) {
 	}
 }
 
-// BenchmarkCacheDigest is what the digest of a Go module's code costs a load.
-func BenchmarkCacheDigest(b *testing.B) {
+// BenchmarkCacheChecksum is what the checksum of a Go module's code costs a load.
+func BenchmarkCacheChecksum(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), "code")
 	m, err := Load(context.Background(), goGuest(b), Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Compilers: 2})
 	if err != nil {
 		b.Fatal(err)
 	}
 	m.Close()
-	found, _ := filepath.Glob(filepath.Join(dir, entryFolders, "*"))
+	found, _ := filepath.Glob(filepath.Join(dir, codeFolders, "*"))
 	for _, f := range found {
 		if fi, err := os.Stat(f); err == nil {
 			b.SetBytes(fi.Size())
 		}
 	}
 	for b.Loop() {
-		if err := checkCache(dir); err != nil {
+		if _, err := (&code{file: found[0]}).checksum(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -58,13 +58,12 @@ type Module struct {
 // bounded in time or memory: a caller that does not trust the module loads it
 // in a process of its own.
 func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
-	cache, checked := "", make(chan error, 1)
+	cache := ""
 	if !o.Interpreter && o.CacheDir != "" {
 		cache = o.CacheDir
 		if err := PrivateDir(cache); err != nil {
 			return nil, err
 		}
-		go func() { checked <- checkCache(cache) }() // which takes as long as looking at the module
 	}
 	info, ready, err := rewrite.Prepare(wasm, rewrite.Caps{}, rewrite.Options{
 		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, State: true, DWARF: true,
@@ -94,39 +93,72 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
 	}
-	if cache != "" {
-		if err := <-checked; err != nil {
-			return nil, &StaleCache{err}
-		}
-		// It errs where another process clears the folder at this moment and
-		// this one may not make it anew, too.
-		if m.cache, err = wazero.NewCompilationCacheWithDir(cache); err != nil {
-			return nil, unusable(cache, err)
-		}
-		config = config.WithCompilationCache(m.cache)
-	}
 	// The memory limit is kept by the allocator, which can say that it was hit.
 	config = config.WithCoreFeatures(features).WithMemoryLimitPages(maxPages).WithDebugInfoEnabled(true)
-	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	if err := m.provide(ctx); err != nil {
+	ctx = experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1))
+	if cache == "" {
+		err = m.compile(ctx, config, wasm)
+	} else {
+		err = m.compileCached(ctx, config, wasm, cache)
+	}
+	if err != nil {
 		m.Close()
 		return nil, err
 	}
-	m.compiled, err = m.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1)), wasm)
-	if err != nil {
-		m.Close()
-		if ofFiles(err) || strings.HasPrefix(err.Error(), "compilationcache:") {
-			return nil, unusable(cache, err)
-		}
-		return nil, fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
-	}
-	if m.cache != nil {
-		if err := sealCache(cache); fault.NoRoom(err) {
-			m.Close()
-			return nil, unusable(cache, err)
-		}
-	}
 	return m, nil
+}
+
+// compile lets wazero check and compile the module, or find its code.
+func (m *Module) compile(ctx context.Context, config wazero.RuntimeConfig, wasm []byte) (err error) {
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if err := m.provide(ctx); err != nil {
+		return err
+	}
+	m.compiled, err = m.runtime.CompileModule(ctx, wasm)
+	if err != nil && !ofFiles(err) && !strings.HasPrefix(err.Error(), "compilationcache:") {
+		return fault.Mod("not a valid module: %s", fault.Clean(err.Error(), 1000))
+	}
+	return err
+}
+
+// compileCached is compile with a CacheDir: the code is had from there, or
+// compiled and put there.
+func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig, wasm []byte, dir string) error {
+	found, err := findCode(dir, wasm)
+	if err != nil {
+		return &StaleCache{err}
+	}
+	if found != nil {
+		// It errs where another process clears the folder at this moment and
+		// this one may not make it anew, too.
+		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+			return unusable(dir, err)
+		}
+		err = m.compile(ctx, config.WithCompilationCache(m.cache), hollow(wasm))
+		switch {
+		case fault.CodeOf(err) == fault.Module:
+			return err
+		case err != nil:
+			return unusable(dir, err)
+		case !found.unchanged():
+			return &StaleCache{errors.New("it was removed while it was loaded")}
+		}
+		return nil
+	}
+	made, err := makeCode(dir)
+	if err != nil {
+		return unusable(dir, err)
+	}
+	defer made.remove()
+	m.cache = made.cache
+	config = config.WithCompilationCache(made.cache)
+	if err = m.compile(ctx, config, wasm); err == nil {
+		err = made.keep(ctx, config, wasm)
+	}
+	if err != nil && fault.CodeOf(err) != fault.Module {
+		return unusable(dir, err)
+	}
+	return err
 }
 
 // unusable is the error of a cache that compiled code cannot be put into or had
@@ -147,7 +179,10 @@ func ofFiles(err error) bool {
 
 // Close releases the compiled code. No call may be running.
 func (m *Module) Close() error {
-	err := m.runtime.Close(context.Background())
+	var err error
+	if m.runtime != nil {
+		err = m.runtime.Close(context.Background())
+	}
 	if m.cache != nil {
 		if e := m.cache.Close(context.Background()); err == nil {
 			err = e
