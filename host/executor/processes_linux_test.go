@@ -2,6 +2,7 @@ package executor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -236,29 +237,28 @@ func TestDamagedCache(t *testing.T) {
 	both()
 	entries(func(name string, b []byte) { os.Remove(name) })
 	both()
-	folders, err := filepath.Glob(filepath.Join(cache, "wazero-*"))
-	if err != nil || len(folders) != 1 {
-		t.Fatal(folders, err)
-	}
 	// What a worker meets whose folder another one has removed to make it anew:
 	// it can neither use nor make it.
+	removed := func(f func(folder string) error) {
+		folders, err := filepath.Glob(filepath.Join(cache, "compiled-by-*"))
+		if err != nil || len(folders) == 0 {
+			t.Fatal(folders, err)
+		}
+		for _, d := range folders {
+			if err := cmp.Or(os.RemoveAll(d), f(d)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		both()
+	}
 	for range 3 {
-		if err := os.RemoveAll(folders[0]); err != nil {
-			t.Fatal(err)
-		}
-		both()
-		if err := os.RemoveAll(folders[0]); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(folders[0], nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		both()
+		removed(func(string) error { return nil })
+		removed(func(d string) error { return os.WriteFile(d, nil, 0o600) })
 	}
 	if err := os.Chmod(cache, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewProcesses(o)
+	_, err := NewProcesses(o)
 	wantFault(t, err, fault.Failed, "mode 0700")
 }
 

@@ -16,8 +16,10 @@ import (
 	"rechost/host/fault"
 )
 
-// A CacheDir holds wazero's folder, with a file of compiled code for each
-// module, and beside it a note for each that names the file and its checksum.
+// A CacheDir holds a folder of wazero's for each module that it compiled, and
+// for each a note that names the file in it and the file's checksum. Files stay
+// in the folder where they were made: a process that Landlock leaves one folder
+// may not be able to move them to another.
 //
 // wazero finds a file by the module that it is given, which it decodes and
 // checks before it looks, instruction by instruction: half of the time of
@@ -54,7 +56,7 @@ func uncached(doing, dir string, err error) error {
 // ClearCache removes the compiled code in a CacheDir.
 func ClearCache(dir string) error {
 	var err error
-	for _, pattern := range []string{codeFolders, notePrefix + "*", newFolders} {
+	for _, pattern := range []string{codeFolders, notePrefix + "*", newNotes} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // its error is of the pattern
 		for _, d := range found {
 			if e := os.RemoveAll(d); err == nil {
@@ -90,15 +92,16 @@ func PrivateDir(dir string) error {
 
 // The names in a CacheDir.
 const (
-	codeFolders = "wazero-*"
+	codeFolders = "compiled-by-wazero-*"
 	notePrefix  = "code-" // and the SHA-256 of the module
-	newFolders  = "new-*"
+	newNotes    = "new-*"
 )
 
 // code is compiled code in a CacheDir.
 type code struct {
-	file string
-	fi   os.FileInfo
+	folder string // to be named to wazero
+	file   string
+	fi     os.FileInfo
 }
 
 // findCode returns the module's compiled code, or nil where there is none. Any
@@ -114,7 +117,8 @@ func findCode(dir string, wasm []byte) (*code, error) {
 	if !ok || !filepath.IsLocal(name) {
 		return nil, errors.New("a note of it is not as it was written")
 	}
-	c := &code{file: filepath.Join(dir, name)}
+	folder, _, _ := strings.Cut(filepath.ToSlash(name), "/")
+	c := &code{folder: filepath.Join(dir, folder), file: filepath.Join(dir, name)}
 	got, err := c.checksum()
 	if err == nil && got != sum {
 		err = fmt.Errorf("%s is not as it was written", filepath.Base(name))
@@ -130,7 +134,8 @@ func notePath(dir string, wasm []byte) string {
 // somebody removes it at the wrong moment, wazero compiles the hollow instead.
 func (c *code) unchanged() bool {
 	fi, err := os.Lstat(c.file)
-	return err == nil && os.SameFile(fi, c.fi)
+	// A file system may give the number of one that was removed to the next.
+	return err == nil && os.SameFile(fi, c.fi) && fi.Size() == c.fi.Size() && fi.ModTime().Equal(c.fi.ModTime())
 }
 
 // newCode is a folder in a CacheDir for code that is not complete yet.
@@ -140,13 +145,13 @@ type newCode struct {
 }
 
 func makeCode(dir string) (*newCode, error) {
-	folder, err := os.MkdirTemp(dir, newFolders)
+	folder, err := os.MkdirTemp(dir, codeFolders)
 	if err != nil {
 		return nil, err
 	}
 	n := &newCode{dir: dir, folder: folder}
 	if n.cache, err = wazero.NewCompilationCacheWithDir(folder); err != nil {
-		os.RemoveAll(folder)
+		n.remove()
 		return nil, err
 	}
 	return n, nil
@@ -173,40 +178,44 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm []
 	if err != nil {
 		return err
 	}
-	name := compiled[0] // a module without functions is its own hollow
-	for _, f := range all {
-		if f != compiled[0] {
-			name = f
+	c := code{file: compiled[0]} // a module without functions is its own hollow
+	for _, name := range all {
+		if name != compiled[0] {
+			c.file = name
 		}
 	}
-	local, err := filepath.Rel(n.folder, name)
-	if err != nil {
+	if err := os.Rename(compiled[0], c.file); err != nil {
 		return err
 	}
-	c := code{file: compiled[0]}
 	sum, err := c.checksum()
 	if err != nil {
 		return err
 	}
-	to := filepath.Join(n.dir, local)
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	local, err := filepath.Rel(n.dir, c.file)
+	if err != nil {
 		return err
 	}
-	note := filepath.Join(n.folder, "note")
-	if err := os.WriteFile(note, []byte(local+" "+sum), 0o600); err != nil {
+	f, err := os.CreateTemp(n.dir, newNotes)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(c.file, to); err != nil {
-		return err
+	_, err = f.WriteString(local + " " + sum)
+	if e := f.Close(); err == nil {
+		err = e
 	}
-	return os.Rename(note, notePath(n.dir, wasm))
+	if err == nil {
+		err = os.Rename(f.Name(), notePath(n.dir, wasm))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
 
 func (n *newCode) files() ([]string, error) {
-	return filepath.Glob(filepath.Join(n.folder, codeFolders, "*"))
+	return filepath.Glob(filepath.Join(n.folder, "*", "*"))
 }
 
-// remove removes the folder. The cache goes on serving what was compiled.
 func (n *newCode) remove() { os.RemoveAll(n.folder) }
 
 // checksum is the file's length and two cyclic redundancy checks of it, of

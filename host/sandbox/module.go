@@ -131,7 +131,7 @@ func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig,
 	if found != nil {
 		// It errs where another process clears the folder at this moment and
 		// this one may not make it anew, too.
-		if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+		if m.cache, err = wazero.NewCompilationCacheWithDir(found.folder); err != nil {
 			return unusable(dir, err)
 		}
 		err = m.compile(ctx, config.WithCompilationCache(m.cache), hollow(wasm))
@@ -149,13 +149,16 @@ func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig,
 	if err != nil {
 		return unusable(dir, err)
 	}
-	defer made.remove()
 	m.cache = made.cache
 	config = config.WithCompilationCache(made.cache)
 	if err = m.compile(ctx, config, wasm); err == nil {
 		err = made.keep(ctx, config, wasm)
 	}
-	if err != nil && fault.CodeOf(err) != fault.Module {
+	if err == nil {
+		return nil
+	}
+	made.remove()
+	if fault.CodeOf(err) != fault.Module {
 		return unusable(dir, err)
 	}
 	return err
