@@ -240,7 +240,7 @@ func TestDamagedCache(t *testing.T) {
 	// What a worker meets whose folder another one has removed to make it anew:
 	// it can neither use nor make it.
 	removed := func(f func(folder string) error) {
-		folders, err := filepath.Glob(filepath.Join(cache, "compiled-by-*"))
+		folders, err := filepath.Glob(filepath.Join(cache, "wazero-code-*"))
 		if err != nil || len(folders) == 0 {
 			t.Fatal(folders, err)
 		}

@@ -92,7 +92,7 @@ func PrivateDir(dir string) error {
 
 // The names in a CacheDir.
 const (
-	codeFolders = "compiled-by-wazero-*"
+	codeFolders = "wazero-code-*"
 	notePrefix  = "code-" // and the SHA-256 of the module
 	newNotes    = "new-*"
 )
@@ -114,11 +114,11 @@ func findCode(dir string, wasm []byte) (*code, error) {
 		return nil, err
 	}
 	name, sum, ok := strings.Cut(string(note), " ")
-	if !ok || !filepath.IsLocal(name) {
+	parts := strings.Split(filepath.ToSlash(name), "/")
+	if !ok || !filepath.IsLocal(name) || len(parts) != 3 { // our folder, wazero's, the file
 		return nil, errors.New("a note of it is not as it was written")
 	}
-	folder, _, _ := strings.Cut(filepath.ToSlash(name), "/")
-	c := &code{folder: filepath.Join(dir, folder), file: filepath.Join(dir, name)}
+	c := &code{folder: filepath.Join(dir, parts[0]), file: filepath.Join(dir, name)}
 	got, err := c.checksum()
 	if err == nil && got != sum {
 		err = fmt.Errorf("%s is not as it was written", filepath.Base(name))
@@ -130,9 +130,14 @@ func notePath(dir string, wasm []byte) string {
 	return filepath.Join(dir, notePrefix+digest.Of(wasm).String())
 }
 
-// unchanged tells whether the file is the one whose checksum was taken. Where
-// somebody removes it at the wrong moment, wazero compiles the hollow instead.
-func (c *code) unchanged() bool {
+// served tells whether wazero, which has loaded the module, had its code from
+// the file. Where it did not find it, because somebody removed it, or it is of
+// another wazero, wazero has compiled the hollow and written a file of its own.
+func (c *code) served() bool {
+	found, err := filepath.Glob(filepath.Join(c.folder, "*", "*"))
+	if err != nil || len(found) != 1 || found[0] != c.file {
+		return false
+	}
 	fi, err := os.Lstat(c.file)
 	// A file system may give the number of one that was removed to the next.
 	return err == nil && os.SameFile(fi, c.fi) && fi.Size() == c.fi.Size() && fi.ModTime().Equal(c.fi.ModTime())

@@ -140,7 +140,7 @@ func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig,
 			return err
 		case err != nil:
 			return unusable(dir, err)
-		case !found.unchanged():
+		case !found.served():
 			return &StaleCache{errors.New("it was removed while it was loaded")}
 		}
 		return nil
