@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -121,7 +122,8 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	}
 	s.progress(ev)
 
-	parts := make([]plan.Parts, len(turn.Tasks))
+	r := running{s: s, turn: turn, parts: make([]plan.Parts, len(turn.Tasks)), unsaved: unsaved{session: s, cuts: turn.Cuts()},
+		stage: st, outcome: o, event: &ev}
 	joinID := joinIdentity(turn.Tasks)
 	frames, joined := s.joined(turn, joinID)
 	if joined {
@@ -129,15 +131,13 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		for i, t := range turn.Tasks {
 			e, ok := s.journal.Peek(t.ID)
 			joined = joined && ok && slices.EqualFunc(t.Outputs, e.Outputs, task.Output.Fits)
-			parts[i] = e.Outputs
+			r.parts[i] = e.Outputs
 		}
 	}
-	var missing []task.Task
-	var at []int
-	var joiner *plan.Joiner
 	if !joined {
-		joiner = turn.Joiner(s.store)
-		defer joiner.Close()
+		defer r.unsaved.release()
+		r.joiner = turn.Joiner(s.store)
+		defer r.joiner.Close()
 	}
 	for i, t := range turn.Tasks {
 		if joined {
@@ -145,38 +145,37 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		}
 		if e, ok := s.journal.Get(t.ID); ok {
 			if turn.CheckKept(t, e.Outputs, s.store) == nil {
-				parts[i] = e.Outputs
-				joiner.Add(i, parts[i])
+				r.parts[i] = e.Outputs
+				r.joiner.Add(i, e.Outputs, nil)
 				continue
 			}
 			s.journal.Drop(t.ID) // it is of something else
 		}
-		missing, at = append(missing, t), append(at, i)
+		r.missing, r.at = append(r.missing, t), append(r.at, i)
 	}
-	ev.Kept = len(turn.Tasks) - len(missing)
+	ev.Kept = len(turn.Tasks) - len(r.missing)
 	ev.Done = ev.Kept
-	if ev.Kept > 0 && len(missing) > 0 {
+	if ev.Kept > 0 && len(r.missing) > 0 {
 		s.progress(ev)
 	}
-	picked := s.drawShadow(o, len(turn.Tasks))
-	var withheld []record
-	if len(missing) > 0 {
-		if withheld, err = s.runTasks(ctx, turn, missing, at, picked, parts, joiner, st, o, &ev); err != nil {
+	r.picked = s.drawShadow(o, len(turn.Tasks))
+	if len(r.missing) > 0 {
+		if err := r.run(ctx); err != nil {
+			r.unsaved.save()
 			return err
 		}
 	}
 	recorded := make([]manifest.Task, len(turn.Tasks))
 	for i, t := range turn.Tasks {
-		r := &recorded[i]
-		*r = manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
-		for k, m := range parts[i] {
-			r.Outputs = append(r.Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
+		recorded[i] = manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
+		for k, m := range r.parts[i] {
+			recorded[i].Outputs = append(recorded[i].Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
 		}
 	}
-	if err := s.shadowTurn(ctx, turn, picked, recorded, o); err != nil {
+	if err := s.shadowTurn(ctx, turn, r.picked, recorded, o); err != nil {
 		return err
 	}
-	for _, w := range withheld {
+	for _, w := range r.withheld {
 		if err := s.journal.Put(w.id, w.outputs, w.stats); err != nil {
 			return err
 		}
@@ -184,7 +183,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	s.times.Stages += seconds(time.Since(start))
 	reduce := time.Now()
 	if !joined {
-		if frames, err = joiner.Frames(); err != nil {
+		if frames, err = r.joiner.Frames(); err != nil {
 			return err
 		}
 		if err := s.journal.Put(joinID, frameMetas(frames), task.Stats{}); err != nil {
@@ -225,82 +224,133 @@ type record struct {
 	stats   task.Stats
 }
 
-// runTasks runs tasks and records what each gave as soon as it has, so that a
-// run that is killed loses only the tasks under way. Tasks that are picked to be
-// shadowed are not entered in the journal but returned.
-func (s *session) runTasks(ctx context.Context, turn *plan.Turn, missing []task.Task, at []int, picked []bool, parts []plan.Parts, joiner *plan.Joiner, st *StageTime, o *outcome, ev *Event) (withheld []record, err error) {
-	s.ran.Store(true)
+// running is a turn whose tasks are running.
+type running struct {
+	s       *session
+	turn    *plan.Turn
+	missing []task.Task // that the journal does not have
+	at      []int       // which tasks of the turn these are
+	picked  []bool      // to be shadowed, by task of the turn
+
+	joiner  *plan.Joiner
+	unsaved unsaved
+
+	mu       sync.Mutex
+	parts    []plan.Parts // what the turn's tasks gave
+	withheld []record     // of tasks that are to be shadowed, which are in the journal when they were
+
+	stage   *StageTime
+	outcome *outcome
+	event   *Event
+}
+
+// run runs the missing tasks and records what each gave as soon as it has: a
+// run that is killed loses the tasks under way, and short ones of the last second.
+func (r *running) run(ctx context.Context) error {
+	r.s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
-		mu    sync.Mutex
 		wg    sync.WaitGroup
 		first error
-		slots = make(chan struct{}, s.job.Workers)
+		slots = make(chan struct{}, r.s.job.Workers)
 	)
-	err = s.exec.Run(ctx, missing, func(i int, r executor.Result) error {
+	err := r.s.exec.Run(ctx, r.missing, func(i int, gave executor.Result) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			defer r.Release()
-			metas, err := s.keep(turn, missing[i], r)
-			if err == nil && !picked[at[i]] {
-				err = s.journal.Put(missing[i].ID, metas, r.Stats)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
+			if err := r.take(i, gave); err != nil {
+				r.mu.Lock()
+				defer r.mu.Unlock()
 				if first == nil {
 					first = err
 				}
 				cancel()
-				return
 			}
-			if picked[at[i]] {
-				withheld = append(withheld, record{missing[i].ID, metas, r.Stats})
-			}
-			parts[at[i]] = metas
-			joiner.Add(at[i], metas)
-			addStats(&st.Sum, r.Stats)
-			for _, l := range r.Log {
-				if len(o.log) < maxLog && !s.job.QuietGuest {
-					o.logged += int64(len(l))
-					o.log = append(o.log, fmt.Sprintf("%s %d/%d: %s", missing[i].Stage, missing[i].Shard+1, missing[i].Shards, l))
-				}
-			}
-			ev.Done++
-			s.progress(*ev)
 		})
 		return nil
 	})
 	wg.Wait()
-	s.tellSaved()
+	r.s.tellSaved()
 	if first != nil {
-		return nil, first
+		return first
 	}
-	return withheld, s.ofGuest(err)
+	return r.s.ofGuest(err)
 }
 
-// keep checks a task's outputs and stores them.
-func (s *session) keep(turn *plan.Turn, t task.Task, r executor.Result) ([]array.Meta, error) {
+// take checks, joins and stores what missing task i gave.
+func (r *running) take(i int, gave executor.Result) error {
+	t, at := &r.missing[i], r.at[i]
+	metas, err := r.s.check(r.turn, *t, gave)
+	later := err == nil && !r.picked[at] && r.unsaved.takes(gave)
+	if !later {
+		defer gave.Release()
+	}
+	if err != nil {
+		return err
+	}
+	if later { // joined while it is hashed
+		r.mu.Lock()
+		r.joiner.Add(at, slices.Clone(metas), gave.Data)
+		r.mu.Unlock()
+	}
+	if err = r.s.keep(metas, gave.Data, later); err != nil {
+		return err
+	}
+	if !r.picked[at] {
+		if err = r.s.journal.Put(t.ID, metas, gave.Stats); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.picked[at] {
+		r.withheld = append(r.withheld, record{t.ID, metas, gave.Stats})
+	}
+	r.parts[at] = metas
+	if later {
+		r.unsaved.add(metas, gave.Data)
+	} else {
+		r.joiner.Add(at, metas, nil)
+	}
+	addStats(&r.stage.Sum, gave.Stats)
+	o := r.outcome
+	for _, l := range gave.Log {
+		if len(o.log) < maxLog && !r.s.job.QuietGuest {
+			o.logged += int64(len(l))
+			o.log = append(o.log, fmt.Sprintf("%s %d/%d: %s", t.Stage, t.Shard+1, t.Shards, l))
+		}
+	}
+	r.event.Done++
+	r.s.progress(*r.event)
+	return nil
+}
+
+// check checks the shapes of a task's outputs.
+func (s *session) check(turn *plan.Turn, t task.Task, r executor.Result) (plan.Parts, error) {
 	metas, err := turn.CheckParts(t, r.Data)
 	if err != nil {
 		err = s.blame(err)
 		s.saveRefused(&t, shapes(&t, r.Data), err)
-		return nil, err
 	}
+	return metas, err
+}
+
+// keep gives a task's outputs their digests and stores them, now or later.
+func (s *session) keep(metas plan.Parts, data [][]byte, later bool) error {
 	errs := make([]error, len(metas))
 	var wg sync.WaitGroup
 	for k := range metas {
-		wg.Go(func() { metas[k], errs[k] = s.store.Put(metas[k], r.Data[k]) })
+		wg.Go(func() {
+			if later {
+				metas[k].Digest = digestOf(metas[k], data[k])
+			} else {
+				metas[k], errs[k] = s.store.Put(metas[k], data[k])
+			}
+		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return metas, nil
+	return cmp.Or(errs...)
 }
 
 func addStats(sum *task.Stats, t task.Stats) {

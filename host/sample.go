@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -72,25 +73,22 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 			}
 			for _, out := range r.Outputs {
 				parts[i] = append(parts[i], out.Meta)
-				if s.store.Check(out.Meta) != nil {
-					return store.ErrGone
-				}
 			}
 			if picked[len(st.Tasks())-len(left)-len(recorded)+i] {
 				drawn, at = append(drawn, t), append(at, i)
 			}
 		}
-		again, err := s.repeat(ctx, s.exec, turn, drawn, at, recorded)
+		frames, err := s.recordedFrames(turn, parts)
+		if err != nil {
+			return err
+		}
+		again, err := s.repeat(ctx, s.exec, turn, drawn, at, recorded, frames)
 		v.Rerun += again.rerun
 		if err != nil {
 			return err
 		}
 		if v.Difference = again.difference; v.Difference != nil {
 			return errStop
-		}
-		frames, err := turn.Join(parts, s.store)
-		if err != nil {
-			return err
 		}
 		for i, b := range frames {
 			o.env[turn.Stage.Outputs[i].Frame] = b
@@ -113,6 +111,56 @@ func sampled(ctx context.Context, c Check, st *manifest.Statement, job Job, v *V
 	v.Caught = 1 - math.Pow(1-0.01, float64(v.Rerun))
 	v.Checked = append(v.Checked, sources(st), fmt.Sprintf("%d of %d tasks, drawn at random, were made again: the same bytes", v.Rerun, v.Tasks))
 	return s.rewriteOutput(ctx, o, st, v)
+}
+
+// recordedFrames are the frames of the recorded outputs of a turn's tasks:
+// joined from these where the store has them, otherwise those that a run
+// joined, if every output can be cut out of them.
+func (s *session) recordedFrames(turn *plan.Turn, parts []plan.Parts) ([]plan.Bound, error) {
+	stored := true
+	for _, p := range parts {
+		for _, m := range p {
+			stored = stored && s.store.Check(m) == nil
+		}
+	}
+	if stored {
+		return turn.Join(parts, s.store)
+	}
+	if !turn.Cuts() {
+		return nil, store.ErrGone
+	}
+	frames, ok := s.joined(turn, joinIdentity(turn.Tasks))
+	if !ok {
+		return nil, store.ErrGone
+	}
+	for shard, p := range parts {
+		metas, data, release, err := turn.Cut(frames, shard, s.store)
+		if err != nil {
+			return nil, store.ErrGone
+		}
+		for k := range metas {
+			metas[k].Digest = digestOf(metas[k], data[k])
+		}
+		release()
+		if !slices.Equal(metas, p) {
+			return nil, store.ErrGone
+		}
+	}
+	return frames, nil
+}
+
+// recordedOutput reads output k of a shard's task, which the store has by
+// itself or in the turn's frames, or not at all.
+func (s *session) recordedOutput(turn *plan.Turn, frames []plan.Bound, shard, k int, m array.Meta) ([]byte, func(), error) {
+	b, release, err := s.store.Read(m)
+	if err == nil || frames == nil || !turn.Cuts() {
+		return b, release, err
+	}
+	_, data, release, err := turn.Cut(frames, shard, s.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	return data[k], release, nil
 }
 
 // records reports whether r is a record of task t, with outputs of the shapes
@@ -143,8 +191,9 @@ type repetition struct {
 }
 
 // repeat runs tasks of a turn again and compares what they give with what is
-// recorded of them: task i of drawn is number at[i] of recorded.
-func (s *session) repeat(ctx context.Context, on executor.Executor, turn *plan.Turn, drawn []task.Task, at []int, recorded []manifest.Task) (again repetition, err error) {
+// recorded of them: task i of drawn is number at[i] of recorded. frames are what
+// was joined of that, where it is known.
+func (s *session) repeat(ctx context.Context, on executor.Executor, turn *plan.Turn, drawn []task.Task, at []int, recorded []manifest.Task, frames []plan.Bound) (again repetition, err error) {
 	if len(drawn) == 0 {
 		return again, nil
 	}
@@ -179,7 +228,7 @@ func (s *session) repeat(ctx context.Context, on executor.Executor, turn *plan.T
 			}
 			d := &Difference{What: "task", Stage: turn.Stage.Name, Turn: turn.Iteration, Shard: drawn[i].Shard, Array: was.Name, Element: -1}
 			d.Was, d.Is = describe(was), describe(manifest.Output{Name: was.Name, Meta: m})
-			if b, release, err := s.store.Read(was.Meta); err == nil && s.job.QuietGuest {
+			if b, release, err := s.recordedOutput(turn, frames, at[i], k, was.Meta); err == nil && s.job.QuietGuest {
 				release()
 			} else if err == nil {
 				d.Element, d.Was, d.Is = firstDifference(m.DType, b, data[k])

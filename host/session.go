@@ -277,9 +277,11 @@ func (s *session) openModule() error {
 	case fi.Size() > maxModule:
 		return fault.Mod("%s has %d bytes; modules of at most %d are loaded", name, fi.Size(), maxModule)
 	}
-	if s.wasm, err = io.ReadAll(io.LimitReader(f, maxModule)); err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, fi.Size()+bytes.MinRead)) // so that it need not grow
+	if _, err = b.ReadFrom(io.LimitReader(f, maxModule)); err != nil {
 		return fault.File(name, err)
 	}
+	s.wasm = b.Bytes()
 	s.module = Module{Path: name, Digest: digest.Of(s.wasm), Size: int64(len(s.wasm))}
 	return nil
 }

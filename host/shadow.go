@@ -77,7 +77,7 @@ func (s *session) shadowTurn(ctx context.Context, turn *plan.Turn, picked []bool
 		return nil
 	}
 	s.ran.Store(true)
-	again, err := s.repeat(ctx, s.shadow, turn, drawn, at, recorded)
+	again, err := s.repeat(ctx, s.shadow, turn, drawn, at, recorded, nil)
 	o.shadow.same += again.rerun
 	d := again.difference
 	switch code := fault.CodeOf(err); {

@@ -121,7 +121,12 @@ func TestVerify(t *testing.T) {
 	}
 	c.Sample = 0
 
-	// Another element in a task's stored output: the element is named.
+	// Another element in a task's stored output: the element is named. The
+	// outputs of a stage with one task are stored by themselves.
+	if err := os.WriteFile(users, []byte("1000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = run(t, j)
 	forge(func(st *manifest.Statement) {
 		last := &st.Tasks()[len(st.Tasks())-1]
 		for k := range last.Outputs {

@@ -83,6 +83,8 @@ aside() { # folder
     mv "$1" "$to"
     chmod -R u+w "$to"
     find "$to" -type f -exec truncate -s 0 {} +
+    # A store that is in use has its folders.
+    (umask 077 && mkdir "$1" && find "$to" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sed "s|^|$1/|" | xargs -r mkdir)
 }
 
 tree() { # process: it and those that it started

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 
 	"rechost/guest/abi"
@@ -21,55 +23,77 @@ type Store interface {
 type Joiner struct {
 	turn    *Turn
 	store   Store
-	parts   []Parts
+	parts   []part
 	order   [][]int    // shards in the order of their rows, by output frame
 	growing []*growing // by array; nil for those that are joined at the end
 	wg      sync.WaitGroup
 }
 
+// part is what a task gave: the data too where it need not be read from the store.
+type part struct {
+	metas Parts
+	data  [][]byte
+}
+
+// read returns the data of output k.
+func (p part) read(k int, st Store) (data []byte, release func(), err error) {
+	if p.data != nil {
+		return p.data[k], func() {}, nil
+	}
+	return st.Read(p.metas[k])
+}
+
 // growing is an array that is joined part by part.
 type growing struct {
-	parts chan array.Meta // in order
-	next  int             // place in the order of the part that is sent next
+	parts chan part // in order
+	next  int       // place in the order of the part that is sent next
 	meta  array.Meta
 	err   error
 }
 
 // Joiner returns one for the turn. Frames or Close ends it.
 func (t *Turn) Joiner(st Store) *Joiner {
-	j := &Joiner{turn: t, store: st, parts: make([]Parts, len(t.Tasks)), order: make([][]int, len(t.Makes)), growing: make([]*growing, len(t.outputs))}
+	j := &Joiner{turn: t, store: st, parts: make([]part, len(t.Tasks)), order: make([][]int, len(t.Makes)), growing: make([]*growing, len(t.outputs))}
 	for o := range j.order {
-		j.order[o] = make([]int, len(j.parts))
-		for shard := range j.parts {
-			at := shard
-			if t.rotated[o] {
-				at = t.part(shard)
-			}
-			j.order[o][at] = shard
-		}
+		j.order[o] = t.order(o)
 	}
 	for k, pl := range t.outputs {
 		col := t.Makes[pl.output].Arrays[pl.array]
 		if len(j.parts) < 2 || t.Stage.Outputs[pl.output].Combine == abi.Sum || pl.array == abi.Offsets || col.PerEntry {
 			continue
 		}
-		g := &growing{parts: make(chan array.Meta, len(j.parts))}
+		g := &growing{parts: make(chan part, len(j.parts))}
 		j.growing[k] = g
-		j.wg.Go(func() { g.meta, g.err = grow(col.Meta, g.parts, len(j.parts), st) })
+		j.wg.Go(func() { g.meta, g.err = grow(col.Meta, g.parts, k, len(j.parts), st) })
 	}
 	return j
 }
 
-// Add takes what a task gave. It is not for several goroutines.
-func (j *Joiner) Add(shard int, p Parts) {
-	j.parts[shard] = p
+// order lists the shards in the order of their rows in an output frame.
+func (t *Turn) order(output int) []int {
+	order := make([]int, len(t.Tasks))
+	for shard := range order {
+		at := shard
+		if t.rotated[output] {
+			at = t.part(shard)
+		}
+		order[at] = shard
+	}
+	return order
+}
+
+// Add takes what a task gave: arrays of the store, or their shapes and their
+// data, which is read until Frames or Close returns. It is not for several
+// goroutines.
+func (j *Joiner) Add(shard int, metas Parts, data [][]byte) {
+	j.parts[shard] = part{metas, data}
 	for k, g := range j.growing {
 		if g == nil {
 			continue
 		}
 		order := j.order[j.turn.outputs[k].output]
-		for g.next < len(order) && j.parts[order[g.next]] != nil {
-			g.parts <- j.parts[order[g.next]][k]
+		for g.next < len(order) && j.parts[order[g.next]].metas != nil {
+			g.parts <- j.parts[order[g.next]]
 			g.next++
 		}
 	}
@@ -86,22 +110,23 @@ func (j *Joiner) Close() {
 	j.wg.Wait()
 }
 
-// grow stores an array of n parts; where fewer come it stores nothing.
-func grow(m array.Meta, parts <-chan array.Meta, n int, st Store) (array.Meta, error) {
+// grow stores an array of n parts, output k of each; where fewer come it stores
+// nothing.
+func grow(m array.Meta, parts <-chan part, k, n int, st Store) (array.Meta, error) {
 	var w array.Writer
 	defer func() {
 		if w != nil {
 			w.Drop()
 		}
 	}()
-	for part := range parts {
+	for p := range parts {
 		var err error
 		if w == nil {
 			if w, err = st.Begin(m); err != nil {
 				return m, err
 			}
 		}
-		b, release, err := st.Read(part)
+		b, release, err := p.read(k, st)
 		if err != nil {
 			return m, err
 		}
@@ -125,12 +150,12 @@ func (j *Joiner) Frames() ([]Bound, error) {
 		if j.growing[k] != nil {
 			continue
 		}
-		list := make([]array.Meta, len(j.parts))
+		list := make([]part, len(j.parts))
 		for at, shard := range j.order[pl.output] {
-			list[at] = j.parts[shard][k]
+			list[at] = j.parts[shard]
 		}
 		j.wg.Go(func() {
-			metas[k], errs[k] = join(list, t.Stage.Outputs[pl.output].Combine, pl.array == abi.Offsets, j.store)
+			metas[k], errs[k] = join(list, k, t.Stage.Outputs[pl.output].Combine, pl.array == abi.Offsets, j.store)
 		})
 	}
 	j.Close()
@@ -156,25 +181,25 @@ func (j *Joiner) Frames() ([]Bound, error) {
 func (t *Turn) Join(parts []Parts, st Store) ([]Bound, error) {
 	j := t.Joiner(st)
 	for shard, p := range parts {
-		j.Add(shard, p)
+		j.Add(shard, p, nil)
 	}
 	return j.Frames()
 }
 
-func join(list []array.Meta, combine string, offsets bool, st Store) (array.Meta, error) {
+func join(list []part, k int, combine string, offsets bool, st Store) (array.Meta, error) {
 	if len(list) == 1 {
-		return list[0], nil
+		return list[0].metas[k], nil
 	}
 	data := make([][]byte, len(list))
-	for i, m := range list {
-		b, release, err := st.Read(m)
+	for i, p := range list {
+		b, release, err := p.read(k, st)
 		if err != nil {
 			return array.Meta{}, err
 		}
 		defer release()
 		data[i] = b
 	}
-	m := list[0]
+	m := list[0].metas[k]
 	switch {
 	case combine == abi.Sum:
 		var total []byte
@@ -197,8 +222,8 @@ func join(list []array.Meta, combine string, offsets bool, st Store) (array.Meta
 		return st.Put(m, array.BytesOf(all))
 	}
 	m.Rows = 0
-	for _, x := range list {
-		m.Rows += x.Rows
+	for _, p := range list {
+		m.Rows += p.metas[k].Rows
 	}
 	return st.Put(m, data...)
 }
@@ -212,4 +237,83 @@ func sum[T float32 | float64](parts [][]byte) []T {
 		}
 	}
 	return total
+}
+
+// Cuts reports whether what the tasks gave can be cut out of the turn's frames
+// again: it was joined, and not summed.
+func (t *Turn) Cuts() bool {
+	return len(t.Tasks) > 1 && !slices.ContainsFunc(t.Stage.Outputs, func(o abi.Output) bool { return o.Combine == abi.Sum })
+}
+
+// Cut cuts what a shard's task gave out of the turn's frames, which joining
+// made of it: shapes, without digests, and data, valid until release.
+func (t *Turn) Cut(frames []Bound, shard int, st Store) (metas Parts, data [][]byte, release func(), err error) {
+	var releases []func()
+	release = func() {
+		for _, f := range releases {
+			f()
+		}
+	}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
+	read := func(m array.Meta) ([]byte, error) {
+		b, r, err := st.Read(m)
+		if err == nil {
+			releases = append(releases, r)
+		}
+		return b, err
+	}
+	for k, pl := range t.outputs {
+		f := frames[pl.output]
+		first, rows := t.rowsOf(pl.output, shard)
+		col := f.Arrays[pl.array]
+		if col.PerEntry || pl.array == abi.Offsets {
+			b, err := read(f.Arrays[abi.Offsets].Meta)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			off := array.View[uint64](b)[first : first+rows+1]
+			if pl.array == abi.Offsets {
+				own := make([]uint64, len(off))
+				for i, x := range off {
+					own[i] = x - off[0]
+				}
+				metas, data = append(metas, array.Meta{DType: col.DType, Rows: len(own)}), append(data, array.BytesOf(own))
+				continue
+			}
+			first, rows = int(off[0]), int(off[rows]-off[0])
+		}
+		b, err := read(col.Meta)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		m := array.Meta{DType: col.DType, Rows: rows, Width: col.Width}
+		if t.Tasks[shard].Outputs[k].Rows >= 0 && t.Tasks[shard].Outputs[k].Rows != rows || (first+rows)*m.RowBytes() > len(b) {
+			return nil, nil, nil, fmt.Errorf("%s has other rows", t.Tasks[shard].Outputs[k].Name)
+		}
+		metas, data = append(metas, m), append(data, b[first*m.RowBytes():(first+rows)*m.RowBytes()])
+	}
+	return metas, data, release, nil
+}
+
+// rowsOf returns the rows of an output frame that a shard's task gave.
+func (t *Turn) rowsOf(output, shard int) (first, rows int) {
+	for _, s := range t.order(output) {
+		for k, pl := range t.outputs {
+			if col := t.Makes[output].Arrays[pl.array]; pl.output != output || col.PerEntry {
+				continue
+			} else if rows = t.Tasks[s].Outputs[k].Rows; pl.array == abi.Offsets {
+				rows--
+			}
+			break
+		}
+		if s == shard {
+			return first, rows
+		}
+		first += rows
+	}
+	return first, 0
 }

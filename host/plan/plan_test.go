@@ -291,6 +291,29 @@ func (w *begun) Write(p []byte) (int, error) {
 func (w *begun) Finish() (array.Meta, error) { return w.s.Put(w.m, w.b) }
 func (w *begun) Drop()                       {}
 
+// checkCut cuts what tasks gave out of what was joined of it.
+func checkCut(t *testing.T, turn *Turn, frames []Bound, parts []Parts, st Store) {
+	t.Helper()
+	if !turn.Cuts() {
+		t.Fatal("what was joined is not cut")
+	}
+	for shard := range turn.Tasks {
+		metas, data, release, err := turn.Cut(frames, shard, st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range metas {
+			if metas[k], err = st.Put(metas[k], data[k]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release()
+		if !reflect.DeepEqual(metas, parts[shard]) {
+			t.Errorf("shard %d is cut to %+v, was %+v", shard, metas, parts[shard])
+		}
+	}
+}
+
 func TestJoin(t *testing.T) {
 	p, err := Parse([]byte(good))
 	if err != nil {
@@ -355,13 +378,15 @@ func TestJoin(t *testing.T) {
 	if turn.CheckKept(turn.Tasks[0], other, st) == nil {
 		t.Error("items that are f32 are taken")
 	}
-	frames, err := turn.Join([]Parts{
+	parts := []Parts{
 		give(turn, 0, u32([]uint32{7, 8, 9}), u64([]uint64{0, 2, 2, 3}), f32([]float32{.5, .4, .3})),
 		give(turn, 1, u32([]uint32{6}), u64([]uint64{0, 0, 1}), f32([]float32{.2})),
-	}, st)
+	}
+	frames, err := turn.Join(parts, st)
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkCut(t, turn, frames, parts, st)
 	off, _, _ := st.Read(frames[0].Arrays["offsets"].Meta)
 	item, _, _ := st.Read(frames[0].Arrays["item"].Meta)
 	if got := fmt.Sprint(array.View[uint64](off), array.View[uint32](item), frames[0].Arrays["item"].Rows); got != "[0 2 2 3 3 4] [7 8 9 6] 4" {
@@ -384,6 +409,9 @@ func TestJoin(t *testing.T) {
 	}, st)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if turn.Cuts() {
+		t.Error("sums can be cut apart")
 	}
 	g, _, _ := st.Read(frames[0].Arrays["m"].Meta)
 	if got := fmt.Sprint(array.View[float32](g)); got != "[0 3 4 5]" {
@@ -615,7 +643,7 @@ func TestJoinerTakesPartsInAnyOrder(t *testing.T) {
 			}
 			j := turn.Joiner(st)
 			for _, shard := range order {
-				j.Add(shard, parts[shard])
+				j.Add(shard, parts[shard], nil)
 			}
 			frames, err := j.Frames()
 			j.Close()
@@ -627,8 +655,9 @@ func TestJoinerTakesPartsInAnyOrder(t *testing.T) {
 			} else if !reflect.DeepEqual(frames, want) {
 				t.Errorf("rotated %v: %+v, want %+v", rotated, frames, want)
 			}
+			checkCut(t, turn, frames, parts, st)
 			half := turn.Joiner(st)
-			half.Add(order[0], parts[order[0]])
+			half.Add(order[0], parts[order[0]], nil)
 			half.Close()
 		}
 	}

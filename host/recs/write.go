@@ -165,8 +165,8 @@ func writeRows(ctx context.Context, h io.Writer, l Lists, m *matrix.Matrix, w *W
 	if err != nil {
 		return err
 	}
-	var users []uint32
-	var ranks []int64
+	most := min(len(l.Items), batchRows)
+	users, ranks := make([]uint32, 0, most), make([]int64, 0, most)
 	start := uint64(0) // first entry that is not written yet
 	flush := func(end uint64) error {
 		if err := ctx.Err(); err != nil {
