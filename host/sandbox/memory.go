@@ -7,6 +7,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"rechost/host/array"
+	"rechost/host/kernel"
 )
 
 const (
@@ -59,6 +60,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 			m.denied = max(m.denied, size)
 			return nil
 		}
+		kernel.Huge(m.space[old:size])
 		m.bytes = m.space[:size:size]
 	default:
 		b := make([]byte, size)
