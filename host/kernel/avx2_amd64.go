@@ -109,6 +109,11 @@ func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n 
 //go:noescape
 func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 
+// cornerAVX2 adds c[i]*r[j] to dst[i*ld+j] for i <= j < n; see set.corner.
+//
+//go:noescape
+func cornerAVX2(dst *float32, ld int, c *float32, r *float32, n int)
+
 // sweepAVX2 sweeps a tile of rows by their own pivots; see set.sweep.
 //
 //go:noescape

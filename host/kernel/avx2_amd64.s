@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot142:
+dot144:
 	CMPQ    DX, $0x10
-	JL      dotend143
+	JL      dotend145
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot142:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot142
+	JMP     dot144
 
-dotend143:
+dotend145:
 	TESTQ      DX, DX
-	JZ         dotdone144
+	JZ         dotdone146
 	CMPQ       DX, $0x08
-	JL         dotshort145
+	JL         dotshort147
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone144
+	JZ         dotdone146
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend143:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone144
+	JMP        dotdone146
 
-dotshort145:
+dotshort147:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort145:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone144:
+dotdone146:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide146:
+axpywide148:
 	CMPQ    DX, $0x20
-	JL      axpy147
+	JL      axpy149
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide146:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide146
+	JMP     axpywide148
 
-axpy147:
+axpy149:
 	CMPQ    DX, $0x08
-	JL      axpyend148
+	JL      axpyend150
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy147
+	JMP     axpy149
 
-axpyend148:
+axpyend150:
 	TESTQ      DX, DX
-	JZ         axpydone149
+	JZ         axpydone151
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend148:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone149:
+axpydone151:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide150:
+divide152:
 	CMPQ    CX, $0x08
-	JL      divideend151
+	JL      divideend153
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide150
+	JMP     divide152
 
-divideend151:
+divideend153:
 	TESTQ      CX, CX
-	JZ         dividedone152
+	JZ         dividedone154
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend151:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone152:
+dividedone154:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64156:
+gemv64158:
 	CMPQ    SI, $0x40
-	JL      gemvone153
+	JL      gemvone155
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64156:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done158
+	JZ      gemv64done160
 
-gemv64row157:
+gemv64row159:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row157:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row157
+	JNZ          gemv64row159
 
-gemv64done158:
+gemv64done160:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done158:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64156
+	JMP     gemv64158
 
-gemvone153:
-gemv1159:
+gemvone155:
+gemv1161:
 	CMPQ    SI, $0x08
-	JL      gemvend154
+	JL      gemvend156
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done161
+	JZ      gemv1done163
 
-gemv1row160:
+gemv1row162:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row160
+	JNZ          gemv1row162
 
-gemv1done161:
+gemv1done163:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1159
+	JMP     gemv1161
 
-gemvend154:
+gemvend156:
 	TESTQ      SI, SI
-	JZ         gemvall155
+	JZ         gemvall157
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend154:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone164
+	JZ         gemvtaildone166
 
-gemvtailrow163:
+gemvtailrow165:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow163:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow163
+	JNZ          gemvtailrow165
 
-gemvtaildone164:
+gemvtaildone166:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall155:
+gemvall157:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone165
+	JZ    fitdone167
 
-fitk167:
+fitk169:
 	CMPQ       R8, $0x05
-	JL         fitknear168
+	JL         fitknear170
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk167:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear168:
+fitknear170:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip169
+	JZ     fitkskip171
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot170:
+dot172:
 	CMPQ    R14, $0x10
-	JL      dotend171
+	JL      dotend173
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot170:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot170
+	JMP     dot172
 
-dotend171:
+dotend173:
 	TESTQ      R14, R14
-	JZ         dotdone172
+	JZ         dotdone174
 	CMPQ       R14, $0x08
-	JL         dotshort173
+	JL         dotshort175
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone172
+	JZ         dotdone174
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend171:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone172
+	JMP        dotdone174
 
-dotshort173:
+dotshort175:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort173:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone172:
+dotdone174:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone172:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip169:
+fitkskip171:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide174:
+axpywide176:
 	CMPQ    R13, $0x20
-	JL      axpy175
+	JL      axpy177
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide174:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide174
+	JMP     axpywide176
 
-axpy175:
+axpy177:
 	CMPQ    R13, $0x08
-	JL      axpyend176
+	JL      axpyend178
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy175
+	JMP     axpy177
 
-axpyend176:
+axpyend178:
 	TESTQ      R13, R13
-	JZ         axpydone177
+	JZ         axpydone179
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend176:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone177:
+axpydone179:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk167
+	JNZ  fitk169
 
-fitdone165:
+fitdone167:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot178:
+dot180:
 	CMPQ    DI, $0x10
-	JL      dotend179
+	JL      dotend181
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot178:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot178
+	JMP     dot180
 
-dotend179:
+dotend181:
 	TESTQ      DI, DI
-	JZ         dotdone180
+	JZ         dotdone182
 	CMPQ       DI, $0x08
-	JL         dotshort181
+	JL         dotshort183
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone180
+	JZ         dotdone182
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend179:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone180
+	JMP        dotdone182
 
-dotshort181:
+dotshort183:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort181:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone180:
+dotdone182:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone180:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number182<>+0(SB), Y2
+	VBROADCASTSS number184<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone180:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along183:
+along185:
 	CMPQ    DI, $0x10
-	JL      alongend184
+	JL      alongend186
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along183:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along183
+	JMP     along185
 
-alongend184:
+alongend186:
 	TESTQ      DI, DI
-	JZ         alongdone185
+	JZ         alongdone187
 	CMPQ       DI, $0x08
-	JL         alongshort186
+	JL         alongshort188
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend184:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone185
+	JZ         alongdone187
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend184:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone185
+	JMP        alongdone187
 
-alongshort186:
+alongshort188:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort186:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone185:
+alongdone187:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone185:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir187:
+alongdir189:
 	CMPQ    DX, $0x10
-	JL      alongdirend188
+	JL      alongdirend190
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir187:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir187
+	JMP     alongdir189
 
-alongdirend188:
+alongdirend190:
 	TESTQ      DX, DX
-	JZ         alongdirdone189
+	JZ         alongdirdone191
 	CMPQ       DX, $0x08
-	JL         alongdirshort190
+	JL         alongdirshort192
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone189
+	JZ         alongdirdone191
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend188:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone189
+	JMP        alongdirdone191
 
-alongdirshort190:
+alongdirshort192:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort190:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone189:
+alongdirdone191:
 	VZEROUPPER
 	RET
 
-DATA number182<>+0(SB)/4, $0xbf800000
-GLOBL number182<>(SB), RODATA|NOPTR, $4
+DATA number184<>+0(SB)/4, $0xbf800000
+GLOBL number184<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak191:
+peak193:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak191:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak191
+	JNZ    peak193
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone193
+	JZ         productdone195
 
-product192:
+product194:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product192:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product192
+	JNZ          product194
 
-productdone193:
+productdone195:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone195
+	JZ     productdone197
 
-product194:
+product196:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product194:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product194
+	JNZ          product196
 
-productdone195:
+productdone197:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone195:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone196
+	JZ           scorenone198
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone195:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone196:
+scorenone198:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone198
+	JZ      rowsdone200
 
-rows197:
+rows199:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows197:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows197
+	JNZ          rows199
 
-rowsdone198:
+rowsdone200:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone200
+	JZ    turndone202
 
-turn199:
+turn201:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn199:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn199
+	JNZ       turn201
 
-turndone200:
+turndone202:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean201:
+clean203:
 	CMPQ      CX, $0x08
-	JL        cleanend202
+	JL        cleanend204
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean201:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean201
+	JMP       clean203
 
-cleanend202:
+cleanend204:
 	TESTQ      CX, CX
-	JZ         cleandone203
+	JZ         cleandone205
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend202:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone203:
+cleandone205:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones204
+	JZ    scatterones206
 
-scatterfour206:
+scatterfour208:
 	CMPQ   DI, $0x04
-	JL     scatterone207
+	JL     scatterone209
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour206:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour206
+	JMP    scatterfour208
 
-scatterone207:
+scatterone209:
 	TESTQ  DI, DI
-	JZ     scatterdone205
+	JZ     scatterdone207
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone207:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone207
+	JMP    scatterone209
 
-scatterones204:
-scatterfour208:
+scatterones206:
+scatterfour210:
 	CMPQ   DI, $0x04
-	JL     scatterone209
+	JL     scatterone211
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour208:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour208
+	JMP    scatterfour210
 
-scatterone209:
+scatterone211:
 	TESTQ  DI, DI
-	JZ     scatterdone205
+	JZ     scatterdone207
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1267,9 @@ scatterone209:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone209
+	JMP    scatterone211
 
-scatterdone205:
+scatterdone207:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1283,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones210
+	JZ    spreadones212
 
-spreadfour212:
+spreadfour214:
 	CMPQ   BX, $0x04
-	JL     spreadone213
+	JL     spreadone215
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1307,11 @@ spreadfour212:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour212
+	JMP    spreadfour214
 
-spreadone213:
+spreadone215:
 	TESTQ  BX, BX
-	JZ     spreaddone211
+	JZ     spreaddone213
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1319,12 @@ spreadone213:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone213
+	JMP    spreadone215
 
-spreadones210:
-spreadfour214:
+spreadones212:
+spreadfour216:
 	CMPQ   BX, $0x04
-	JL     spreadone215
+	JL     spreadone217
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1339,19 @@ spreadfour214:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour214
+	JMP    spreadfour216
 
-spreadone215:
+spreadone217:
 	TESTQ  BX, BX
-	JZ     spreaddone211
+	JZ     spreaddone213
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone215
+	JMP    spreadone217
 
-spreaddone211:
+spreaddone213:
 	VZEROUPPER
 	RET
 
@@ -1364,9 +1364,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour216:
+fetchfour218:
 	CMPQ BX, $0x04
-	JL   fetchone217
+	JL   fetchone219
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1386,11 +1386,11 @@ fetchfour216:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour216
+	JMP  fetchfour218
 
-fetchone217:
+fetchone219:
 	TESTQ BX, BX
-	JZ    fetchdone218
+	JZ    fetchdone220
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1398,9 +1398,9 @@ fetchone217:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone217
+	JMP   fetchone219
 
-fetchdone218:
+fetchdone220:
 	VZEROUPPER
 	RET
 
@@ -1421,12 +1421,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate219:
+rate221:
 	TESTQ      BX, BX
-	JZ         ratedone221
+	JZ         ratedone223
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain220
+	JZ         rateplain222
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1436,7 +1436,7 @@ rate219:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain220:
+rateplain222:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1447,9 +1447,9 @@ rateplain220:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate219
+	JMP     rate221
 
-ratedone221:
+ratedone223:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1463,18 +1463,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above222:
+above224:
 	TESTQ    CX, CX
-	JZ       abovedone223
+	JZ       abovedone225
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above222
+	JMP      above224
 
-abovedone223:
+abovedone225:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1497,9 +1497,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot224:
+dot226:
 	CMPQ    BX, $0x10
-	JL      dotend225
+	JL      dotend227
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1509,18 +1509,18 @@ dot224:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot224
+	JMP     dot226
 
-dotend225:
+dotend227:
 	TESTQ      BX, BX
-	JZ         dotdone226
+	JZ         dotdone228
 	CMPQ       BX, $0x08
-	JL         dotshort227
+	JL         dotshort229
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone226
+	JZ         dotdone228
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1528,9 +1528,9 @@ dotend225:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone226
+	JMP        dotdone228
 
-dotshort227:
+dotshort229:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1539,7 +1539,7 @@ dotshort227:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone226:
+dotdone228:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1553,19 +1553,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word228<>+0(SB), Y1
+	VPBROADCASTQ word230<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word229<>+0(SB), Y4
-	VPBROADCASTQ word230<>+0(SB), Y5
-	VPBROADCASTQ word231<>+0(SB), Y6
-	VPBROADCASTQ word232<>+0(SB), Y7
+	VPBROADCASTQ word231<>+0(SB), Y4
+	VPBROADCASTQ word232<>+0(SB), Y5
+	VPBROADCASTQ word233<>+0(SB), Y6
+	VPBROADCASTQ word234<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone234
+	JZ           blocksdone236
 
-blocks233:
+blocks235:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1707,9 +1707,9 @@ blocks233:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks233
+	JNZ         blocks235
 
-blocksdone234:
+blocksdone236:
 	VZEROUPPER
 	RET
 
@@ -1719,20 +1719,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word228<>+0(SB)/8, $0x0000000000000004
-GLOBL word228<>(SB), RODATA|NOPTR, $8
-
-DATA word229<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word229<>(SB), RODATA|NOPTR, $8
-
-DATA word230<>+0(SB)/8, $0x00000000cd9e8d57
+DATA word230<>+0(SB)/8, $0x0000000000000004
 GLOBL word230<>(SB), RODATA|NOPTR, $8
 
-DATA word231<>+0(SB)/8, $0x000000009e3779b9
+DATA word231<>+0(SB)/8, $0x00000000d2511f53
 GLOBL word231<>(SB), RODATA|NOPTR, $8
 
-DATA word232<>+0(SB)/8, $0x00000000bb67ae85
+DATA word232<>+0(SB)/8, $0x00000000cd9e8d57
 GLOBL word232<>(SB), RODATA|NOPTR, $8
+
+DATA word233<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word233<>(SB), RODATA|NOPTR, $8
+
+DATA word234<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word234<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1744,10 +1744,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone235
+	JZ    ascenddone237
 	XORQ  R8, R8
 
-ascenddot236:
+ascenddot238:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1763,9 +1763,9 @@ ascenddot236:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart237:
+apart239:
 	CMPQ    R14, $0x10
-	JL      apartend238
+	JL      apartend240
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1778,19 +1778,19 @@ apart237:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart237
+	JMP     apart239
 
-apartend238:
+apartend240:
 	TESTQ      R14, R14
-	JZ         apartdone239
+	JZ         apartdone241
 	CMPQ       R14, $0x08
-	JL         apartshort240
+	JL         apartshort242
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone239
+	JZ         apartdone241
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1800,9 +1800,9 @@ apartend238:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone239
+	JMP        apartdone241
 
-apartshort240:
+apartshort242:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1813,7 +1813,7 @@ apartshort240:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone239:
+apartdone241:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1828,31 +1828,25 @@ apartdone239:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot236
+	JNZ          ascenddot238
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number241<>+0(SB), Y1
+	VBROADCASTSS number243<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number242<>+0(SB), Y2
+	VBROADCASTSS number244<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number243<>+0(SB), Y2
+	VBROADCASTSS number245<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number244<>+0(SB), Y2
+	VBROADCASTSS number246<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number245<>+0(SB), Y3
+	VBROADCASTSS number247<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number246<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number247<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number248<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number249<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number249<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1863,9 +1857,15 @@ apartdone239:
 	VBROADCASTSS number252<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number252<>+0(SB), Y3
+	VBROADCASTSS number253<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number252<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number254<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number254<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number254<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1874,29 +1874,23 @@ apartdone239:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number241<>+0(SB), Y1
+	VBROADCASTSS number243<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number242<>+0(SB), Y2
+	VBROADCASTSS number244<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number243<>+0(SB), Y2
+	VBROADCASTSS number245<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number244<>+0(SB), Y2
+	VBROADCASTSS number246<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number245<>+0(SB), Y3
+	VBROADCASTSS number247<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number246<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number247<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number248<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number249<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number249<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number250<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -1907,9 +1901,15 @@ apartdone239:
 	VBROADCASTSS number252<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number252<>+0(SB), Y3
+	VBROADCASTSS number253<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number252<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number254<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number254<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number254<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1922,10 +1922,10 @@ apartdone239:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone235
+	JZ           ascenddone237
 	XORQ         R8, R8
 
-ascendpull253:
+ascendpull255:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1940,9 +1940,9 @@ ascendpull253:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull254:
+pull256:
 	CMPQ    R14, $0x08
-	JL      pullend255
+	JL      pullend257
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1968,11 +1968,11 @@ pull254:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull254
+	JMP     pull256
 
-pullend255:
+pullend257:
 	TESTQ      R14, R14
-	JZ         pulldone256
+	JZ         pulldone258
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1998,7 +1998,7 @@ pullend255:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone256:
+pulldone258:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2014,47 +2014,47 @@ pulldone256:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull253
+	JNZ    ascendpull255
 
-ascenddone235:
+ascenddone237:
 	VZEROUPPER
 	RET
 
-DATA number241<>+0(SB)/4, $0x42200000
-GLOBL number241<>(SB), RODATA|NOPTR, $4
-
-DATA number242<>+0(SB)/4, $0xc2200000
-GLOBL number242<>(SB), RODATA|NOPTR, $4
-
-DATA number243<>+0(SB)/4, $0x3fb8aa3b
+DATA number243<>+0(SB)/4, $0x42200000
 GLOBL number243<>(SB), RODATA|NOPTR, $4
 
-DATA number244<>+0(SB)/4, $0x4b400000
+DATA number244<>+0(SB)/4, $0xc2200000
 GLOBL number244<>(SB), RODATA|NOPTR, $4
 
-DATA number245<>+0(SB)/4, $0x3f318000
+DATA number245<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number245<>(SB), RODATA|NOPTR, $4
 
-DATA number246<>+0(SB)/4, $0xb95e8083
+DATA number246<>+0(SB)/4, $0x4b400000
 GLOBL number246<>(SB), RODATA|NOPTR, $4
 
-DATA number247<>+0(SB)/4, $0x3ab60b61
+DATA number247<>+0(SB)/4, $0x3f318000
 GLOBL number247<>(SB), RODATA|NOPTR, $4
 
-DATA number248<>+0(SB)/4, $0x3c088889
+DATA number248<>+0(SB)/4, $0xb95e8083
 GLOBL number248<>(SB), RODATA|NOPTR, $4
 
-DATA number249<>+0(SB)/4, $0x3d2aaaab
+DATA number249<>+0(SB)/4, $0x3ab60b61
 GLOBL number249<>(SB), RODATA|NOPTR, $4
 
-DATA number250<>+0(SB)/4, $0x3e2aaaab
+DATA number250<>+0(SB)/4, $0x3c088889
 GLOBL number250<>(SB), RODATA|NOPTR, $4
 
-DATA number251<>+0(SB)/4, $0x3f000000
+DATA number251<>+0(SB)/4, $0x3d2aaaab
 GLOBL number251<>(SB), RODATA|NOPTR, $4
 
-DATA number252<>+0(SB)/4, $0x3f800000
+DATA number252<>+0(SB)/4, $0x3e2aaaab
 GLOBL number252<>(SB), RODATA|NOPTR, $4
+
+DATA number253<>+0(SB)/4, $0x3f000000
+GLOBL number253<>(SB), RODATA|NOPTR, $4
+
+DATA number254<>+0(SB)/4, $0x3f800000
+GLOBL number254<>(SB), RODATA|NOPTR, $4
 
 // func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 // Requires: AVX, MMX+
@@ -2071,11 +2071,11 @@ TEXT ·columnAVX2(SB), NOSPLIT, $0-80
 	SHLQ $0x02, R8
 	LEAQ 64(AX), R9
 
-column257:
+column259:
 	MOVQ   fresh+56(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd258
+	JZ     columnadd260
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	ADDQ   CX, R10
@@ -2094,9 +2094,9 @@ column257:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	ADDQ   CX, R10
-	JMP    columnbegun259
+	JMP    columnbegun261
 
-columnadd258:
+columnadd260:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
 	ADDQ    CX, R10
@@ -2116,12 +2116,12 @@ columnadd258:
 	VMOVUPS 32(R10), Y11
 	ADDQ    CX, R10
 
-columnbegun259:
+columnbegun261:
 	CMPQ SI, $0x01
-	JNE  columnbelow260
+	JNE  columnbelow262
 	MOVQ R9, R10
 
-columnbelow260:
+columnbelow262:
 	PREFETCHT0 (R10)
 	PREFETCHT0 32(R10)
 	PREFETCHT0 60(R10)
@@ -2150,9 +2150,9 @@ columnbelow260:
 	MOVQ       n+40(FP), R12
 	MOVQ       DX, R10
 	TESTQ      R12, R12
-	JZ         productdone262
+	JZ         productdone264
 
-product261:
+product263:
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VBROADCASTSS (R10), Y14
@@ -2190,9 +2190,9 @@ product261:
 	ADDQ         $0x18, R10
 	ADDQ         $0x00000040, R11
 	DECQ         R12
-	JNZ          product261
+	JNZ          product263
 
-productdone262:
+productdone264:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2213,7 +2213,56 @@ productdone262:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column257
+	JNZ     column259
+	VZEROUPPER
+	RET
+
+// func cornerAVX2(dst *float32, ld int, c *float32, r *float32, n int)
+// Requires: AVX
+TEXT ·cornerAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ c+16(FP), DX
+	MOVQ r+24(FP), BX
+	MOVQ n+32(FP), SI
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), DI
+	XORQ R8, R8
+
+corner265:
+	MOVQ         R8, R9
+	ANDQ         $-16, R9
+	LEAQ         (AX)(R9*4), R10
+	LEAQ         (BX)(R9*4), R11
+	MOVQ         SI, R12
+	SUBQ         R9, R12
+	VBROADCASTSS (DX)(R8*4), Y0
+	VBROADCASTSS 4(DX)(R8*4), Y1
+	VBROADCASTSS 8(DX)(R8*4), Y2
+	VBROADCASTSS 12(DX)(R8*4), Y3
+
+cornerloop266:
+	VMOVUPS (R11), Y4
+	VMULPS  Y0, Y4, Y5
+	VADDPS  (R10), Y5, Y5
+	VMOVUPS Y5, (R10)
+	VMULPS  Y1, Y4, Y5
+	VADDPS  (R10)(CX*1), Y5, Y5
+	VMOVUPS Y5, (R10)(CX*1)
+	VMULPS  Y2, Y4, Y5
+	VADDPS  (R10)(CX*2), Y5, Y5
+	VMOVUPS Y5, (R10)(CX*2)
+	VMULPS  Y3, Y4, Y4
+	VADDPS  (R10)(DI*1), Y4, Y4
+	VMOVUPS Y4, (R10)(DI*1)
+	ADDQ    $0x20, R10
+	ADDQ    $0x20, R11
+	SUBQ    $0x08, R12
+	JNZ     cornerloop266
+	LEAQ    (AX)(CX*4), AX
+	ADDQ    $0x04, R8
+	CMPQ    R8, SI
+	JL      corner265
 	VZEROUPPER
 	RET
 
@@ -2251,11 +2300,11 @@ TEXT ·sweepAVX2(SB), NOSPLIT, $0-48
 	VDIVPS       Y12, Y1, Y1
 	VMOVUPS      Y1, 32(DX)
 	TESTQ        DI, DI
-	JNZ          sweep263
+	JNZ          sweep267
 	VMOVUPS      Y0, Y13
 	VMOVUPS      Y1, Y14
 
-sweep263:
+sweep267:
 	VBROADCASTSS 4(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y2, Y2
@@ -2294,11 +2343,11 @@ sweep263:
 	VDIVPS       Y12, Y3, Y3
 	VMOVUPS      Y3, 96(DX)
 	TESTQ        DI, DI
-	JNZ          sweep264
+	JNZ          sweep268
 	VMOVUPS      Y2, Y13
 	VMOVUPS      Y3, Y14
 
-sweep264:
+sweep268:
 	VBROADCASTSS 24(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2337,11 +2386,11 @@ sweep264:
 	VDIVPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 160(DX)
 	TESTQ        DI, DI
-	JNZ          sweep265
+	JNZ          sweep269
 	VMOVUPS      Y4, Y13
 	VMOVUPS      Y5, Y14
 
-sweep265:
+sweep269:
 	VBROADCASTSS 48(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2380,11 +2429,11 @@ sweep265:
 	VDIVPS       Y12, Y7, Y7
 	VMOVUPS      Y7, 224(DX)
 	TESTQ        DI, DI
-	JNZ          sweep266
+	JNZ          sweep270
 	VMOVUPS      Y6, Y13
 	VMOVUPS      Y7, Y14
 
-sweep266:
+sweep270:
 	VBROADCASTSS 72(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2423,11 +2472,11 @@ sweep266:
 	VDIVPS       Y12, Y9, Y9
 	VMOVUPS      Y9, 288(DX)
 	TESTQ        DI, DI
-	JNZ          sweep267
+	JNZ          sweep271
 	VMOVUPS      Y8, Y13
 	VMOVUPS      Y9, Y14
 
-sweep267:
+sweep271:
 	VBROADCASTSS 96(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2466,11 +2515,11 @@ sweep267:
 	VDIVPS       Y12, Y11, Y11
 	VMOVUPS      Y11, 352(DX)
 	TESTQ        DI, DI
-	JNZ          sweep268
+	JNZ          sweep272
 	VMOVUPS      Y10, Y13
 	VMOVUPS      Y11, Y14
 
-sweep268:
+sweep272:
 	VBROADCASTSS 120(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2523,9 +2572,9 @@ TEXT ·liftAVX2(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone270
+	JZ    liftdone274
 
-lift269:
+lift273:
 	VMOVUPS    (CX), Y0
 	VMOVUPS    32(CX), Y1
 	VMOVUPS    64(CX), Y2
@@ -2551,8 +2600,8 @@ lift269:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift269
+	JNZ        lift273
 
-liftdone270:
+liftdone274:
 	VZEROUPPER
 	RET

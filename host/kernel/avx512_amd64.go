@@ -119,6 +119,11 @@ func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int,
 //go:noescape
 func columnAVX512(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 
+// cornerAVX512 adds c[i]*r[j] to dst[i*ld+j] for i <= j < n; see set.corner.
+//
+//go:noescape
+func cornerAVX512(dst *float32, ld int, c *float32, r *float32, n int)
+
 // sweepAVX512 sweeps a tile of rows by their own pivots; see set.sweep.
 //
 //go:noescape

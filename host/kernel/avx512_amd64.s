@@ -2816,6 +2816,55 @@ productdone127:
 	VZEROUPPER
 	RET
 
+// func cornerAVX512(dst *float32, ld int, c *float32, r *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·cornerAVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ c+16(FP), DX
+	MOVQ r+24(FP), BX
+	MOVQ n+32(FP), SI
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), DI
+	XORQ R8, R8
+
+corner128:
+	MOVQ         R8, R9
+	ANDQ         $-16, R9
+	LEAQ         (AX)(R9*4), R10
+	LEAQ         (BX)(R9*4), R11
+	MOVQ         SI, R12
+	SUBQ         R9, R12
+	VBROADCASTSS (DX)(R8*4), Z0
+	VBROADCASTSS 4(DX)(R8*4), Z1
+	VBROADCASTSS 8(DX)(R8*4), Z2
+	VBROADCASTSS 12(DX)(R8*4), Z3
+
+cornerloop129:
+	VMOVUPS (R11), Z4
+	VMULPS  Z0, Z4, Z5
+	VADDPS  (R10), Z5, Z5
+	VMOVUPS Z5, (R10)
+	VMULPS  Z1, Z4, Z5
+	VADDPS  (R10)(CX*1), Z5, Z5
+	VMOVUPS Z5, (R10)(CX*1)
+	VMULPS  Z2, Z4, Z5
+	VADDPS  (R10)(CX*2), Z5, Z5
+	VMOVUPS Z5, (R10)(CX*2)
+	VMULPS  Z3, Z4, Z4
+	VADDPS  (R10)(DI*1), Z4, Z4
+	VMOVUPS Z4, (R10)(DI*1)
+	ADDQ    $0x40, R10
+	ADDQ    $0x40, R11
+	SUBQ    $0x10, R12
+	JNZ     cornerloop129
+	LEAQ    (AX)(CX*4), AX
+	ADDQ    $0x04, R8
+	CMPQ    R8, SI
+	JL      corner128
+	VZEROUPPER
+	RET
+
 // func sweepAVX512(rows *float32, minus *float32, ratio *float32, c *float32, pivot *float32, left int)
 // Requires: AVX, AVX512F
 TEXT ·sweepAVX512(SB), NOSPLIT, $0-48
@@ -2862,11 +2911,11 @@ TEXT ·sweepAVX512(SB), NOSPLIT, $0-48
 	VDIVPS       Z24, Z1, Z1
 	VMOVUPS      Z1, 64(DX)
 	TESTQ        DI, DI
-	JNZ          sweep128
+	JNZ          sweep130
 	VMOVUPS      Z0, Z25
 	VMOVUPS      Z1, Z26
 
-sweep128:
+sweep130:
 	VBROADCASTSS 4(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z2, Z2
@@ -2935,11 +2984,11 @@ sweep128:
 	VDIVPS       Z24, Z3, Z3
 	VMOVUPS      Z3, 192(DX)
 	TESTQ        DI, DI
-	JNZ          sweep129
+	JNZ          sweep131
 	VMOVUPS      Z2, Z25
 	VMOVUPS      Z3, Z26
 
-sweep129:
+sweep131:
 	VBROADCASTSS 48(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3008,11 +3057,11 @@ sweep129:
 	VDIVPS       Z24, Z5, Z5
 	VMOVUPS      Z5, 320(DX)
 	TESTQ        DI, DI
-	JNZ          sweep130
+	JNZ          sweep132
 	VMOVUPS      Z4, Z25
 	VMOVUPS      Z5, Z26
 
-sweep130:
+sweep132:
 	VBROADCASTSS 96(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3081,11 +3130,11 @@ sweep130:
 	VDIVPS       Z24, Z7, Z7
 	VMOVUPS      Z7, 448(DX)
 	TESTQ        DI, DI
-	JNZ          sweep131
+	JNZ          sweep133
 	VMOVUPS      Z6, Z25
 	VMOVUPS      Z7, Z26
 
-sweep131:
+sweep133:
 	VBROADCASTSS 144(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3154,11 +3203,11 @@ sweep131:
 	VDIVPS       Z24, Z9, Z9
 	VMOVUPS      Z9, 576(DX)
 	TESTQ        DI, DI
-	JNZ          sweep132
+	JNZ          sweep134
 	VMOVUPS      Z8, Z25
 	VMOVUPS      Z9, Z26
 
-sweep132:
+sweep134:
 	VBROADCASTSS 192(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3227,11 +3276,11 @@ sweep132:
 	VDIVPS       Z24, Z11, Z11
 	VMOVUPS      Z11, 704(DX)
 	TESTQ        DI, DI
-	JNZ          sweep133
+	JNZ          sweep135
 	VMOVUPS      Z10, Z25
 	VMOVUPS      Z11, Z26
 
-sweep133:
+sweep135:
 	VBROADCASTSS 240(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3300,11 +3349,11 @@ sweep133:
 	VDIVPS       Z24, Z13, Z13
 	VMOVUPS      Z13, 832(DX)
 	TESTQ        DI, DI
-	JNZ          sweep134
+	JNZ          sweep136
 	VMOVUPS      Z12, Z25
 	VMOVUPS      Z13, Z26
 
-sweep134:
+sweep136:
 	VBROADCASTSS 288(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3373,11 +3422,11 @@ sweep134:
 	VDIVPS       Z24, Z15, Z15
 	VMOVUPS      Z15, 960(DX)
 	TESTQ        DI, DI
-	JNZ          sweep135
+	JNZ          sweep137
 	VMOVUPS      Z14, Z25
 	VMOVUPS      Z15, Z26
 
-sweep135:
+sweep137:
 	VBROADCASTSS 336(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3446,11 +3495,11 @@ sweep135:
 	VDIVPS       Z24, Z17, Z17
 	VMOVUPS      Z17, 1088(DX)
 	TESTQ        DI, DI
-	JNZ          sweep136
+	JNZ          sweep138
 	VMOVUPS      Z16, Z25
 	VMOVUPS      Z17, Z26
 
-sweep136:
+sweep138:
 	VBROADCASTSS 384(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3519,11 +3568,11 @@ sweep136:
 	VDIVPS       Z24, Z19, Z19
 	VMOVUPS      Z19, 1216(DX)
 	TESTQ        DI, DI
-	JNZ          sweep137
+	JNZ          sweep139
 	VMOVUPS      Z18, Z25
 	VMOVUPS      Z19, Z26
 
-sweep137:
+sweep139:
 	VBROADCASTSS 432(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3592,11 +3641,11 @@ sweep137:
 	VDIVPS       Z24, Z21, Z21
 	VMOVUPS      Z21, 1344(DX)
 	TESTQ        DI, DI
-	JNZ          sweep138
+	JNZ          sweep140
 	VMOVUPS      Z20, Z25
 	VMOVUPS      Z21, Z26
 
-sweep138:
+sweep140:
 	VBROADCASTSS 480(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3665,11 +3714,11 @@ sweep138:
 	VDIVPS       Z24, Z23, Z23
 	VMOVUPS      Z23, 1472(DX)
 	TESTQ        DI, DI
-	JNZ          sweep139
+	JNZ          sweep141
 	VMOVUPS      Z22, Z25
 	VMOVUPS      Z23, Z26
 
-sweep139:
+sweep141:
 	VBROADCASTSS 528(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3764,9 +3813,9 @@ TEXT ·liftAVX512(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone141
+	JZ    liftdone143
 
-lift140:
+lift142:
 	VMOVUPS    (CX), Z0
 	VMOVUPS    64(CX), Z1
 	VMOVUPS    128(CX), Z2
@@ -3784,8 +3833,8 @@ lift140:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift140
+	JNZ        lift142
 
-liftdone141:
+liftdone143:
 	VZEROUPPER
 	RET

@@ -36,6 +36,11 @@ var plain = set{
 	tall:  2, wide: 4,
 	tile:   goTile,
 	column: goColumn,
+	corner: func(dst *float32, ld int, c, r *float32, n int) {
+		for i, v := range unsafe.Slice(c, n) {
+			goAxpy(v, at(r, i), at(dst, i*ld+i), n-i)
+		}
+	},
 	sweep: func(rows, minus, ratio, c, pivot *float32, left int) {
 		plainSweep(rows, minus, ratio, c, pivot, left, 2, 2, 4)
 	},

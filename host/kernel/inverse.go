@@ -3,17 +3,20 @@ package kernel
 import (
 	"math"
 	"sync/atomic"
+	"unsafe"
 
 	"rechost/guest/num/naive"
 )
 
 const (
-	pivots    = 192 // swept before the rest of the matrix follows: a multiple of every tile's sides
-	sweepRows = 48  // a piece of work: divides pivots, and is a multiple of every tile's height
+	pivots  = 192 // swept before the rest of the matrix follows: a multiple of runRows and of every tile's sides
+	abreast = 3   // strips that are a piece of work, so that no other thread writes to the same panels of tall
+
+	runRows = 48 // a piece of work: a multiple of every tile's height and of half its width
 )
 
 // InverseScratch is about the bytes that Inverse allocates for a matrix of n x n.
-func InverseScratch(n int) int { return 8 * pivots * (n + 3*pivots) }
+func InverseScratch(n int) int { return 8*pivots*(n+3*pivots) + 4*runRows*n }
 
 // Inverse is naive.Inverse.
 func Inverse(a []float32, n, threads int, pause func()) int {
@@ -28,14 +31,21 @@ func Inverse(a []float32, n, threads int, pause func()) int {
 // For each block there are the strips of its rows, then the rest of the matrix.
 // What the next block needs of the rest comes first, and then the next block's
 // pivots, which one thread sweeps while the others go on with the rest.
+//
+// Meanwhile the upper half lies in tiles, one after the other, see inverting.run.
+// The first block's pieces pack it, each before its first use, and the last
+// block's unpack it.
 func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 	if n == 0 {
 		return -1
 	}
 	threads = max(threads, 1)
 	m := s.meter(pause)
-	w := s.inverting(a, n, threads, m)
+	w := s.inverting(a, n, threads)
 	w.bad.Store(-1)
+	for r := range min(pivots/runRows, w.runs) {
+		w.pack(r, m)
+	}
 	w.pivots(0, m)
 	w.swept.Store(1)
 	each := w.strips + w.early + 1 + w.runs
@@ -52,7 +62,6 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 		}
 		return k
 	}
-	s.mirror(a, n, 1<<31, threads, pause)
 	return -1
 }
 
@@ -62,17 +71,29 @@ type inverting struct {
 	a []float32
 	n int
 
-	// How many blocks of pivots there are, and for each strips of wide columns,
+	// run holds the upper half by runs of runRows rows: runRows x wide numbers, row
+	// by row, for each wide columns from those on in which the run's first row has
+	// its diagonal. They are aligned, whatever n is, and a run goes through memory
+	// from its start to its end. Rows and columns that are not in the matrix, and
+	// what is below the diagonal, hold anything.
+	//
+	// A run takes less room than its rows in a, but for the first ones, so it lies
+	// in the rows of the run before it, which has been packed by then. The first
+	// one, and those for which there is no room, lie elsewhere.
+	run [][]float32
+
+	// How many blocks of pivots there are, and for each pieces of strips of wide columns,
 	// pieces of the rest that come early, and runs of rows.
 	blocks, strips, early, runs int
 	// How many blocks' pivots have been swept, and how many strips and pieces of
-	// the rest that come early and late are done, of all blocks.
-	swept, stripped, hurried, rested atomic.Int64
-	bad                              atomic.Int64 // the first pivot not above 0, or -1
+	// the rest that come early and late are done, of all blocks; and how many runs
+	// have been packed, from the first on, and unpacked, from the last on.
+	swept, stripped, hurried, rested, packed, unpacked atomic.Int64
+	bad                                                atomic.Int64 // the first pivot not above 0, or -1
 
 	// Step k of the block, counted from its first: -c and r of the block's own
-	// elements and the pivot, and of the whole matrix -c as panels of tall and r
-	// as panels of wide, of as many steps as the block has pivots.
+	// elements and the pivot, and of the whole matrix -c as panels of tall and r as
+	// panels of wide, of as many steps as the block has pivots.
 	block        []float32 // the block itself, its upper half
 	minus, ratio []float32 // panels of tall
 	pivot        []float32
@@ -81,21 +102,42 @@ type inverting struct {
 }
 
 // sweeper is a thread's own space.
-type sweeper struct{ rows, minus, edge []float32 }
+type sweeper struct{ rows, minus []float32 }
 
-func (s *set) inverting(a []float32, n, threads int, m *meter) *inverting {
-	b := min(pivots, n)
+func (s *set) inverting(a []float32, n, threads int) *inverting {
+	b, cols := min(pivots, n), roundUp(n, s.wide)
 	w := &inverting{s: s, a: a, n: n}
-	w.blocks, w.strips, w.runs = (n+pivots-1)/pivots, (n+s.wide-1)/s.wide, (n+sweepRows-1)/sweepRows
-	w.early = pivots/sweepRows + w.runs
-	w.block, w.pivot = make([]float32, b*b), make([]float32, b)
+	w.blocks, w.strips, w.runs = (n+pivots-1)/pivots, (cols/s.wide+abreast-1)/abreast, (n+runRows-1)/runRows
+	w.early = pivots/runRows + w.runs
+	w.block, w.pivot = make([]float32, roundUp(b, 16)*roundUp(b, 16)), make([]float32, b)
 	w.minus, w.ratio = make([]float32, b*roundUp(b, s.tall)), make([]float32, b*roundUp(b, s.tall))
-	w.tall, w.wide = cleared[float32](m, roundUp(n, s.tall)*b), cleared[float32](m, roundUp(n, s.wide)*b)
+	panels := Space[float32]((roundUp(cols, runRows) + cols) * b)
+	w.tall, w.wide = panels[cols*b:], panels[:cols*b]
 	w.mine = make([]sweeper, threads)
 	for i := range w.mine {
-		w.mine[i] = sweeper{make([]float32, (b+s.tall)*s.wide), make([]float32, b*s.wide), make([]float32, s.tall*s.wide)}
+		w.mine[i] = sweeper{make([]float32, (b+s.tall)*s.wide), make([]float32, b*s.wide)}
+	}
+	w.run = make([][]float32, w.runs)
+	for r := range w.run {
+		size, top := runRows*(cols-r*runRows/s.wide*s.wide), max(r-1, 0)*runRows*n
+		top += int(-uintptr(unsafe.Pointer(&a[top])) % line / 4)
+		if r > 0 && top+size <= r*runRows*n {
+			w.run[r] = a[top:][:size]
+		} else {
+			w.run[r] = make([]float32, size)
+		}
 	}
 	return w
+}
+
+// line is the size of a line of the cache in bytes.
+const line = 64
+
+// at is row i from column j on, a multiple of wide: wide numbers, after which
+// come the next row's of the run, and after these the next wide columns'.
+func (w *inverting) at(i, j int) []float32 {
+	r, wide := i/runRows, w.s.wide
+	return w.run[r][(j/wide-r*runRows/wide)*runRows*wide+i%runRows*wide:]
 }
 
 // piece does a piece of work of block t, when those before are as far as it
@@ -111,19 +153,25 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 		enough(&w.swept, t+1)
 		enough(&w.hurried, t*w.early)
 		enough(&w.rested, t*w.runs)
-		if j := i * w.s.wide; (j < at || j >= at+b) && w.bad.Load() < 0 {
-			w.strip(mine, at, b, j)
-			meter.spend(2 * b * b * w.s.wide)
+		for j := i * abreast * w.s.wide; j < min((i+1)*abreast*w.s.wide, w.n); j += w.s.wide {
+			if (j < at || j >= at+b) && w.bad.Load() < 0 {
+				w.strip(mine, at, b, j)
+				meter.spend(2 * b * b * w.s.wide)
+			}
 		}
 		w.stripped.Add(1)
 		return
 	case i < w.strips+w.early: // the next block's rows, then what stands above them
 		i -= w.strips
 		enough(&w.stripped, (t+1)*w.strips)
-		if own := pivots / sweepRows; i < own {
-			w.rest(at, b, next+i*sweepRows, next, w.n, mine, meter)
-		} else if top := (i - own) * sweepRows; top < next {
-			w.rest(at, b, top, next, next+pivots, mine, meter)
+		if own := pivots / runRows; i < own {
+			if r := next/runRows + i; t == 0 && r < w.runs {
+				enough(&w.packed, r)
+				w.pack(r, meter)
+			}
+			w.rest(at, b, next+i*runRows, next, w.n, meter)
+		} else if top := (i - own) * runRows; top < next {
+			w.rest(at, b, top, next, next+pivots, meter)
 		}
 		w.hurried.Add(1)
 		return
@@ -136,21 +184,71 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 		return
 	}
 	enough(&w.stripped, (t+1)*w.strips)
-	if top := (i - w.strips - w.early - 1) * sweepRows; top < next {
-		w.rest(at, b, top, 0, next, mine, meter)
-		w.rest(at, b, top, next+pivots, w.n, mine, meter)
+	r := i - w.strips - w.early - 1
+	if t == w.blocks-1 { // from the last to the first, as that is how they are unpacked
+		r = w.runs - 1 - r
+	}
+	if top := r * runRows; top < next {
+		w.rest(at, b, top, 0, next, meter)
+		w.rest(at, b, top, next+pivots, w.n, meter)
 	} else if top >= next+pivots {
-		w.rest(at, b, top, 0, w.n, mine, meter)
+		if t == 0 {
+			enough(&w.packed, r)
+			w.pack(r, meter)
+		}
+		w.rest(at, b, top, 0, w.n, meter)
+	}
+	if t == w.blocks-1 && w.bad.Load() < 0 {
+		enough(&w.unpacked, w.runs-1-r)
+		w.unpack(r, meter)
+		w.unpacked.Add(1)
+		w.s.lower(w.a, w.n, r*runRows, min((r+1)*runRows, w.n), meter)
 	}
 	w.rested.Add(1)
+}
+
+// pack copies a run of rows to its place; those before it are there.
+func (w *inverting) pack(r int, meter *meter) {
+	wide, n, top := w.s.wide, w.n, r*runRows
+	first := top / wide * wide
+	for i := range runRows {
+		for j := first; j < n; j += wide {
+			var row []float32
+			if top+i < n {
+				row = w.a[(top+i)*n+j:][:min(wide, n-j)]
+			}
+			dst := w.run[r][(j-first)*runRows+i*wide:][:wide]
+			clear(dst[copy(dst, row):])
+		}
+		meter.stream(2 * (n - first))
+	}
+	w.packed.Add(1)
+}
+
+// unpack copies a run of rows back and makes it the result's: its sign changed and its
+// NaNs canonical. The runs behind it have been unpacked.
+func (w *inverting) unpack(r int, meter *meter) {
+	wide, n, top := w.s.wide, w.n, r*runRows
+	first, rows := top/wide*wide, min(runRows, n-top)
+	for j := first; j < n; j += wide {
+		tiles := w.at(top, j)
+		w.s.clean(&tiles[0], runRows*wide, 1<<31)
+		for i := range rows {
+			copy(w.a[(top+i)*n+j:][:min(wide, n-j)], tiles[i*wide:])
+		}
+		meter.stream(2 * runRows * wide)
+	}
 }
 
 // pivots sweeps the block from at on alone, up to a pivot that is not above 0.
 func (w *inverting) pivots(at int, meter *meter) {
 	s, b := w.s, min(pivots, w.n-at)
-	row := func(i int) []float32 { return w.block[i*b:][:b:b] }
+	side := roundUp(b, 16)
+	row := func(i int) []float32 { return w.block[i*side:][:side:side] }
 	for i := range b {
-		copy(row(i)[i:], w.a[(at+i)*w.n+at+i:])
+		for j := i / s.wide * s.wide; j < b; j += s.wide {
+			copy(row(i)[j:], w.at(at+i, at+j)[:s.wide])
+		}
 	}
 	var c, r [pivots]float32
 	for k := range b {
@@ -161,32 +259,30 @@ func (w *inverting) pivots(at int, meter *meter) {
 			break
 		}
 		for i := range k {
-			r[i] = row(i)[k]
+			r[i] = w.block[i*side+k]
 		}
-		copy(r[k:], u[k:])
+		copy(r[k:b], u[k:])
 		for i, v := range r[:b] {
 			c[i] = -v
 		}
 		s.divide(d, &r[0], b)
-		for i := range b {
-			if i != k {
-				s.axpy(c[i], &r[i], &row(i)[i], b-i)
-			}
+		s.corner(&w.block[0], side, &c[0], &r[0], side)
+		for i, v := range r[:k] {
+			w.block[i*side+k] = v
 		}
-		for i := range k {
-			row(i)[k] = r[i]
-		}
-		copy(u[k+1:], r[k+1:])
+		copy(u[k+1:b], r[k+1:])
 		u[k] = -1 / d
 		w.pivot[k] = d
 		for i := 0; i < b; i += s.tall {
 			copy(w.minus[i*b+k*s.tall:][:s.tall], c[i:b])
 			copy(w.ratio[i*b+k*s.tall:][:s.tall], r[i:b])
 		}
-		meter.spend(8 * b * b)
+		meter.spend(2 * b * b)
 	}
 	for i := range b {
-		copy(w.a[(at+i)*w.n+at+i:], row(i)[i:])
+		for j := i / s.wide * s.wide; j < b; j += s.wide {
+			copy(w.at(at+i, at+j)[:s.wide], row(i)[j:])
+		}
 	}
 }
 
@@ -195,80 +291,96 @@ func (w *inverting) pivots(at int, meter *meter) {
 // upper half, whose c has the smaller number: there an update is -c[j]*r[i] for
 // row i of the block, to the right it is -c[i]*r[j].
 func (w *inverting) strip(m *sweeper, at, b, j int) {
-	s, n := w.s, w.n
-	tall, wide, cols := s.tall, s.wide, min(s.wide, n-j)
-	if j < at {
-		s.transpose(m.rows, wide, w.a[j*n+at:], n, cols, b)
-	} else {
-		for k := range b {
-			clear(m.rows[k*wide:][:wide])
-			copy(m.rows[k*wide:][:cols], w.a[(at+k)*n+j:])
-		}
-	}
+	s := w.s
+	tall, wide := s.tall, s.wide
 	ratio := w.wide[j*b:][:b*wide]
 	coefficient, source, left := w.minus, ratio, 0
+	rows := func(i int) *float32 { return &w.at(at+i, j)[0] }
 	if j < at {
+		w.across(m.rows, at, b, j, false)
 		coefficient, source, left = w.ratio, m.minus, 1
+		rows = func(i int) *float32 { return &m.rows[i*wide] }
 	}
 	// update adds what pivots [k, end) give to a tile of rows from i on.
 	update := func(k, end, i int) {
 		if k < end {
-			s.tile(&m.rows[i*wide], wide, &coefficient[i*b+k*tall], tall, &source[k*wide], wide, end-k)
+			s.tile(rows(i), wide, &coefficient[i*b+k*tall], tall, &source[k*wide], wide, end-k)
 		}
 	}
 	for g := 0; g < b; g += tall {
 		update(0, g, g)
-		rows, minus, r, c := &m.rows[g*wide], &m.minus[g*wide], &ratio[g*wide], &coefficient[g*b+g*tall]
+		minus, r, c := &m.minus[g*wide], &ratio[g*wide], &coefficient[g*b+g*tall]
 		if g+tall <= b {
-			s.sweep(rows, minus, r, c, &w.pivot[g], left)
+			s.sweep(rows(g), minus, r, c, &w.pivot[g], left)
 		} else {
-			plainSweep(rows, minus, r, c, &w.pivot[g], left, b-g, tall, wide)
+			plainSweep(rows(g), minus, r, c, &w.pivot[g], left, b-g, tall, wide)
 		}
+		// To write them here and there keeps the tiles from waiting for their lines.
+		w.panels(m.minus, b, j, g, min(g+tall, b))
 	}
 	for g := 0; g < b; g += tall {
 		update(min(g+tall, b), b, g)
 	}
-	for x := 0; x < cols; {
-		i := j + x
-		size := min(tall-i%tall, cols-x) // of the panel's rows
-		panel := w.tall[i/tall*tall*b+i%tall:]
-		for k := range b {
-			copy(panel[k*tall:][:size], m.minus[k*wide+x:])
-		}
-		x += size
-	}
 	if j < at {
-		s.transpose(w.a[j*n+at:], n, m.rows, wide, b, cols)
-		return
-	}
-	for k := range b {
-		copy(w.a[(at+k)*n+j:][:cols], m.rows[k*wide:])
+		w.across(m.rows, at, b, j, true)
 	}
 }
 
-// rest updates sweepRows rows of the upper half from top on in columns [from,
+// panels copies rows [from, to) of minus, which are those of wide columns from j
+// on, to panels of tall.
+func (w *inverting) panels(minus []float32, b, j, from, to int) {
+	tall, wide := w.s.tall, w.s.wide
+	for x := 0; x < wide; x += 4 { // a panel's height is a multiple of 4, or else of 2
+		panel := w.tall[(j+x)/tall*tall*b+(j+x)%tall:]
+		if tall%4 == 0 {
+			for k := from; k < to; k++ {
+				*(*[4]float32)(panel[k*tall:]) = [4]float32(minus[k*wide+x:])
+			}
+			continue
+		}
+		next := w.tall[(j+x+2)/tall*tall*b+(j+x+2)%tall:]
+		for k := from; k < to; k++ {
+			*(*[2]float32)(panel[k*tall:]) = [2]float32(minus[k*wide+x:])
+			*(*[2]float32)(next[k*tall:]) = [2]float32(minus[k*wide+x+2:])
+		}
+	}
+}
+
+// across copies wide rows from j on of the columns of the block of b pivots
+// from at on to rows, where they are its columns, or back.
+func (w *inverting) across(rows []float32, at, b, j int, back bool) {
+	wide := w.s.wide
+	some := min(wide, 16) // rows of one run
+	for i := 0; i < wide; i += some {
+		for k := 0; k < b; k += wide {
+			mine, cols := w.at(j+i, at+k), min(wide, b-k)
+			if back {
+				w.s.transpose(mine, wide, rows[k*wide+i:], wide, cols, some)
+			} else {
+				w.s.transpose(rows[k*wide+i:], wide, mine, wide, some, cols)
+			}
+		}
+	}
+}
+
+// rest updates runRows rows of the upper half from top on in columns [from,
 // to), outside the rows and columns of the block of b pivots from at on.
-func (w *inverting) rest(at, b, top, from, to int, m *sweeper, meter *meter) {
+func (w *inverting) rest(at, b, top, from, to int, meter *meter) {
 	if top >= at && top < at+b || w.bad.Load() >= 0 {
 		return
 	}
-	s, n, end := w.s, w.n, min(top+sweepRows, w.n)
-	last := (n - 1) / s.wide * s.wide
-	for j := max(from, top/s.wide*s.wide); j < min(to, n); j += s.wide {
+	s, end := w.s, min(top+runRows, w.n)
+	last := (w.n - 1) / s.wide * s.wide
+	for j := max(from, top/s.wide*s.wide); j < min(to, w.n); j += s.wide {
 		if j >= at && j < at+b {
 			continue
 		}
-		bottom := min(end, j+s.wide) // no further than the diagonal
-		i := top
-		if j+s.wide <= n {
-			if count := (min(bottom+s.tall-1, n) - top) / s.tall; count > 0 {
-				s.column(&w.a[i*n+j], n, &w.tall[i*b], s.tall*b, &w.wide[j*b], b, count, 0, &w.wide[min(j+s.wide, last)*b], s.wide/count)
-				i += count * s.tall
-			}
+		count := (min(end, j+s.wide) - top + s.tall - 1) / s.tall // no further than the diagonal
+		if count <= 0 {
+			continue
 		}
-		for ; i < bottom; i += s.tall {
-			s.tileOf(w.a[i*n+j:], n, min(s.tall, n-i), min(s.wide, n-j), &w.tall[i*b], s.tall, &w.wide[j*b], s.wide, b, m.edge, false)
-		}
+		tiles := w.at(top, j)
+		s.column(&tiles[0], s.wide, &w.tall[top*b], s.tall*b, &w.wide[j*b], b, count, 0, &w.wide[min(j+s.wide, last)*b], s.wide/count)
 		meter.spend((end - top) * s.wide * b)
 	}
 }
@@ -276,23 +388,28 @@ func (w *inverting) rest(at, b, top, from, to int, m *sweeper, meter *meter) {
 // mirror copies the upper half of a, with the bits flip changed, to the lower,
 // and makes both canonical.
 func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func()) {
-	const side = 32
 	meters := streaming(nil).each(threads)
-	share(threads, (n+side-1)/side, pause, func(worker, p int, pause func()) {
+	share(threads, (n+runRows-1)/runRows, pause, func(worker, p int, pause func()) {
 		meter := meters[worker].use(pause)
-		top, bottom := p*side, min(p*side+side, n)
+		top, bottom := p*runRows, min((p+1)*runRows, n)
 		for i := top; i < bottom; i++ {
 			s.clean(&a[i*n+i], n-i, flip)
 			meter.stream(n - i)
 		}
-		for i := top; i < bottom; i++ {
-			for j := i + 1; j < bottom; j++ {
-				a[j*n+i] = a[i*n+j]
-			}
-		}
-		for left := bottom; left < n; left += side {
-			s.transpose(a[left*n+top:], n, a[top*n+left:], n, bottom-top, min(side, n-left))
-			meter.stream(16 * side * side)
-		}
+		s.lower(a, n, top, bottom, meter)
 	})
+}
+
+// lower copies rows [top, bottom) of the upper half of a to the lower.
+func (s *set) lower(a []float32, n, top, bottom int, meter *meter) {
+	const side = 16 // rows that are written to at a time: a processor knows the places of so many pages it writes to
+	for i := top; i < bottom; i++ {
+		for j := i + 1; j < bottom; j++ {
+			a[j*n+i] = a[i*n+j]
+		}
+	}
+	for left := bottom; left < n; left += side {
+		s.transpose(a[left*n+top:], n, a[top*n+left:], n, bottom-top, min(side, n-left))
+		meter.stream(8 * side * runRows)
+	}
 }

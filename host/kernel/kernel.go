@@ -64,6 +64,9 @@ type set struct {
 	// next one in the cache, and with it what ahead points to: hop elements more at
 	// each step, whatever is there.
 	column func(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)
+	// corner adds c[i]*r[j] to dst[i*ld+j] for i <= j < n, a multiple of 16. What is
+	// below the diagonal may become anything.
+	corner func(dst *float32, ld int, c, r *float32, n int)
 	// sweep sweeps tall rows of wide elements by their own pivots. For k < tall, in
 	// order: -row k goes to row k of minus, row k is divided by pivot[k] and goes to
 	// row k of ratio too, and what row i of the others gets is c[k*tall+i] times the

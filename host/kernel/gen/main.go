@@ -46,6 +46,7 @@ func main() {
 		g.ascend()
 		g.meet()
 		g.column()
+		g.corner()
 		g.sweep()
 		g.lift()
 		if err := g.write(*out); err != nil {

@@ -165,6 +165,48 @@ func (g *generator) column() {
 	g.ret()
 }
 
+// corner is a pivot's updates of the upper half of a block, four rows at a time.
+func (g *generator) corner() {
+	g.function("corner", "func(dst *float32, ld int, c, r *float32, n int)",
+		"adds c[i]*r[j] to dst[i*ld+j] for i <= j < n; see set.corner.")
+	dst, ld, c, r, n := g.arg("dst"), g.arg("ld"), g.arg("c"), g.arg("r"), g.arg("n")
+	g.SHLQ(operand.U8(2), ld)
+	three, i, from := g.GP64(), g.GP64(), g.GP64()
+	g.LEAQ(operand.Mem{Base: ld, Index: ld, Scale: 2}, three)
+	g.XORQ(i, i)
+	rows, loop := label("corner"), label("cornerloop")
+	g.Label(rows)
+	g.MOVQ(i, from)
+	g.ANDQ(operand.I8(-16), from)
+	at, source, left := g.GP64(), g.GP64(), g.GP64()
+	g.LEAQ(operand.Mem{Base: dst, Index: from, Scale: 4}, at)
+	g.LEAQ(operand.Mem{Base: r, Index: from, Scale: 4}, source)
+	g.MOVQ(n, left)
+	g.SUBQ(from, left)
+	factors := g.vecs(4)
+	for q, v := range factors {
+		g.VBROADCASTSS(operand.Mem{Base: c, Index: i, Scale: 4, Disp: 4 * q}, v)
+	}
+	g.Label(loop)
+	x := g.vec()
+	g.VMOVUPS(operand.Mem{Base: source}, x)
+	for q, row := range []operand.Mem{{Base: at}, {Base: at, Index: ld, Scale: 1}, {Base: at, Index: ld, Scale: 2}, {Base: at, Index: three, Scale: 1}} {
+		t := g.vec()
+		g.VMULPS(factors[q], x, t)
+		g.VADDPS(row, t, t)
+		g.VMOVUPS(t, row)
+	}
+	g.ADDQ(operand.U8(g.bytes()), at)
+	g.ADDQ(operand.U8(g.bytes()), source)
+	g.SUBQ(operand.U8(g.isa.lanes), left)
+	g.JNZ(operand.LabelRef(loop))
+	g.LEAQ(operand.Mem{Base: dst, Index: ld, Scale: 4}, dst)
+	g.ADDQ(operand.U8(4), i)
+	g.CMPQ(i, n)
+	g.JL(operand.LabelRef(rows))
+	g.ret()
+}
+
 // sweep is the steps of a tile's height of pivots within their own rows.
 func (g *generator) sweep() {
 	g.function("sweep", "func(rows, minus, ratio, c, pivot *float32, left int)",
