@@ -27,6 +27,7 @@ type processes struct {
 	path    string   // of the workers' binary
 	module  *os.File // sealed memfd
 	scratch string   // folder for compiled code where none was given
+	made    string   // name of what the module is made into, see sandbox.Options
 	room    int64    // bytes of address space that compiling may take
 	slots   []slot
 
@@ -112,6 +113,7 @@ func newProcesses(o Options, drill drill) (Executor, error) {
 		p.Close()
 		return nil, fault.New(fault.Failed, "cannot hand over the module: %v", err)
 	}
+	p.made = p.madeBy()
 	p.compiled = o.Interpreter || drill == drillCompiling || fileExists(p.marker())
 	others := func() {
 		for i := 1; i < min(len(p.slots), runtime.NumCPU()); i++ { // more start when they have something to do
@@ -132,16 +134,18 @@ func fileExists(name string) bool {
 	return err == nil
 }
 
-// marker is the file that says that the compiled code is in the cache, for
-// this very binary and these options. If it errs, a worker says so.
-func (p *processes) marker() string {
+// madeBy names what this very binary makes of the module, with these options.
+func (p *processes) madeBy() string {
 	var id string
 	if fi, err := os.Stat(p.path); err == nil {
 		id = fmt.Sprint(fi.Size(), fi.ModTime().UnixNano())
 	}
-	key := digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, p.options.Places, runtime.GOARCH, p.options.digest()})
-	return filepath.Join(p.options.Cache, "compiled-"+key.Short())
+	return digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, p.options.Places, runtime.GOARCH, p.options.digest()}).String()
 }
+
+// marker is a file that is there when the compiled code is. If it errs, a worker
+// says so.
+func (p *processes) marker() string { return sandbox.PreparedFile(p.options.Cache, p.made) }
 
 // warm starts slot i's worker ahead of use. Why it fails, the first use says.
 func (p *processes) warm(i int) {
@@ -199,9 +203,6 @@ func (p *processes) ready(ctx context.Context, s *slot) (*workerProcess, error) 
 	}
 	if err == nil && !compiled {
 		p.setCompiled(true)
-		// Only a hint for the next run: without it that run's first worker
-		// starts alone.
-		os.WriteFile(p.marker(), nil, 0o600)
 	}
 	return p.accept(s, w, err)
 }

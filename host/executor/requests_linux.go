@@ -26,7 +26,7 @@ func (p *processes) greet(ctx context.Context, w *workerProcess) (stale bool, er
 	}
 	err = p.watch(ctx, w, func() error {
 		hello := &message{
-			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache,
+			Kind: msgHello, Name: p.options.Name, Limits: p.options.Limits, CacheDir: p.options.Cache, Prepared: p.made,
 			Interpreter: p.options.Interpreter, Places: p.options.Places, CPU: p.cpu(), Compile: w.compiles, Drill: p.drill,
 			Threads: runtime.GOMAXPROCS(0), Kernels: os.Getenv(kernel.FormEnv),
 		}

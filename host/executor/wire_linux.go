@@ -36,7 +36,8 @@ type message struct {
 	Name        string      `json:"name,omitempty"`
 	Limits      task.Limits `json:"limits,omitzero"`
 	CacheDir    string      `json:"cache_dir,omitempty"`
-	Compile     int64       `json:"compile,omitempty"` // bytes of address space for compiling and putting the code into CacheDir; 0: it lies there
+	Prepared    string      `json:"prepared,omitempty"` // see sandbox.Options
+	Compile     int64       `json:"compile,omitempty"`  // bytes of address space for compiling and putting the code into CacheDir; 0: it lies there
 	Interpreter bool        `json:"interpreter,omitempty"`
 	Places      bool        `json:"places,omitempty"`
 	CPU         uint64      `json:"cpu,omitempty"`     // hard limit, seconds

@@ -202,7 +202,7 @@ func (w *workerState) start(hello *message, file *os.File) (walls []string, err 
 	limits := sandbox.Limits(hello.Limits)
 	limits.Deadline = 0 // the parent's affair
 	w.module, err = sandbox.Load(context.Background(), wasm, sandbox.Options{
-		Name: hello.Name, Limits: limits, CacheDir: hello.CacheDir, Interpreter: hello.Interpreter, Places: hello.Places,
+		Name: hello.Name, Limits: limits, CacheDir: hello.CacheDir, Prepared: hello.Prepared, Interpreter: hello.Interpreter, Places: hello.Places,
 		Compilers: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func uncached(doing, dir string, err error) error {
 // ClearCache removes the compiled code in a CacheDir.
 func ClearCache(dir string) error {
 	var err error
-	for _, pattern := range []string{codeFolders, notePrefix + "*", newNotes} {
+	for _, pattern := range []string{codeFolders, notePrefix + "*", preparedPrefix + "*", newNotes} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // its error is of the pattern
 		for _, d := range found {
 			if e := os.RemoveAll(d); err == nil {
@@ -95,6 +95,8 @@ const (
 	codeFolders = "wazero-code-*"
 	notePrefix  = "code-" // and the SHA-256 of the module
 	newNotes    = "new-*"
+
+	preparedPrefix = "prepared-"
 )
 
 // code is compiled code in a CacheDir.
@@ -104,16 +106,23 @@ type code struct {
 	fi     os.FileInfo
 }
 
-// findCode returns the module's compiled code, or nil where there is none. Any
-// error means that the cache is damaged.
-func findCode(dir string, wasm []byte) (*code, error) {
+// readNote returns the note of the module's compiled code, or "" where there is
+// none.
+func readNote(dir string, wasm []byte) (string, error) {
 	note, err := os.ReadFile(notePath(dir, wasm))
 	if os.IsNotExist(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+		return "", nil
 	}
-	name, sum, ok := strings.Cut(string(note), " ")
+	if err == nil && len(note) == 0 {
+		err = errors.New("a note of it is empty")
+	}
+	return string(note), err
+}
+
+// findCode returns the code that a note is of. Any error means that the cache is
+// damaged.
+func findCode(dir, note string) (*code, error) {
+	name, sum, ok := strings.Cut(note, " ")
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	if !ok || !filepath.IsLocal(name) || len(parts) != 3 { // our folder, wazero's, the file
 		return nil, errors.New("a note of it is not as it was written")
@@ -163,25 +172,25 @@ func makeCode(dir string) (*newCode, error) {
 }
 
 // keep names the code that was compiled of the module so that it is found, and
-// writes its note.
-func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm []byte) error {
+// writes its note, which it returns.
+func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, hollow []byte) (note string, err error) {
 	compiled, err := n.files()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if len(compiled) != 1 {
-		return fmt.Errorf("%d files of one module's code", len(compiled))
+		return "", fmt.Errorf("%d files of one module's code", len(compiled))
 	}
 	// What wazero calls the hollow's code is told by its compiling it.
 	r := wazero.NewRuntimeWithConfig(ctx, config)
-	_, err = r.CompileModule(ctx, hollow(wasm))
+	_, err = r.CompileModule(ctx, hollow)
 	r.Close(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	all, err := n.files()
 	if err != nil {
-		return err
+		return "", err
 	}
 	c := code{file: compiled[0]} // a module without functions is its own hollow
 	for _, name := range all {
@@ -190,21 +199,22 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm []
 		}
 	}
 	if err := os.Rename(compiled[0], c.file); err != nil {
-		return err
+		return "", err
 	}
 	sum, err := c.checksum()
 	if err != nil {
-		return err
+		return "", err
 	}
 	local, err := filepath.Rel(n.dir, c.file)
 	if err != nil {
-		return err
+		return "", err
 	}
 	f, err := os.CreateTemp(n.dir, newNotes)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = f.WriteString(local + " " + sum)
+	note = local + " " + sum
+	_, err = f.WriteString(note)
 	if e := f.Close(); err == nil {
 		err = e
 	}
@@ -214,7 +224,7 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm []
 	if err != nil {
 		os.Remove(f.Name())
 	}
-	return err
+	return note, err
 }
 
 func (n *newCode) files() ([]string, error) {
@@ -222,6 +232,8 @@ func (n *newCode) files() ([]string, error) {
 }
 
 func (n *newCode) remove() { os.RemoveAll(n.folder) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checksum is the file's length and two cyclic redundancy checks of it, of
 // different polynomials, which processors have instructions for: a SHA-256 of
@@ -243,7 +255,7 @@ func (c *code) checksum() (string, error) {
 	if c.fi, err = f.Stat(); err != nil {
 		return "", err
 	}
-	a, b := crc32.New(crc32.MakeTable(crc32.Castagnoli)), crc32.NewIEEE()
+	a, b := crc32.New(castagnoli), crc32.NewIEEE()
 	n, err := io.Copy(io.MultiWriter(a, b), f)
 	if err != nil {
 		return "", err

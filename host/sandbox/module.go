@@ -65,18 +65,31 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 			return nil, err
 		}
 	}
-	info, ready, err := rewrite.Prepare(wasm, rewrite.Caps{}, rewrite.Options{
-		Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, State: true, DWARF: true,
-	})
-	if err != nil {
+	var ready *prepared
+	kept := ""
+	if cache != "" && o.Prepared != "" {
+		kept = PreparedFile(cache, o.Prepared)
+		ready = readPrepared(kept)
+	}
+	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, interpreter: o.Interpreter, bodies: bodies(wasm)}
+	made := wasm // into what wazero compiles
+	known := ready != nil
+	if !known {
+		info, changed, err := rewrite.Prepare(wasm, rewrite.Caps{}, rewrite.Options{
+			Yield: o.Cooperative, Fuel: o.Limits.Fuel > 0, State: true, DWARF: true,
+		})
+		if err != nil {
+			return nil, err
+		}
+		ready = &prepared{Info: *info, Restorable: changed.Restorable, State: changed.State}
+		m.info = info
+		made = m.place(changed, mergeData(changed.Wasm), o.Places)
+	}
+	m.info, m.restorable, m.state = &ready.Info, ready.Restorable, ready.State
+	m.resumes = slices.ContainsFunc(m.info.Exports, func(e rewrite.Export) bool { return e.Name == abi.ExportResume })
+	if err := checkInterface(m.info); err != nil {
 		return nil, err
 	}
-	if err := checkInterface(info); err != nil {
-		return nil, err
-	}
-	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, interpreter: o.Interpreter, info: info, bodies: bodies(wasm),
-		restorable: ready.Restorable, state: ready.State,
-		resumes: slices.ContainsFunc(info.Exports, func(e rewrite.Export) bool { return e.Name == abi.ExportResume })}
 	stack := int64(StackReserve)
 	if o.Interpreter {
 		words, err := rewrite.MaxFrame(wasm)
@@ -85,10 +98,10 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		}
 		stack = interpreterStack(words)
 	}
-	if m.budget, err = newBudget(info, o.Limits.Memory, stack); err != nil {
+	var err error
+	if m.budget, err = newBudget(m.info, o.Limits.Memory, stack); err != nil {
 		return nil, err
 	}
-	wasm = m.place(ready, mergeData(ready.Wasm), o.Places)
 	config := wazero.NewRuntimeConfigCompiler()
 	if o.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
@@ -96,10 +109,18 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 	// The memory limit is kept by the allocator, which can say that it was hit.
 	config = config.WithCoreFeatures(features).WithMemoryLimitPages(maxPages).WithDebugInfoEnabled(true)
 	ctx = experimental.WithCompilationWorkers(ctx, max(o.Compilers, 1))
-	if cache == "" {
-		err = m.compile(ctx, config, wasm)
-	} else {
-		err = m.compileCached(ctx, config, wasm, cache)
+	switch {
+	case cache == "":
+		err = m.compile(ctx, config, made)
+	case known:
+		err = m.load(ctx, config, cache, ready)
+	default:
+		if err = m.compileCached(ctx, config, made, cache, ready); err == nil && kept != "" {
+			if m.offsets != nil { // which it has no room for: modules with offsets are small, or run once
+				ready = new(prepared)
+			}
+			ready.keep(kept)
+		}
 	}
 	if err != nil {
 		m.Close()
@@ -122,28 +143,14 @@ func (m *Module) compile(ctx context.Context, config wazero.RuntimeConfig, wasm 
 }
 
 // compileCached is compile with a CacheDir: the code is had from there, or
-// compiled and put there.
-func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig, wasm []byte, dir string) error {
-	found, err := findCode(dir, wasm)
-	if err != nil {
+// compiled and put there. It completes what is kept of the module.
+func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig, wasm []byte, dir string, p *prepared) (err error) {
+	p.Hollow = hollow(wasm)
+	if p.Code, err = readNote(dir, wasm); err != nil {
 		return &StaleCache{err}
 	}
-	if found != nil {
-		// It errs where another process clears the folder at this moment and
-		// this one may not make it anew, too.
-		if m.cache, err = wazero.NewCompilationCacheWithDir(found.folder); err != nil {
-			return unusable(dir, err)
-		}
-		err = m.compile(ctx, config.WithCompilationCache(m.cache), hollow(wasm))
-		switch {
-		case fault.CodeOf(err) == fault.Module:
-			return err
-		case err != nil:
-			return unusable(dir, err)
-		case !found.served():
-			return &StaleCache{errors.New("it was removed while it was loaded")}
-		}
-		return nil
+	if p.Code != "" {
+		return m.load(ctx, config, dir, p)
 	}
 	made, err := makeCode(dir)
 	if err != nil {
@@ -152,7 +159,7 @@ func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig,
 	m.cache = made.cache
 	config = config.WithCompilationCache(made.cache)
 	if err = m.compile(ctx, config, wasm); err == nil {
-		err = made.keep(ctx, config, wasm)
+		p.Code, err = made.keep(ctx, config, wasm, p.Hollow)
 	}
 	if err == nil {
 		return nil
@@ -162,6 +169,29 @@ func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig,
 		return unusable(dir, err)
 	}
 	return err
+}
+
+// load has the code from a CacheDir.
+func (m *Module) load(ctx context.Context, config wazero.RuntimeConfig, dir string, p *prepared) error {
+	found, err := findCode(dir, p.Code)
+	if err != nil {
+		return &StaleCache{err}
+	}
+	// It errs where another process clears the folder at this moment and this
+	// one may not make it anew, too.
+	if m.cache, err = wazero.NewCompilationCacheWithDir(found.folder); err != nil {
+		return unusable(dir, err)
+	}
+	err = m.compile(ctx, config.WithCompilationCache(m.cache), p.Hollow)
+	switch {
+	case fault.CodeOf(err) == fault.Module:
+		return err
+	case err != nil:
+		return unusable(dir, err)
+	case !found.served():
+		return &StaleCache{errors.New("it was removed while it was loaded")}
+	}
+	return nil
 }
 
 // unusable is the error of a cache that compiled code cannot be put into or had

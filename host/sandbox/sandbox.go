@@ -45,6 +45,7 @@ type Options struct {
 	Name        string // for messages: "cf.wasm"
 	Limits      Limits
 	CacheDir    string // compiled code, mode 0700 and ours; "" is no cache
+	Prepared    string // a name in CacheDir for what the module is made into before it is compiled, of this module, this program and these options; "" is none
 	Interpreter bool   // wazero's interpreter instead of its compiler
 	Cooperative bool   // count loop turns and calls, and let the scheduler in
 	Compilers   int    // goroutines that compile; 0 is one
