@@ -74,6 +74,21 @@ func scatterAVX2(sum *uint32, touched *uint32, n int, w float32, index *uint32, 
 //go:noescape
 func spreadAVX2(sum *uint32, w float32, index *uint32, value *float32, m int)
 
+// tallyAVX2 counts the columns of n > 0 rows; see set.tally.
+//
+//go:noescape
+func tallyAVX2(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32)
+
+// askAVX2 asks for entries of a row; see set.ask.
+//
+//go:noescape
+func askAVX2(index *uint32, value *float32, n int)
+
+// widenAVX2 adds counts to sums; see set.widen.
+//
+//go:noescape
+func widenAVX2(sum *uint32, count *byte, n int, fresh int) int
+
 // fetchAVX2 sets keys[i] to sum[index[i]] and that to 0, in order.
 //
 //go:noescape

@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot144:
+dot172:
 	CMPQ    DX, $0x10
-	JL      dotend145
+	JL      dotend173
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot144:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot144
+	JMP     dot172
 
-dotend145:
+dotend173:
 	TESTQ      DX, DX
-	JZ         dotdone146
+	JZ         dotdone174
 	CMPQ       DX, $0x08
-	JL         dotshort147
+	JL         dotshort175
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone146
+	JZ         dotdone174
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend145:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone146
+	JMP        dotdone174
 
-dotshort147:
+dotshort175:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort147:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone146:
+dotdone174:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide148:
+axpywide176:
 	CMPQ    DX, $0x20
-	JL      axpy149
+	JL      axpy177
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide148:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide148
+	JMP     axpywide176
 
-axpy149:
+axpy177:
 	CMPQ    DX, $0x08
-	JL      axpyend150
+	JL      axpyend178
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy149
+	JMP     axpy177
 
-axpyend150:
+axpyend178:
 	TESTQ      DX, DX
-	JZ         axpydone151
+	JZ         axpydone179
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend150:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone151:
+axpydone179:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide152:
+divide180:
 	CMPQ    CX, $0x08
-	JL      divideend153
+	JL      divideend181
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide152
+	JMP     divide180
 
-divideend153:
+divideend181:
 	TESTQ      CX, CX
-	JZ         dividedone154
+	JZ         dividedone182
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend153:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone154:
+dividedone182:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64158:
+gemv64186:
 	CMPQ    SI, $0x40
-	JL      gemvone155
+	JL      gemvone183
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64158:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done160
+	JZ      gemv64done188
 
-gemv64row159:
+gemv64row187:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row159:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row159
+	JNZ          gemv64row187
 
-gemv64done160:
+gemv64done188:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done160:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64158
+	JMP     gemv64186
 
-gemvone155:
-gemv1161:
+gemvone183:
+gemv1189:
 	CMPQ    SI, $0x08
-	JL      gemvend156
+	JL      gemvend184
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done163
+	JZ      gemv1done191
 
-gemv1row162:
+gemv1row190:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row162
+	JNZ          gemv1row190
 
-gemv1done163:
+gemv1done191:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1161
+	JMP     gemv1189
 
-gemvend156:
+gemvend184:
 	TESTQ      SI, SI
-	JZ         gemvall157
+	JZ         gemvall185
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend156:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone166
+	JZ         gemvtaildone194
 
-gemvtailrow165:
+gemvtailrow193:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow165:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow165
+	JNZ          gemvtailrow193
 
-gemvtaildone166:
+gemvtaildone194:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall157:
+gemvall185:
 	VZEROUPPER
 	RET
 
@@ -309,11 +309,11 @@ TEXT ·fitAVX2(SB), NOSPLIT, $0-64
 	MOVQ  R9, R10
 	SHLQ  $0x02, R10
 	TESTQ R8, R8
-	JZ    fitdone167
+	JZ    fitdone195
 
-fitk169:
+fitk197:
 	CMPQ       R8, $0x05
-	JL         fitknear170
+	JL         fitknear198
 	MOVL       16(BX), R11
 	IMULQ      R10, R11
 	ADDQ       DX, R11
@@ -322,23 +322,23 @@ fitk169:
 	PREFETCHT0 128(R11)
 	PREFETCHT0 192(R11)
 
-fitknear170:
+fitknear198:
 	MOVL   (BX), R11
 	IMULQ  R10, R11
 	ADDQ   DX, R11
 	VMOVSS (DI), X2
 	MOVL   (SI), R12
 	ADDL   R12, R12
-	JZ     fitkskip171
+	JZ     fitkskip199
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   R11, R12
 	MOVQ   CX, R13
 	MOVQ   R9, R14
 
-dot172:
+dot200:
 	CMPQ    R14, $0x10
-	JL      dotend173
+	JL      dotend201
 	VMOVUPS (R12), Y3
 	VMULPS  (R13), Y3, Y3
 	VADDPS  Y3, Y0, Y0
@@ -348,18 +348,18 @@ dot172:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot172
+	JMP     dot200
 
-dotend173:
+dotend201:
 	TESTQ      R14, R14
-	JZ         dotdone174
+	JZ         dotdone202
 	CMPQ       R14, $0x08
-	JL         dotshort175
+	JL         dotshort203
 	VMOVUPS    (R12), Y3
 	VMULPS     (R13), Y3, Y3
 	VADDPS     Y3, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone174
+	JZ         dotdone202
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -367,9 +367,9 @@ dotend173:
 	VMASKMOVPS 32(R13), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
-	JMP        dotdone174
+	JMP        dotdone202
 
-dotshort175:
+dotshort203:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -378,7 +378,7 @@ dotshort175:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y0, Y0
 
-dotdone174:
+dotdone202:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -389,14 +389,14 @@ dotdone174:
 	VMULSS       (SI), X0, X0
 	VADDSS       X0, X2, X2
 
-fitkskip171:
+fitkskip199:
 	VBROADCASTSS X2, Y0
 	MOVQ         AX, R12
 	MOVQ         R9, R13
 
-axpywide176:
+axpywide204:
 	CMPQ    R13, $0x20
-	JL      axpy177
+	JL      axpy205
 	VMULPS  (R11), Y0, Y1
 	VMULPS  32(R11), Y0, Y2
 	VMULPS  64(R11), Y0, Y3
@@ -412,22 +412,22 @@ axpywide176:
 	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000080, R12
 	SUBQ    $0x20, R13
-	JMP     axpywide176
+	JMP     axpywide204
 
-axpy177:
+axpy205:
 	CMPQ    R13, $0x08
-	JL      axpyend178
+	JL      axpyend206
 	VMULPS  (R11), Y0, Y1
 	VADDPS  (R12), Y1, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x00000020, R11
 	ADDQ    $0x00000020, R12
 	SUBQ    $0x08, R13
-	JMP     axpy177
+	JMP     axpy205
 
-axpyend178:
+axpyend206:
 	TESTQ      R13, R13
-	JZ         axpydone179
+	JZ         axpydone207
 	LEAQ       ends<>+32(SB), R14
 	NEGQ       R13
 	VMOVUPS    (R14)(R13*4), Y3
@@ -437,14 +437,14 @@ axpyend178:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (R12)
 
-axpydone179:
+axpydone207:
 	ADDQ $0x04, BX
 	ADDQ $0x04, SI
 	ADDQ $0x04, DI
 	DECQ R8
-	JNZ  fitk169
+	JNZ  fitk197
 
-fitdone167:
+fitdone195:
 	VZEROUPPER
 	RET
 
@@ -460,9 +460,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot180:
+dot208:
 	CMPQ    DI, $0x10
-	JL      dotend181
+	JL      dotend209
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +472,18 @@ dot180:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot180
+	JMP     dot208
 
-dotend181:
+dotend209:
 	TESTQ      DI, DI
-	JZ         dotdone182
+	JZ         dotdone210
 	CMPQ       DI, $0x08
-	JL         dotshort183
+	JL         dotshort211
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone182
+	JZ         dotdone210
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +491,9 @@ dotend181:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone182
+	JMP        dotdone210
 
-dotshort183:
+dotshort211:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +502,7 @@ dotshort183:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone182:
+dotdone210:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +513,7 @@ dotdone182:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number184<>+0(SB), Y2
+	VBROADCASTSS number212<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +521,9 @@ dotdone182:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along185:
+along213:
 	CMPQ    DI, $0x10
-	JL      alongend186
+	JL      alongend214
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +545,13 @@ along185:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along185
+	JMP     along213
 
-alongend186:
+alongend214:
 	TESTQ      DI, DI
-	JZ         alongdone187
+	JZ         alongdone215
 	CMPQ       DI, $0x08
-	JL         alongshort188
+	JL         alongshort216
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +561,7 @@ alongend186:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone187
+	JZ         alongdone215
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +578,9 @@ alongend186:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone187
+	JMP        alongdone215
 
-alongshort188:
+alongshort216:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +598,7 @@ alongshort188:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone187:
+alongdone215:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -612,9 +612,9 @@ alongdone187:
 	MOVQ         dir+0(FP), AX
 	MOVQ         res+24(FP), CX
 
-alongdir189:
+alongdir217:
 	CMPQ    DX, $0x10
-	JL      alongdirend190
+	JL      alongdirend218
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (CX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -624,18 +624,18 @@ alongdir189:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     alongdir189
+	JMP     alongdir217
 
-alongdirend190:
+alongdirend218:
 	TESTQ      DX, DX
-	JZ         alongdirdone191
+	JZ         alongdirdone219
 	CMPQ       DX, $0x08
-	JL         alongdirshort192
+	JL         alongdirshort220
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (CX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone191
+	JZ         alongdirdone219
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -644,9 +644,9 @@ alongdirend190:
 	VMASKMOVPS 32(CX), Y0, Y1
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone191
+	JMP        alongdirdone219
 
-alongdirshort192:
+alongdirshort220:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y0
@@ -656,12 +656,12 @@ alongdirshort192:
 	VADDPS     Y1, Y5, Y5
 	VMASKMOVPS Y5, Y0, (AX)
 
-alongdirdone191:
+alongdirdone219:
 	VZEROUPPER
 	RET
 
-DATA number184<>+0(SB)/4, $0xbf800000
-GLOBL number184<>(SB), RODATA|NOPTR, $4
+DATA number212<>+0(SB)/4, $0xbf800000
+GLOBL number212<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +675,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak193:
+peak221:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +725,7 @@ peak193:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak193
+	JNZ    peak221
 	VZEROUPPER
 	RET
 
@@ -786,9 +786,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone195
+	JZ         productdone223
 
-product194:
+product222:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +824,9 @@ product194:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product194
+	JNZ          product222
 
-productdone195:
+productdone223:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +870,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone197
+	JZ     productdone225
 
-product196:
+product224:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +908,9 @@ product196:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product196
+	JNZ          product224
 
-productdone197:
+productdone225:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +967,7 @@ productdone197:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone198
+	JZ           scorenone226
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +981,7 @@ productdone197:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone198:
+scorenone226:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1003,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone200
+	JZ      rowsdone228
 
-rows199:
+rows227:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1029,9 @@ rows199:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows199
+	JNZ          rows227
 
-rowsdone200:
+rowsdone228:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1089,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone202
+	JZ    turndone230
 
-turn201:
+turn229:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1114,9 @@ turn201:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn201
+	JNZ       turn229
 
-turndone202:
+turndone230:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1132,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean203:
+clean231:
 	CMPQ      CX, $0x08
-	JL        cleanend204
+	JL        cleanend232
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1142,11 @@ clean203:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean203
+	JMP       clean231
 
-cleanend204:
+cleanend232:
 	TESTQ      CX, CX
-	JZ         cleandone205
+	JZ         cleandone233
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1156,7 @@ cleanend204:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone205:
+cleandone233:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1171,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones206
+	JZ    scatterones234
 
-scatterfour208:
+scatterfour236:
 	CMPQ   DI, $0x04
-	JL     scatterone209
+	JL     scatterone237
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1207,11 @@ scatterfour208:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour208
+	JMP    scatterfour236
 
-scatterone209:
+scatterone237:
 	TESTQ  DI, DI
-	JZ     scatterdone207
+	JZ     scatterdone235
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1222,12 @@ scatterone209:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone209
+	JMP    scatterone237
 
-scatterones206:
-scatterfour210:
+scatterones234:
+scatterfour238:
 	CMPQ   DI, $0x04
-	JL     scatterone211
+	JL     scatterone239
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1254,11 @@ scatterfour210:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour210
+	JMP    scatterfour238
 
-scatterone211:
+scatterone239:
 	TESTQ  DI, DI
-	JZ     scatterdone207
+	JZ     scatterdone235
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1267,9 @@ scatterone211:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone211
+	JMP    scatterone239
 
-scatterdone207:
+scatterdone235:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1283,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones212
+	JZ    spreadones240
 
-spreadfour214:
+spreadfour242:
 	CMPQ   BX, $0x04
-	JL     spreadone215
+	JL     spreadone243
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1307,11 @@ spreadfour214:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour214
+	JMP    spreadfour242
 
-spreadone215:
+spreadone243:
 	TESTQ  BX, BX
-	JZ     spreaddone213
+	JZ     spreaddone241
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1319,12 @@ spreadone215:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone215
+	JMP    spreadone243
 
-spreadones212:
-spreadfour216:
+spreadones240:
+spreadfour244:
 	CMPQ   BX, $0x04
-	JL     spreadone217
+	JL     spreadone245
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1339,163 @@ spreadfour216:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour216
+	JMP    spreadfour244
 
-spreadone217:
+spreadone245:
 	TESTQ  BX, BX
-	JZ     spreaddone213
+	JZ     spreaddone241
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone217
+	JMP    spreadone245
 
-spreaddone213:
+spreaddone241:
+	VZEROUPPER
+	RET
+
+// func tallyAVX2(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32)
+// Requires: MMX+
+TEXT ·tallyAVX2(SB), NOSPLIT, $0-48
+	MOVQ count+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ offsets+24(FP), BX
+	MOVQ base+32(FP), SI
+	MOVQ index+40(FP), DI
+	SHLQ $0x02, SI
+	SUBQ SI, DI
+
+tallyrow246:
+	MOVL       (CX), R9
+	MOVQ       (BX)(R9*8), SI
+	MOVQ       8(BX)(R9*8), R8
+	SUBQ       SI, R8
+	LEAQ       (DI)(SI*4), SI
+	CMPQ       DX, $0x02
+	JLE        tallylast247
+	MOVL       8(CX), R9
+	MOVQ       (BX)(R9*8), R9
+	LEAQ       (DI)(R9*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+
+tallylast247:
+tallyfour248:
+	CMPQ R8, $0x04
+	JL   tallyone249
+	MOVL (SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	MOVL 4(SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	MOVL 8(SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	MOVL 12(SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	ADDQ $0x10, SI
+	SUBQ $0x04, R8
+	JMP  tallyfour248
+
+tallyone249:
+	TESTQ R8, R8
+	JZ    tallyend250
+	MOVL  (SI), R9
+	ADDB  $0x01, (AX)(R9*1)
+	ADDQ  $0x04, SI
+	SUBQ  $0x01, R8
+	JMP   tallyone249
+
+tallyend250:
+	ADDQ $0x04, CX
+	DECQ DX
+	JNZ  tallyrow246
+	RET
+
+// func askAVX2(index *uint32, value *float32, n int)
+// Requires: MMX+
+TEXT ·askAVX2(SB), NOSPLIT, $0-24
+	MOVQ  index+0(FP), AX
+	MOVQ  value+8(FP), CX
+	MOVQ  n+16(FP), DX
+	ADDQ  $0x0f, DX
+	TESTQ CX, CX
+	JZ    askplain252
+
+ask251:
+	SUBQ       $0x10, DX
+	JL         askdone253
+	PREFETCHT0 (AX)(DX*4)
+	PREFETCHT0 (CX)(DX*4)
+	JMP        ask251
+
+askplain252:
+	SUBQ       $0x10, DX
+	JL         askdone253
+	PREFETCHT0 (AX)(DX*4)
+	JMP        askplain252
+
+askdone253:
+	RET
+
+// func widenAVX2(sum *uint32, count *byte, n int, fresh int) int
+// Requires: AVX, AVX2
+TEXT ·widenAVX2(SB), NOSPLIT, $0-40
+	MOVQ   sum+0(FP), AX
+	MOVQ   count+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   fresh+24(FP), BX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+widen254:
+	TESTQ     DX, DX
+	JZ        widendone257
+	VMOVDQU   (CX), Y2
+	VPSADBW   Y0, Y2, Y2
+	VPADDQ    Y2, Y1, Y1
+	VPMOVZXBD (CX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 8(CX), Y3
+	VCVTDQ2PS Y3, Y3
+	VPMOVZXBD 16(CX), Y4
+	VCVTDQ2PS Y4, Y4
+	VPMOVZXBD 24(CX), Y5
+	VCVTDQ2PS Y5, Y5
+	VMOVDQU   Y0, (CX)
+	TESTQ     BX, BX
+	JZ        widenadd255
+	VMOVUPS   Y2, (AX)
+	VMOVUPS   Y3, 32(AX)
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   Y5, 96(AX)
+	JMP       widennext256
+
+widenadd255:
+	VADDPS  (AX), Y2, Y2
+	VMOVUPS Y2, (AX)
+	VADDPS  32(AX), Y3, Y3
+	VMOVUPS Y3, 32(AX)
+	VADDPS  64(AX), Y4, Y4
+	VMOVUPS Y4, 64(AX)
+	VADDPS  96(AX), Y5, Y5
+	VMOVUPS Y5, 96(AX)
+
+widennext256:
+	ADDQ $0x00000080, AX
+	ADDQ $0x20, CX
+	SUBQ $0x20, DX
+	JMP  widen254
+
+widendone257:
+	VEXTRACTI128 $0x01, Y1, X0
+	VPADDQ       X0, X1, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, ret+32(FP)
 	VZEROUPPER
 	RET
 
@@ -1364,9 +1508,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour218:
+fetchfour258:
 	CMPQ BX, $0x04
-	JL   fetchone219
+	JL   fetchone259
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1386,11 +1530,11 @@ fetchfour218:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour218
+	JMP  fetchfour258
 
-fetchone219:
+fetchone259:
 	TESTQ BX, BX
-	JZ    fetchdone220
+	JZ    fetchdone260
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1398,9 +1542,9 @@ fetchone219:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone219
+	JMP   fetchone259
 
-fetchdone220:
+fetchdone260:
 	VZEROUPPER
 	RET
 
@@ -1421,12 +1565,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate221:
+rate261:
 	TESTQ      BX, BX
-	JZ         ratedone223
+	JZ         ratedone263
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain222
+	JZ         rateplain262
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1436,7 +1580,7 @@ rate221:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain222:
+rateplain262:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1447,9 +1591,9 @@ rateplain222:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate221
+	JMP     rate261
 
-ratedone223:
+ratedone263:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1463,18 +1607,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above224:
+above264:
 	TESTQ    CX, CX
-	JZ       abovedone225
+	JZ       abovedone265
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above224
+	JMP      above264
 
-abovedone225:
+abovedone265:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1497,9 +1641,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot226:
+dot266:
 	CMPQ    BX, $0x10
-	JL      dotend227
+	JL      dotend267
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1509,18 +1653,18 @@ dot226:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot226
+	JMP     dot266
 
-dotend227:
+dotend267:
 	TESTQ      BX, BX
-	JZ         dotdone228
+	JZ         dotdone268
 	CMPQ       BX, $0x08
-	JL         dotshort229
+	JL         dotshort269
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone228
+	JZ         dotdone268
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1528,9 +1672,9 @@ dotend227:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone228
+	JMP        dotdone268
 
-dotshort229:
+dotshort269:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1539,7 +1683,7 @@ dotshort229:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone228:
+dotdone268:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1553,19 +1697,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word230<>+0(SB), Y1
+	VPBROADCASTQ word270<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word231<>+0(SB), Y4
-	VPBROADCASTQ word232<>+0(SB), Y5
-	VPBROADCASTQ word233<>+0(SB), Y6
-	VPBROADCASTQ word234<>+0(SB), Y7
+	VPBROADCASTQ word271<>+0(SB), Y4
+	VPBROADCASTQ word272<>+0(SB), Y5
+	VPBROADCASTQ word273<>+0(SB), Y6
+	VPBROADCASTQ word274<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone236
+	JZ           blocksdone276
 
-blocks235:
+blocks275:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1707,9 +1851,9 @@ blocks235:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks235
+	JNZ         blocks275
 
-blocksdone236:
+blocksdone276:
 	VZEROUPPER
 	RET
 
@@ -1719,20 +1863,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word230<>+0(SB)/8, $0x0000000000000004
-GLOBL word230<>(SB), RODATA|NOPTR, $8
+DATA word270<>+0(SB)/8, $0x0000000000000004
+GLOBL word270<>(SB), RODATA|NOPTR, $8
 
-DATA word231<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word231<>(SB), RODATA|NOPTR, $8
+DATA word271<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word271<>(SB), RODATA|NOPTR, $8
 
-DATA word232<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word232<>(SB), RODATA|NOPTR, $8
+DATA word272<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word272<>(SB), RODATA|NOPTR, $8
 
-DATA word233<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word233<>(SB), RODATA|NOPTR, $8
+DATA word273<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word273<>(SB), RODATA|NOPTR, $8
 
-DATA word234<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word234<>(SB), RODATA|NOPTR, $8
+DATA word274<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word274<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1744,10 +1888,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone237
+	JZ    ascenddone277
 	XORQ  R8, R8
 
-ascenddot238:
+ascenddot278:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1763,9 +1907,9 @@ ascenddot238:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart239:
+apart279:
 	CMPQ    R14, $0x10
-	JL      apartend240
+	JL      apartend280
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1778,19 +1922,19 @@ apart239:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart239
+	JMP     apart279
 
-apartend240:
+apartend280:
 	TESTQ      R14, R14
-	JZ         apartdone241
+	JZ         apartdone281
 	CMPQ       R14, $0x08
-	JL         apartshort242
+	JL         apartshort282
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone241
+	JZ         apartdone281
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1800,9 +1944,9 @@ apartend240:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone241
+	JMP        apartdone281
 
-apartshort242:
+apartshort282:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1813,7 +1957,7 @@ apartshort242:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone241:
+apartdone281:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1828,44 +1972,44 @@ apartdone241:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot238
+	JNZ          ascenddot278
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number243<>+0(SB), Y1
+	VBROADCASTSS number283<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number244<>+0(SB), Y2
+	VBROADCASTSS number284<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number245<>+0(SB), Y2
+	VBROADCASTSS number285<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number246<>+0(SB), Y2
+	VBROADCASTSS number286<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number247<>+0(SB), Y3
+	VBROADCASTSS number287<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number248<>+0(SB), Y3
+	VBROADCASTSS number288<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number249<>+0(SB), Y2
+	VBROADCASTSS number289<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number250<>+0(SB), Y3
+	VBROADCASTSS number290<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number251<>+0(SB), Y3
+	VBROADCASTSS number291<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number252<>+0(SB), Y3
+	VBROADCASTSS number292<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number253<>+0(SB), Y3
+	VBROADCASTSS number293<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number254<>+0(SB), Y3
+	VBROADCASTSS number294<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number254<>+0(SB), Y3
+	VBROADCASTSS number294<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number254<>+0(SB), Y3
+	VBROADCASTSS number294<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1874,42 +2018,42 @@ apartdone241:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number243<>+0(SB), Y1
+	VBROADCASTSS number283<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number244<>+0(SB), Y2
+	VBROADCASTSS number284<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number245<>+0(SB), Y2
+	VBROADCASTSS number285<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number246<>+0(SB), Y2
+	VBROADCASTSS number286<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number247<>+0(SB), Y3
+	VBROADCASTSS number287<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number248<>+0(SB), Y3
+	VBROADCASTSS number288<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number249<>+0(SB), Y2
+	VBROADCASTSS number289<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number250<>+0(SB), Y3
+	VBROADCASTSS number290<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number251<>+0(SB), Y3
+	VBROADCASTSS number291<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number252<>+0(SB), Y3
+	VBROADCASTSS number292<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number253<>+0(SB), Y3
+	VBROADCASTSS number293<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number254<>+0(SB), Y3
+	VBROADCASTSS number294<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number254<>+0(SB), Y3
+	VBROADCASTSS number294<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number254<>+0(SB), Y3
+	VBROADCASTSS number294<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -1922,10 +2066,10 @@ apartdone241:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone237
+	JZ           ascenddone277
 	XORQ         R8, R8
 
-ascendpull255:
+ascendpull295:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -1940,9 +2084,9 @@ ascendpull255:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull256:
+pull296:
 	CMPQ    R14, $0x08
-	JL      pullend257
+	JL      pullend297
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -1968,11 +2112,11 @@ pull256:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull256
+	JMP     pull296
 
-pullend257:
+pullend297:
 	TESTQ      R14, R14
-	JZ         pulldone258
+	JZ         pulldone298
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -1998,7 +2142,7 @@ pullend257:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone258:
+pulldone298:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2014,47 +2158,47 @@ pulldone258:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull255
+	JNZ    ascendpull295
 
-ascenddone237:
+ascenddone277:
 	VZEROUPPER
 	RET
 
-DATA number243<>+0(SB)/4, $0x42200000
-GLOBL number243<>(SB), RODATA|NOPTR, $4
+DATA number283<>+0(SB)/4, $0x42200000
+GLOBL number283<>(SB), RODATA|NOPTR, $4
 
-DATA number244<>+0(SB)/4, $0xc2200000
-GLOBL number244<>(SB), RODATA|NOPTR, $4
+DATA number284<>+0(SB)/4, $0xc2200000
+GLOBL number284<>(SB), RODATA|NOPTR, $4
 
-DATA number245<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number245<>(SB), RODATA|NOPTR, $4
+DATA number285<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number285<>(SB), RODATA|NOPTR, $4
 
-DATA number246<>+0(SB)/4, $0x4b400000
-GLOBL number246<>(SB), RODATA|NOPTR, $4
+DATA number286<>+0(SB)/4, $0x4b400000
+GLOBL number286<>(SB), RODATA|NOPTR, $4
 
-DATA number247<>+0(SB)/4, $0x3f318000
-GLOBL number247<>(SB), RODATA|NOPTR, $4
+DATA number287<>+0(SB)/4, $0x3f318000
+GLOBL number287<>(SB), RODATA|NOPTR, $4
 
-DATA number248<>+0(SB)/4, $0xb95e8083
-GLOBL number248<>(SB), RODATA|NOPTR, $4
+DATA number288<>+0(SB)/4, $0xb95e8083
+GLOBL number288<>(SB), RODATA|NOPTR, $4
 
-DATA number249<>+0(SB)/4, $0x3ab60b61
-GLOBL number249<>(SB), RODATA|NOPTR, $4
+DATA number289<>+0(SB)/4, $0x3ab60b61
+GLOBL number289<>(SB), RODATA|NOPTR, $4
 
-DATA number250<>+0(SB)/4, $0x3c088889
-GLOBL number250<>(SB), RODATA|NOPTR, $4
+DATA number290<>+0(SB)/4, $0x3c088889
+GLOBL number290<>(SB), RODATA|NOPTR, $4
 
-DATA number251<>+0(SB)/4, $0x3d2aaaab
-GLOBL number251<>(SB), RODATA|NOPTR, $4
+DATA number291<>+0(SB)/4, $0x3d2aaaab
+GLOBL number291<>(SB), RODATA|NOPTR, $4
 
-DATA number252<>+0(SB)/4, $0x3e2aaaab
-GLOBL number252<>(SB), RODATA|NOPTR, $4
+DATA number292<>+0(SB)/4, $0x3e2aaaab
+GLOBL number292<>(SB), RODATA|NOPTR, $4
 
-DATA number253<>+0(SB)/4, $0x3f000000
-GLOBL number253<>(SB), RODATA|NOPTR, $4
+DATA number293<>+0(SB)/4, $0x3f000000
+GLOBL number293<>(SB), RODATA|NOPTR, $4
 
-DATA number254<>+0(SB)/4, $0x3f800000
-GLOBL number254<>(SB), RODATA|NOPTR, $4
+DATA number294<>+0(SB)/4, $0x3f800000
+GLOBL number294<>(SB), RODATA|NOPTR, $4
 
 // func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 // Requires: AVX, MMX+
@@ -2071,11 +2215,11 @@ TEXT ·columnAVX2(SB), NOSPLIT, $0-80
 	SHLQ $0x02, R8
 	LEAQ 64(AX), R9
 
-column259:
+column299:
 	MOVQ   fresh+56(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd260
+	JZ     columnadd300
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	ADDQ   CX, R10
@@ -2094,9 +2238,9 @@ column259:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	ADDQ   CX, R10
-	JMP    columnbegun261
+	JMP    columnbegun301
 
-columnadd260:
+columnadd300:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
 	ADDQ    CX, R10
@@ -2116,12 +2260,12 @@ columnadd260:
 	VMOVUPS 32(R10), Y11
 	ADDQ    CX, R10
 
-columnbegun261:
+columnbegun301:
 	CMPQ SI, $0x01
-	JNE  columnbelow262
+	JNE  columnbelow302
 	MOVQ R9, R10
 
-columnbelow262:
+columnbelow302:
 	PREFETCHT0 (R10)
 	PREFETCHT0 32(R10)
 	PREFETCHT0 60(R10)
@@ -2150,9 +2294,9 @@ columnbelow262:
 	MOVQ       n+40(FP), R12
 	MOVQ       DX, R10
 	TESTQ      R12, R12
-	JZ         productdone264
+	JZ         productdone304
 
-product263:
+product303:
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VBROADCASTSS (R10), Y14
@@ -2190,9 +2334,9 @@ product263:
 	ADDQ         $0x18, R10
 	ADDQ         $0x00000040, R11
 	DECQ         R12
-	JNZ          product263
+	JNZ          product303
 
-productdone264:
+productdone304:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2213,7 +2357,7 @@ productdone264:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column259
+	JNZ     column299
 	VZEROUPPER
 	RET
 
@@ -2229,7 +2373,7 @@ TEXT ·cornerAVX2(SB), NOSPLIT, $0-40
 	LEAQ (CX)(CX*2), DI
 	XORQ R8, R8
 
-corner265:
+corner305:
 	MOVQ         R8, R9
 	ANDQ         $-16, R9
 	LEAQ         (AX)(R9*4), R10
@@ -2241,7 +2385,7 @@ corner265:
 	VBROADCASTSS 8(DX)(R8*4), Y2
 	VBROADCASTSS 12(DX)(R8*4), Y3
 
-cornerloop266:
+cornerloop306:
 	VMOVUPS (R11), Y4
 	VMULPS  Y0, Y4, Y5
 	VADDPS  (R10), Y5, Y5
@@ -2258,11 +2402,11 @@ cornerloop266:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R12
-	JNZ     cornerloop266
+	JNZ     cornerloop306
 	LEAQ    (AX)(CX*4), AX
 	ADDQ    $0x04, R8
 	CMPQ    R8, SI
-	JL      corner265
+	JL      corner305
 	VZEROUPPER
 	RET
 
@@ -2300,11 +2444,11 @@ TEXT ·sweepAVX2(SB), NOSPLIT, $0-48
 	VDIVPS       Y12, Y1, Y1
 	VMOVUPS      Y1, 32(DX)
 	TESTQ        DI, DI
-	JNZ          sweep267
+	JNZ          sweep307
 	VMOVUPS      Y0, Y13
 	VMOVUPS      Y1, Y14
 
-sweep267:
+sweep307:
 	VBROADCASTSS 4(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y2, Y2
@@ -2343,11 +2487,11 @@ sweep267:
 	VDIVPS       Y12, Y3, Y3
 	VMOVUPS      Y3, 96(DX)
 	TESTQ        DI, DI
-	JNZ          sweep268
+	JNZ          sweep308
 	VMOVUPS      Y2, Y13
 	VMOVUPS      Y3, Y14
 
-sweep268:
+sweep308:
 	VBROADCASTSS 24(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2386,11 +2530,11 @@ sweep268:
 	VDIVPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 160(DX)
 	TESTQ        DI, DI
-	JNZ          sweep269
+	JNZ          sweep309
 	VMOVUPS      Y4, Y13
 	VMOVUPS      Y5, Y14
 
-sweep269:
+sweep309:
 	VBROADCASTSS 48(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2429,11 +2573,11 @@ sweep269:
 	VDIVPS       Y12, Y7, Y7
 	VMOVUPS      Y7, 224(DX)
 	TESTQ        DI, DI
-	JNZ          sweep270
+	JNZ          sweep310
 	VMOVUPS      Y6, Y13
 	VMOVUPS      Y7, Y14
 
-sweep270:
+sweep310:
 	VBROADCASTSS 72(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2472,11 +2616,11 @@ sweep270:
 	VDIVPS       Y12, Y9, Y9
 	VMOVUPS      Y9, 288(DX)
 	TESTQ        DI, DI
-	JNZ          sweep271
+	JNZ          sweep311
 	VMOVUPS      Y8, Y13
 	VMOVUPS      Y9, Y14
 
-sweep271:
+sweep311:
 	VBROADCASTSS 96(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2515,11 +2659,11 @@ sweep271:
 	VDIVPS       Y12, Y11, Y11
 	VMOVUPS      Y11, 352(DX)
 	TESTQ        DI, DI
-	JNZ          sweep272
+	JNZ          sweep312
 	VMOVUPS      Y10, Y13
 	VMOVUPS      Y11, Y14
 
-sweep272:
+sweep312:
 	VBROADCASTSS 120(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2572,9 +2716,9 @@ TEXT ·liftAVX2(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone274
+	JZ    liftdone314
 
-lift273:
+lift313:
 	VMOVUPS    (CX), Y0
 	VMOVUPS    32(CX), Y1
 	VMOVUPS    64(CX), Y2
@@ -2600,8 +2744,8 @@ lift273:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift273
+	JNZ        lift313
 
-liftdone274:
+liftdone314:
 	VZEROUPPER
 	RET

@@ -74,6 +74,31 @@ func scatterAVX512(sum *uint32, touched *uint32, n int, w float32, index *uint32
 //go:noescape
 func spreadAVX512(sum *uint32, w float32, index *uint32, value *float32, m int)
 
+// tallyAVX512 counts the columns of n > 0 rows; see set.tally.
+//
+//go:noescape
+func tallyAVX512(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32)
+
+// askAVX512 asks for entries of a row; see set.ask.
+//
+//go:noescape
+func askAVX512(index *uint32, value *float32, n int)
+
+// widenAVX512 adds counts to sums; see set.widen.
+//
+//go:noescape
+func widenAVX512(sum *uint32, count *byte, n int, fresh int) int
+
+// peaksAVX512 finds about the best scores; see set.peaks.
+//
+//go:noescape
+func peaksAVX512(peaks *uint32, sum *uint32, norms *float32, alpha float32, beta float32, gamma float32, blocks int, top *uint32)
+
+// pickAVX512 packs the sums of columns of about the best scores; see set.pick.
+//
+//go:noescape
+func pickAVX512(keys *uint32, columns *uint32, sum *uint32, norms *float32, alpha float32, beta float32, gamma float32, peaks *uint32, blocks int, least float32) int
+
 // fetchAVX512 sets keys[i] to sum[index[i]] and that to 0, in order.
 //
 //go:noescape

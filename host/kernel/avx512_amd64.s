@@ -1719,6 +1719,510 @@ spreaddone74:
 	VZEROUPPER
 	RET
 
+// func tallyAVX512(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32)
+// Requires: MMX+
+TEXT ·tallyAVX512(SB), NOSPLIT, $0-48
+	MOVQ count+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ offsets+24(FP), BX
+	MOVQ base+32(FP), SI
+	MOVQ index+40(FP), DI
+	SHLQ $0x02, SI
+	SUBQ SI, DI
+
+tallyrow79:
+	MOVL       (CX), R9
+	MOVQ       (BX)(R9*8), SI
+	MOVQ       8(BX)(R9*8), R8
+	SUBQ       SI, R8
+	LEAQ       (DI)(SI*4), SI
+	CMPQ       DX, $0x02
+	JLE        tallylast80
+	MOVL       8(CX), R9
+	MOVQ       (BX)(R9*8), R9
+	LEAQ       (DI)(R9*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+
+tallylast80:
+tallyfour81:
+	CMPQ R8, $0x04
+	JL   tallyone82
+	MOVL (SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	MOVL 4(SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	MOVL 8(SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	MOVL 12(SI), R9
+	ADDB $0x01, (AX)(R9*1)
+	ADDQ $0x10, SI
+	SUBQ $0x04, R8
+	JMP  tallyfour81
+
+tallyone82:
+	TESTQ R8, R8
+	JZ    tallyend83
+	MOVL  (SI), R9
+	ADDB  $0x01, (AX)(R9*1)
+	ADDQ  $0x04, SI
+	SUBQ  $0x01, R8
+	JMP   tallyone82
+
+tallyend83:
+	ADDQ $0x04, CX
+	DECQ DX
+	JNZ  tallyrow79
+	RET
+
+// func askAVX512(index *uint32, value *float32, n int)
+// Requires: MMX+
+TEXT ·askAVX512(SB), NOSPLIT, $0-24
+	MOVQ  index+0(FP), AX
+	MOVQ  value+8(FP), CX
+	MOVQ  n+16(FP), DX
+	ADDQ  $0x0f, DX
+	TESTQ CX, CX
+	JZ    askplain85
+
+ask84:
+	SUBQ       $0x10, DX
+	JL         askdone86
+	PREFETCHT0 (AX)(DX*4)
+	PREFETCHT0 (CX)(DX*4)
+	JMP        ask84
+
+askplain85:
+	SUBQ       $0x10, DX
+	JL         askdone86
+	PREFETCHT0 (AX)(DX*4)
+	JMP        askplain85
+
+askdone86:
+	RET
+
+// func widenAVX512(sum *uint32, count *byte, n int, fresh int) int
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·widenAVX512(SB), NOSPLIT, $0-40
+	MOVQ   sum+0(FP), AX
+	MOVQ   count+8(FP), CX
+	MOVQ   n+16(FP), DX
+	MOVQ   fresh+24(FP), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+widen87:
+	TESTQ     DX, DX
+	JZ        widendone90
+	VMOVDQU64 (CX), Z2
+	VPSADBW   Z0, Z2, Z2
+	VPADDQ    Z2, Z1, Z1
+	VPMOVZXBD (CX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 16(CX), Z3
+	VCVTDQ2PS Z3, Z3
+	VPMOVZXBD 32(CX), Z4
+	VCVTDQ2PS Z4, Z4
+	VPMOVZXBD 48(CX), Z5
+	VCVTDQ2PS Z5, Z5
+	VMOVDQU64 Z0, (CX)
+	TESTQ     BX, BX
+	JZ        widenadd88
+	VMOVUPS   Z2, (AX)
+	VMOVUPS   Z3, 64(AX)
+	VMOVUPS   Z4, 128(AX)
+	VMOVUPS   Z5, 192(AX)
+	JMP       widennext89
+
+widenadd88:
+	VADDPS  (AX), Z2, Z2
+	VMOVUPS Z2, (AX)
+	VADDPS  64(AX), Z3, Z3
+	VMOVUPS Z3, 64(AX)
+	VADDPS  128(AX), Z4, Z4
+	VMOVUPS Z4, 128(AX)
+	VADDPS  192(AX), Z5, Z5
+	VMOVUPS Z5, 192(AX)
+
+widennext89:
+	ADDQ $0x00000100, AX
+	ADDQ $0x40, CX
+	SUBQ $0x40, DX
+	JMP  widen87
+
+widendone90:
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPADDQ        Y1, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDQ        X1, X0, X1
+	VPSHUFD       $0x4e, X1, X0
+	VPADDQ        X0, X1, X1
+	VMOVQ         X1, AX
+	MOVQ          AX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func peaksAVX512(peaks *uint32, sum *uint32, norms *float32, alpha float32, beta float32, gamma float32, blocks int, top *uint32)
+// Requires: AVX, AVX512F
+TEXT ·peaksAVX512(SB), NOSPLIT, $0-56
+	MOVQ         peaks+0(FP), AX
+	MOVQ         sum+8(FP), CX
+	MOVQ         blocks+40(FP), DX
+	MOVQ         top+48(FP), BX
+	MOVQ         norms+16(FP), SI
+	VBROADCASTSS alpha+24(FP), Z0
+	VBROADCASTSS beta+28(FP), Z1
+	VBROADCASTSS gamma+32(FP), Z2
+	VPXORD       Z3, Z3, Z3
+
+peaks91:
+	TESTQ    DX, DX
+	JZ       peaksdone93
+	VPXORD   Z4, Z4, Z4
+	TESTQ    SI, SI
+	JZ       peaksplain94
+	VMOVUPS  (CX), Z5
+	VMULPS   (SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  64(CX), Z5
+	VMULPS   64(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  128(CX), Z5
+	VMULPS   128(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  192(CX), Z5
+	VMULPS   192(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  256(CX), Z5
+	VMULPS   256(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  320(CX), Z5
+	VMULPS   320(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  384(CX), Z5
+	VMULPS   384(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	VMOVUPS  448(CX), Z5
+	VMULPS   448(SI), Z0, Z6
+	VADDPS   Z1, Z6, Z6
+	VMULPS   Z5, Z2, Z7
+	VSUBPS   Z7, Z6, Z6
+	VRCP14PS Z6, Z6
+	VMULPS   Z6, Z5, Z5
+	VMAXPS   Z4, Z5, Z4
+	ADDQ     $0x00000200, SI
+	JMP      peaksnext92
+
+peaksplain94:
+	VMOVUPS (CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 64(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 128(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 192(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 256(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 320(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 384(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS 448(CX), Z5
+	VMAXPS  Z4, Z5, Z4
+
+peaksnext92:
+	VMAXPS  Z4, Z3, Z3
+	VMOVUPS Z4, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x00000200, CX
+	DECQ    DX
+	JMP     peaks91
+
+peaksdone93:
+	VMOVUPS Z3, (BX)
+	VZEROUPPER
+	RET
+
+// func pickAVX512(keys *uint32, columns *uint32, sum *uint32, norms *float32, alpha float32, beta float32, gamma float32, peaks *uint32, blocks int, least float32) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·pickAVX512(SB), NOSPLIT, $0-80
+	MOVQ         keys+0(FP), AX
+	MOVQ         columns+8(FP), CX
+	MOVQ         sum+16(FP), DX
+	MOVQ         peaks+48(FP), BX
+	MOVQ         blocks+56(FP), SI
+	MOVQ         norms+24(FP), DI
+	VBROADCASTSS alpha+32(FP), Z0
+	VBROADCASTSS beta+36(FP), Z1
+	VBROADCASTSS gamma+40(FP), Z2
+	VBROADCASTSS least+64(FP), Z3
+	VMOVDQU32    iota<>+0(SB), Z4
+	MOVL         $0x00000010, R8
+	VPBROADCASTD R8, Z5
+	VPSLLD       $0x03, Z5, Z6
+	MOVQ         AX, R8
+
+pick95:
+	TESTQ     SI, SI
+	JZ        pickdone97
+	VMOVUPS   (BX), Z7
+	VCMPPS    $0x1d, Z3, Z7, K1
+	KORTESTW  K1, K1
+	JZ        picknext96
+	VMOVDQA32 Z4, Z7
+	VMOVUPS   (DX), Z9
+	VMOVUPS   Z9, Z8
+	TESTQ     DI, DI
+	JZ        pickplain98
+	VMULPS    (DI), Z0, Z10
+	VADDPS    Z1, Z10, Z10
+	VMULPS    Z8, Z2, Z11
+	VSUBPS    Z11, Z10, Z10
+	VRCP14PS  Z10, Z10
+	VMULPS    Z10, Z8, Z8
+
+pickplain98:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       64(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain99
+	VMULPS        64(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain99:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       128(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain100
+	VMULPS        128(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain100:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       192(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain101
+	VMULPS        192(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain101:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       256(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain102
+	VMULPS        256(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain102:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       320(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain103
+	VMULPS        320(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain103:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       384(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain104
+	VMULPS        384(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain104:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+	VMOVUPS       448(DX), Z9
+	VMOVUPS       Z9, Z8
+	TESTQ         DI, DI
+	JZ            pickplain105
+	VMULPS        448(DI), Z0, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        Z8, Z2, Z11
+	VSUBPS        Z11, Z10, Z10
+	VRCP14PS      Z10, Z10
+	VMULPS        Z10, Z8, Z8
+
+pickplain105:
+	VCMPPS        $0x1d, Z3, Z8, K1
+	VPCOMPRESSD.Z Z9, K1, Z8
+	VMOVUPS       Z8, (AX)
+	VPCOMPRESSD.Z Z7, K1, Z8
+	VMOVUPS       Z8, (CX)
+	KMOVW         K1, R9
+	POPCNTL       R9, R9
+	LEAQ          (AX)(R9*4), AX
+	LEAQ          (CX)(R9*4), CX
+	VPADDD        Z5, Z7, Z7
+
+picknext96:
+	VPADDD Z6, Z4, Z4
+	ADDQ   $0x40, BX
+	ADDQ   $0x00000200, DX
+	TESTQ  DI, DI
+	JZ     picknonorms106
+	ADDQ   $0x00000200, DI
+
+picknonorms106:
+	DECQ SI
+	JMP  pick95
+
+pickdone97:
+	SUBQ R8, AX
+	SHRQ $0x02, AX
+	MOVQ AX, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA iota<>+0(SB)/4, $0x00000000
+DATA iota<>+4(SB)/4, $0x00000001
+DATA iota<>+8(SB)/4, $0x00000002
+DATA iota<>+12(SB)/4, $0x00000003
+DATA iota<>+16(SB)/4, $0x00000004
+DATA iota<>+20(SB)/4, $0x00000005
+DATA iota<>+24(SB)/4, $0x00000006
+DATA iota<>+28(SB)/4, $0x00000007
+DATA iota<>+32(SB)/4, $0x00000008
+DATA iota<>+36(SB)/4, $0x00000009
+DATA iota<>+40(SB)/4, $0x0000000a
+DATA iota<>+44(SB)/4, $0x0000000b
+DATA iota<>+48(SB)/4, $0x0000000c
+DATA iota<>+52(SB)/4, $0x0000000d
+DATA iota<>+56(SB)/4, $0x0000000e
+DATA iota<>+60(SB)/4, $0x0000000f
+GLOBL iota<>(SB), RODATA|NOPTR, $64
+
 // func fetchAVX512(keys *uint32, sum *uint32, index *uint32, n int)
 // Requires: AVX
 TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
@@ -1728,9 +2232,9 @@ TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour79:
+fetchfour107:
 	CMPQ BX, $0x04
-	JL   fetchone80
+	JL   fetchone108
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1750,11 +2254,11 @@ fetchfour79:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour79
+	JMP  fetchfour107
 
-fetchone80:
+fetchone108:
 	TESTQ BX, BX
-	JZ    fetchdone81
+	JZ    fetchdone109
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1762,9 +2266,9 @@ fetchone80:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone80
+	JMP   fetchone108
 
-fetchdone81:
+fetchdone109:
 	VZEROUPPER
 	RET
 
@@ -1785,12 +2289,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate82:
+rate110:
 	TESTQ      BX, BX
-	JZ         ratedone84
+	JZ         ratedone112
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain83
+	JZ         rateplain111
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -1800,7 +2304,7 @@ rate82:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain83:
+rateplain111:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -1810,9 +2314,9 @@ rateplain83:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate82
+	JMP      rate110
 
-ratedone84:
+ratedone112:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -1825,9 +2329,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above85:
+above113:
 	TESTQ   CX, CX
-	JZ      abovedone86
+	JZ      abovedone114
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -1835,9 +2339,9 @@ above85:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above85
+	JMP     above113
 
-abovedone86:
+abovedone114:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -1853,9 +2357,9 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-48
 	MOVQ         AX, SI
 	VPTERNLOGD   $0xff, Z1, Z1, Z1
 
-sift87:
+sift115:
 	TESTQ         BX, BX
-	JZ            siftdone88
+	JZ            siftdone116
 	VMOVUPS       (CX), Z2
 	VPXORD        (DX), Z1, Z3
 	VPCMPUD       $0x05, Z0, Z2, K1
@@ -1886,9 +2390,9 @@ sift87:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, BX
-	JMP           sift87
+	JMP           sift115
 
-siftdone88:
+siftdone116:
 	SUBQ SI, AX
 	SHRQ $0x03, AX
 	MOVQ AX, ret+40(FP)
@@ -1905,20 +2409,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot89:
+dot117:
 	CMPQ    BX, $0x10
-	JL      dotend90
+	JL      dotend118
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot89
+	JMP     dot117
 
-dotend90:
+dotend118:
 	TESTQ     BX, BX
-	JZ        dotdone91
+	JZ        dotdone119
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -1927,7 +2431,7 @@ dotend90:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone91:
+dotdone119:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
@@ -1940,19 +2444,19 @@ TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Z0
 	VPBROADCASTQ counter+24(FP), Z1
 	VPADDQ       Z1, Z0, Z0
-	VPBROADCASTQ word92<>+0(SB), Z1
+	VPBROADCASTQ word120<>+0(SB), Z1
 	VPBROADCASTQ seed+8(FP), Z2
 	VPBROADCASTQ stream+16(FP), Z3
-	VPBROADCASTQ word93<>+0(SB), Z4
-	VPBROADCASTQ word94<>+0(SB), Z5
-	VPBROADCASTQ word95<>+0(SB), Z6
-	VPBROADCASTQ word96<>+0(SB), Z7
+	VPBROADCASTQ word121<>+0(SB), Z4
+	VPBROADCASTQ word122<>+0(SB), Z5
+	VPBROADCASTQ word123<>+0(SB), Z6
+	VPBROADCASTQ word124<>+0(SB), Z7
 	VPSRLQ       $0x20, Z2, Z9
 	VPSRLQ       $0x20, Z3, Z8
 	TESTQ        CX, CX
-	JZ           blocksdone98
+	JZ           blocksdone126
 
-blocks97:
+blocks125:
 	VMOVAPS     Z0, Z10
 	VPSRLQ      $0x20, Z0, Z11
 	VMOVAPS     Z3, Z12
@@ -2094,9 +2598,9 @@ blocks97:
 	ADDQ        $0x00000080, AX
 	VPADDQ      Z1, Z0, Z0
 	SUBQ        $0x08, CX
-	JNZ         blocks97
+	JNZ         blocks125
 
-blocksdone98:
+blocksdone126:
 	VZEROUPPER
 	RET
 
@@ -2110,20 +2614,20 @@ DATA order<>+48(SB)/8, $0x0000000000000003
 DATA order<>+56(SB)/8, $0x0000000000000007
 GLOBL order<>(SB), RODATA|NOPTR, $64
 
-DATA word92<>+0(SB)/8, $0x0000000000000008
-GLOBL word92<>(SB), RODATA|NOPTR, $8
+DATA word120<>+0(SB)/8, $0x0000000000000008
+GLOBL word120<>(SB), RODATA|NOPTR, $8
 
-DATA word93<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word93<>(SB), RODATA|NOPTR, $8
+DATA word121<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word121<>(SB), RODATA|NOPTR, $8
 
-DATA word94<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word94<>(SB), RODATA|NOPTR, $8
+DATA word122<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word122<>(SB), RODATA|NOPTR, $8
 
-DATA word95<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word95<>(SB), RODATA|NOPTR, $8
+DATA word123<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word123<>(SB), RODATA|NOPTR, $8
 
-DATA word96<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word96<>(SB), RODATA|NOPTR, $8
+DATA word124<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word124<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX512F, BMI2
@@ -2135,10 +2639,10 @@ TEXT ·ascendAVX512(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone99
+	JZ    ascenddone127
 	XORQ  R8, R8
 
-ascenddot100:
+ascenddot128:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -2153,9 +2657,9 @@ ascenddot100:
 	VPXORD Z0, Z0, Z0
 	MOVQ   BX, R14
 
-apart101:
+apart129:
 	CMPQ    R14, $0x10
-	JL      apartend102
+	JL      apartend130
 	VMOVUPS (R10), Z1
 	VSUBPS  (R11), Z1, Z1
 	VMULPS  (R9), Z1, Z1
@@ -2164,11 +2668,11 @@ apart101:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart101
+	JMP     apart129
 
-apartend102:
+apartend130:
 	TESTQ     R14, R14
-	JZ        apartdone103
+	JZ        apartdone131
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2179,7 +2683,7 @@ apartend102:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone103:
+apartdone131:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -2195,44 +2699,44 @@ apartdone103:
 	ADDQ          $0x0c, SI
 	ADDQ          $0x04, R8
 	DECQ          DI
-	JNZ           ascenddot100
+	JNZ           ascenddot128
 	VMOVUPS       (SP), Z0
-	VBROADCASTSS  number104<>+0(SB), Z1
+	VBROADCASTSS  number132<>+0(SB), Z1
 	VMINPS        Z0, Z1, Z1
-	VBROADCASTSS  number105<>+0(SB), Z2
+	VBROADCASTSS  number133<>+0(SB), Z2
 	VMAXPS        Z1, Z2, Z1
 	VMOVAPS       Z1, Z4
-	VBROADCASTSS  number106<>+0(SB), Z2
+	VBROADCASTSS  number134<>+0(SB), Z2
 	VMULPS        Z2, Z1, Z1
-	VBROADCASTSS  number107<>+0(SB), Z2
+	VBROADCASTSS  number135<>+0(SB), Z2
 	VADDPS        Z2, Z1, Z1
 	VSUBPS        Z2, Z1, Z2
-	VBROADCASTSS  number108<>+0(SB), Z3
+	VBROADCASTSS  number136<>+0(SB), Z3
 	VMULPS        Z3, Z2, Z3
 	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number109<>+0(SB), Z3
+	VBROADCASTSS  number137<>+0(SB), Z3
 	VMULPS        Z3, Z2, Z3
 	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number110<>+0(SB), Z2
+	VBROADCASTSS  number138<>+0(SB), Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number111<>+0(SB), Z3
+	VBROADCASTSS  number139<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number112<>+0(SB), Z3
+	VBROADCASTSS  number140<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number113<>+0(SB), Z3
+	VBROADCASTSS  number141<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number114<>+0(SB), Z3
+	VBROADCASTSS  number142<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number115<>+0(SB), Z3
+	VBROADCASTSS  number143<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number115<>+0(SB), Z3
+	VBROADCASTSS  number143<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  number115<>+0(SB), Z3
+	VBROADCASTSS  number143<>+0(SB), Z3
 	VPSLLD        $0x17, Z1, Z1
 	VPADDD        Z1, Z2, Z2
 	VADDPS        Z3, Z2, Z2
@@ -2245,10 +2749,10 @@ apartdone103:
 	MOVQ          drawn+24(FP), SI
 	MOVQ          n+32(FP), DI
 	TESTQ         DI, DI
-	JZ            ascenddone99
+	JZ            ascenddone127
 	XORQ          R8, R8
 
-ascendpull116:
+ascendpull144:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -2263,9 +2767,9 @@ ascendpull116:
 	VBROADCASTSS (SP)(R8*1), Z2
 	MOVQ         BX, R14
 
-pull117:
+pull145:
 	CMPQ    R14, $0x10
-	JL      pullend118
+	JL      pullend146
 	VMOVUPS (R9), Z3
 	VMOVUPS (R10), Z4
 	VMOVUPS (R11), Z5
@@ -2291,11 +2795,11 @@ pull117:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     pull117
+	JMP     pull145
 
-pullend118:
+pullend146:
 	TESTQ     R14, R14
-	JZ        pulldone119
+	JZ        pulldone147
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2321,7 +2825,7 @@ pullend118:
 	VMOVUPS   Z4, K1, (R10)
 	VMOVUPS   Z5, K1, (R11)
 
-pulldone119:
+pulldone147:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2337,47 +2841,47 @@ pulldone119:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull116
+	JNZ    ascendpull144
 
-ascenddone99:
+ascenddone127:
 	VZEROUPPER
 	RET
 
-DATA number104<>+0(SB)/4, $0x42200000
-GLOBL number104<>(SB), RODATA|NOPTR, $4
+DATA number132<>+0(SB)/4, $0x42200000
+GLOBL number132<>(SB), RODATA|NOPTR, $4
 
-DATA number105<>+0(SB)/4, $0xc2200000
-GLOBL number105<>(SB), RODATA|NOPTR, $4
+DATA number133<>+0(SB)/4, $0xc2200000
+GLOBL number133<>(SB), RODATA|NOPTR, $4
 
-DATA number106<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number106<>(SB), RODATA|NOPTR, $4
+DATA number134<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number134<>(SB), RODATA|NOPTR, $4
 
-DATA number107<>+0(SB)/4, $0x4b400000
-GLOBL number107<>(SB), RODATA|NOPTR, $4
+DATA number135<>+0(SB)/4, $0x4b400000
+GLOBL number135<>(SB), RODATA|NOPTR, $4
 
-DATA number108<>+0(SB)/4, $0x3f318000
-GLOBL number108<>(SB), RODATA|NOPTR, $4
+DATA number136<>+0(SB)/4, $0x3f318000
+GLOBL number136<>(SB), RODATA|NOPTR, $4
 
-DATA number109<>+0(SB)/4, $0xb95e8083
-GLOBL number109<>(SB), RODATA|NOPTR, $4
+DATA number137<>+0(SB)/4, $0xb95e8083
+GLOBL number137<>(SB), RODATA|NOPTR, $4
 
-DATA number110<>+0(SB)/4, $0x3ab60b61
-GLOBL number110<>(SB), RODATA|NOPTR, $4
+DATA number138<>+0(SB)/4, $0x3ab60b61
+GLOBL number138<>(SB), RODATA|NOPTR, $4
 
-DATA number111<>+0(SB)/4, $0x3c088889
-GLOBL number111<>(SB), RODATA|NOPTR, $4
+DATA number139<>+0(SB)/4, $0x3c088889
+GLOBL number139<>(SB), RODATA|NOPTR, $4
 
-DATA number112<>+0(SB)/4, $0x3d2aaaab
-GLOBL number112<>(SB), RODATA|NOPTR, $4
+DATA number140<>+0(SB)/4, $0x3d2aaaab
+GLOBL number140<>(SB), RODATA|NOPTR, $4
 
-DATA number113<>+0(SB)/4, $0x3e2aaaab
-GLOBL number113<>(SB), RODATA|NOPTR, $4
+DATA number141<>+0(SB)/4, $0x3e2aaaab
+GLOBL number141<>(SB), RODATA|NOPTR, $4
 
-DATA number114<>+0(SB)/4, $0x3f000000
-GLOBL number114<>(SB), RODATA|NOPTR, $4
+DATA number142<>+0(SB)/4, $0x3f000000
+GLOBL number142<>(SB), RODATA|NOPTR, $4
 
-DATA number115<>+0(SB)/4, $0x3f800000
-GLOBL number115<>(SB), RODATA|NOPTR, $4
+DATA number143<>+0(SB)/4, $0x3f800000
+GLOBL number143<>(SB), RODATA|NOPTR, $4
 
 // func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int, n int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, AVX512VPOPCNTDQ
@@ -2397,7 +2901,7 @@ TEXT ·meetAVX512(SB), NOSPLIT, $0-48
 	LEAQ (R11)(SI*1), R12
 	LEAQ (R12)(SI*1), R13
 
-meet120:
+meet148:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2416,7 +2920,7 @@ meet120:
 	VPXORD Z15, Z15, Z15
 	XORQ   R14, R14
 
-meetwords121:
+meetwords149:
 	VMOVDQU64     (BX)(R14*1), Z16
 	VMOVDQU64     (R11)(R14*1), Z17
 	VMOVDQU64     (R12)(R14*1), Z18
@@ -2475,7 +2979,7 @@ meetwords121:
 	VPADDQ        Z16, Z15, Z15
 	ADDQ          $0x40, R14
 	CMPQ          R14, SI
-	JLT           meetwords121
+	JLT           meetwords149
 	MOVQ          AX, R14
 	VPUNPCKLQDQ   Z1, Z0, Z16
 	VPUNPCKHQDQ   Z1, Z0, Z17
@@ -2555,7 +3059,7 @@ meetwords121:
 	LEAQ          (R12)(SI*4), R12
 	LEAQ          (R13)(SI*4), R13
 	SUBQ          $0x04, DI
-	JG            meet120
+	JG            meet148
 	VZEROUPPER
 	RET
 
@@ -2574,11 +3078,11 @@ TEXT ·columnAVX512(SB), NOSPLIT, $0-80
 	SHLQ $0x02, R8
 	LEAQ 128(AX), R9
 
-column122:
+column150:
 	MOVQ   fresh+56(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd123
+	JZ     columnadd151
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	ADDQ   CX, R10
@@ -2615,9 +3119,9 @@ column122:
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	ADDQ   CX, R10
-	JMP    columnbegun124
+	JMP    columnbegun152
 
-columnadd123:
+columnadd151:
 	VMOVUPS (R10), Z0
 	VMOVUPS 64(R10), Z1
 	ADDQ    CX, R10
@@ -2655,12 +3159,12 @@ columnadd123:
 	VMOVUPS 64(R10), Z23
 	ADDQ    CX, R10
 
-columnbegun124:
+columnbegun152:
 	CMPQ SI, $0x01
-	JNE  columnbelow125
+	JNE  columnbelow153
 	MOVQ R9, R10
 
-columnbelow125:
+columnbelow153:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	PREFETCHT0 124(R10)
@@ -2713,9 +3217,9 @@ columnbelow125:
 	MOVQ       n+40(FP), R12
 	MOVQ       DX, R10
 	TESTQ      R12, R12
-	JZ         productdone127
+	JZ         productdone155
 
-product126:
+product154:
 	VMOVUPS     (R11), Z24
 	VMOVUPS     64(R11), Z25
 	VMULPS.BCST (R10), Z24, Z26
@@ -2771,9 +3275,9 @@ product126:
 	ADDQ        $0x30, R10
 	ADDQ        $0x00000080, R11
 	DECQ        R12
-	JNZ         product126
+	JNZ         product154
 
-productdone127:
+productdone155:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -2812,7 +3316,7 @@ productdone127:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column122
+	JNZ     column150
 	VZEROUPPER
 	RET
 
@@ -2828,7 +3332,7 @@ TEXT ·cornerAVX512(SB), NOSPLIT, $0-40
 	LEAQ (CX)(CX*2), DI
 	XORQ R8, R8
 
-corner128:
+corner156:
 	MOVQ         R8, R9
 	ANDQ         $-16, R9
 	LEAQ         (AX)(R9*4), R10
@@ -2840,7 +3344,7 @@ corner128:
 	VBROADCASTSS 8(DX)(R8*4), Z2
 	VBROADCASTSS 12(DX)(R8*4), Z3
 
-cornerloop129:
+cornerloop157:
 	VMOVUPS (R11), Z4
 	VMULPS  Z0, Z4, Z5
 	VADDPS  (R10), Z5, Z5
@@ -2857,11 +3361,11 @@ cornerloop129:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R12
-	JNZ     cornerloop129
+	JNZ     cornerloop157
 	LEAQ    (AX)(CX*4), AX
 	ADDQ    $0x04, R8
 	CMPQ    R8, SI
-	JL      corner128
+	JL      corner156
 	VZEROUPPER
 	RET
 
@@ -2911,11 +3415,11 @@ TEXT ·sweepAVX512(SB), NOSPLIT, $0-48
 	VDIVPS       Z24, Z1, Z1
 	VMOVUPS      Z1, 64(DX)
 	TESTQ        DI, DI
-	JNZ          sweep130
+	JNZ          sweep158
 	VMOVUPS      Z0, Z25
 	VMOVUPS      Z1, Z26
 
-sweep130:
+sweep158:
 	VBROADCASTSS 4(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z2, Z2
@@ -2984,11 +3488,11 @@ sweep130:
 	VDIVPS       Z24, Z3, Z3
 	VMOVUPS      Z3, 192(DX)
 	TESTQ        DI, DI
-	JNZ          sweep131
+	JNZ          sweep159
 	VMOVUPS      Z2, Z25
 	VMOVUPS      Z3, Z26
 
-sweep131:
+sweep159:
 	VBROADCASTSS 48(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3057,11 +3561,11 @@ sweep131:
 	VDIVPS       Z24, Z5, Z5
 	VMOVUPS      Z5, 320(DX)
 	TESTQ        DI, DI
-	JNZ          sweep132
+	JNZ          sweep160
 	VMOVUPS      Z4, Z25
 	VMOVUPS      Z5, Z26
 
-sweep132:
+sweep160:
 	VBROADCASTSS 96(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3130,11 +3634,11 @@ sweep132:
 	VDIVPS       Z24, Z7, Z7
 	VMOVUPS      Z7, 448(DX)
 	TESTQ        DI, DI
-	JNZ          sweep133
+	JNZ          sweep161
 	VMOVUPS      Z6, Z25
 	VMOVUPS      Z7, Z26
 
-sweep133:
+sweep161:
 	VBROADCASTSS 144(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3203,11 +3707,11 @@ sweep133:
 	VDIVPS       Z24, Z9, Z9
 	VMOVUPS      Z9, 576(DX)
 	TESTQ        DI, DI
-	JNZ          sweep134
+	JNZ          sweep162
 	VMOVUPS      Z8, Z25
 	VMOVUPS      Z9, Z26
 
-sweep134:
+sweep162:
 	VBROADCASTSS 192(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3276,11 +3780,11 @@ sweep134:
 	VDIVPS       Z24, Z11, Z11
 	VMOVUPS      Z11, 704(DX)
 	TESTQ        DI, DI
-	JNZ          sweep135
+	JNZ          sweep163
 	VMOVUPS      Z10, Z25
 	VMOVUPS      Z11, Z26
 
-sweep135:
+sweep163:
 	VBROADCASTSS 240(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3349,11 +3853,11 @@ sweep135:
 	VDIVPS       Z24, Z13, Z13
 	VMOVUPS      Z13, 832(DX)
 	TESTQ        DI, DI
-	JNZ          sweep136
+	JNZ          sweep164
 	VMOVUPS      Z12, Z25
 	VMOVUPS      Z13, Z26
 
-sweep136:
+sweep164:
 	VBROADCASTSS 288(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3422,11 +3926,11 @@ sweep136:
 	VDIVPS       Z24, Z15, Z15
 	VMOVUPS      Z15, 960(DX)
 	TESTQ        DI, DI
-	JNZ          sweep137
+	JNZ          sweep165
 	VMOVUPS      Z14, Z25
 	VMOVUPS      Z15, Z26
 
-sweep137:
+sweep165:
 	VBROADCASTSS 336(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3495,11 +3999,11 @@ sweep137:
 	VDIVPS       Z24, Z17, Z17
 	VMOVUPS      Z17, 1088(DX)
 	TESTQ        DI, DI
-	JNZ          sweep138
+	JNZ          sweep166
 	VMOVUPS      Z16, Z25
 	VMOVUPS      Z17, Z26
 
-sweep138:
+sweep166:
 	VBROADCASTSS 384(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3568,11 +4072,11 @@ sweep138:
 	VDIVPS       Z24, Z19, Z19
 	VMOVUPS      Z19, 1216(DX)
 	TESTQ        DI, DI
-	JNZ          sweep139
+	JNZ          sweep167
 	VMOVUPS      Z18, Z25
 	VMOVUPS      Z19, Z26
 
-sweep139:
+sweep167:
 	VBROADCASTSS 432(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3641,11 +4145,11 @@ sweep139:
 	VDIVPS       Z24, Z21, Z21
 	VMOVUPS      Z21, 1344(DX)
 	TESTQ        DI, DI
-	JNZ          sweep140
+	JNZ          sweep168
 	VMOVUPS      Z20, Z25
 	VMOVUPS      Z21, Z26
 
-sweep140:
+sweep168:
 	VBROADCASTSS 480(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3714,11 +4218,11 @@ sweep140:
 	VDIVPS       Z24, Z23, Z23
 	VMOVUPS      Z23, 1472(DX)
 	TESTQ        DI, DI
-	JNZ          sweep141
+	JNZ          sweep169
 	VMOVUPS      Z22, Z25
 	VMOVUPS      Z23, Z26
 
-sweep141:
+sweep169:
 	VBROADCASTSS 528(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3813,9 +4317,9 @@ TEXT ·liftAVX512(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone143
+	JZ    liftdone171
 
-lift142:
+lift170:
 	VMOVUPS    (CX), Z0
 	VMOVUPS    64(CX), Z1
 	VMOVUPS    128(CX), Z2
@@ -3833,8 +4337,8 @@ lift142:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift142
+	JNZ        lift170
 
-liftdone143:
+liftdone171:
 	VZEROUPPER
 	RET

@@ -172,10 +172,11 @@ func BenchmarkCosine(b *testing.B) {
 		done := spent(b)
 		for b.Loop() {
 			for r := range items.Rows {
-				a.row(&p, r, m)
-				for _, j := range a.touched[:a.n] {
-					a.sum[j] = 0
+				a.row(&p, r, 100, m)
+				if a.dense {
+					a.stale, a.n = true, 0
 				}
+				a.drop(a.touched[:a.n], m)
 				a.n = 0
 			}
 		}

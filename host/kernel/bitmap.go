@@ -203,7 +203,7 @@ func (c *counting) row(a *accumulator, r int, m *meter) bool {
 	if c.next == len(c.rows) || c.rows[c.next] != r {
 		return false
 	}
-	a.dense = true
+	a.dense, a.stale = true, false
 	a.all(m)
 	move(m, a.sum, floatBits(c.counts[c.next*b.n:][:len(a.sum)]))
 	c.next++

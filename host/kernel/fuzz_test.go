@@ -92,6 +92,9 @@ func FuzzLists(f *testing.F) {
 		fill := func() float32 { return v[r.IntN(len(v))] }
 		n, top := int(cols)+1, int(k)+1
 		p := naive.Product{A: sparse(r, 4, 20, 20, fill), B: sparse(r, 20, n, 100, fill), Mask: mask(r, 4, n), Gamma: fill()}
+		if seed%3 == 0 {
+			p.A.Value, p.B.Value = nil, nil
+		}
 		if seed%2 == 0 {
 			p.Alpha, p.Beta = []float32{fill(), fill(), fill(), fill()}, []float32{fill(), fill(), fill(), fill()}
 			for range n {

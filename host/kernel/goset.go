@@ -59,6 +59,9 @@ var plain = set{
 	rate:    goRate,
 	above:   goAbove,
 	sift:    goSift,
+	ask:     func(*uint32, *float32, int) {},
+	tally:   goTally,
+	widen:   goWiden,
 	blocks:  goBlocks,
 	ascend:  goAscend,
 }
@@ -211,6 +214,29 @@ func goSpread(sum *uint32, w float32, index *uint32, value *float32, m int) {
 
 // word is the address of number i counted from p.
 func word(p *uint32, i int) *uint32 { return (*uint32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+
+func goTally(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32) {
+	for _, r := range unsafe.Slice(rows, n) {
+		o := (*[2]uint64)(unsafe.Add(unsafe.Pointer(offsets), 8*int(r)))
+		for _, j := range unsafe.Slice(word(index, int(o[0]-base)), int(o[1]-o[0])) {
+			*(*byte)(unsafe.Add(unsafe.Pointer(count), int(j)))++
+		}
+	}
+}
+
+func goWiden(sum *uint32, count *byte, n, fresh int) (total int) {
+	counts, sums := unsafe.Slice(count, n), unsafe.Slice(sum, n)
+	for j, c := range counts {
+		x := float32(c)
+		if fresh == 0 {
+			x += math.Float32frombits(sums[j])
+		}
+		sums[j] = math.Float32bits(x)
+		total += int(c)
+	}
+	clear(counts)
+	return total
+}
 
 func goFetch(keys, sum, index *uint32, n int) {
 	out := unsafe.Slice(keys, n)

@@ -95,6 +95,26 @@ type set struct {
 	scatter func(sum, touched *uint32, n int, w float32, index *uint32, value *float32, m int) int
 	// spread is scatter without the list.
 	spread func(sum *uint32, w float32, index *uint32, value *float32, m int)
+	// ask has the processor fetch n entries, whose value may be nil, into its
+	// cache while it works on others.
+	ask func(index *uint32, value *float32, n int)
+	// tally adds 1 to count[index[f]], in bytes that go on from 255 to 0, for the
+	// entries f from offsets[rows[e]]-base up to offsets[rows[e]+1]-base, for n > 0
+	// rows.
+	tally func(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32)
+	// widen adds n counts, a multiple of 64, to sums, or sets the sums to them where
+	// fresh is not 0, and sets them to 0. It returns what they come to.
+	widen func(sum *uint32, count *byte, n, fresh int) int
+	// peaks sets, for each of some blocks of 128 columns in order, sixteen peaks to
+	// about the best score of eight columns each, or 0 where none is above it, and
+	// the sixteen numbers of top to the best of these. A score is what it is in rate;
+	// a quotient is wrong by at most 2^-13 of it, for sums and what they are divided
+	// by that are not tiny or huge. It is nil where there is no such form; so is pick.
+	peaks func(peaks, sum *uint32, norms *float32, alpha, beta, gamma float32, blocks int, top *uint32)
+	// pick packs the sums of the columns whose scores, as in peaks, are at least least,
+	// and their numbers in the blocks, in order. It returns how many there are, and
+	// may write sixteen numbers more of both.
+	pick func(keys, columns, sum *uint32, norms *float32, alpha, beta, gamma float32, peaks *uint32, blocks int, least float32) int
 	// fetch sets keys[i] to sum[index[i]], and that to 0, for n columns in order.
 	fetch func(keys, sum, index *uint32, n int)
 	// rate turns n sums (float32 bits; n is a multiple of 16) into keys in

@@ -422,6 +422,86 @@ func TestProductOfSets(t *testing.T) {
 	})
 }
 
+// Rows of many ones are counted in bytes, unless a column comes so often that a
+// byte does not hold it; the lists are those of the loop, for scores of any kind.
+func TestProductTally(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		const rows = 700
+		for _, cols := range []int{1, 127, 128, 1000, 4500} {
+			for _, kind := range []string{"sets", "a value", "pairs", "too many pairs"} {
+				p := naive.Product{A: sparse(r, 12, rows, rows, nil), B: sparse(r, rows, cols, cols/2, nil), OffDiagonal: true, Diagonal: 3}
+				full := naive.Sparse{Rows: 13, Cols: rows, First: 1, Offsets: append([]uint64{p.A.Offsets[0]}, p.A.Offsets...), Index: p.A.Index}
+				for u := range rows { // a row with all of B's, more than a byte counts
+					full.Index = append(full.Index, uint32(u))
+				}
+				full.Offsets = append(full.Offsets, full.Offsets[13]+rows)
+				p.A = full
+				switch n := map[string]int{"pairs": 2, "too many pairs": 256}[kind]; {
+				case kind == "a value":
+					p.A.Value = slices.Repeat([]float32{1}, len(p.A.Index))
+					p.A.Value[len(p.A.Value)-1] = 2
+				case n > 0: // the last row of B is a column that comes again and again
+					last := p.B.Offsets[rows-1] - p.B.Offsets[0]
+					p.B.Index = append(p.B.Index[:last], slices.Repeat([]uint32{uint32(cols - 1)}, n)...)
+					p.B.Offsets[rows] = p.B.Offsets[rows-1] + uint64(n)
+				}
+				m := scattered(nil)
+				a := s.accumulator(cols, m)
+				if counted := a.tally(&p, 12, additions(&p, 12, m), m); counted != (kind == "sets" || kind == "pairs") && cols > 1 {
+					t.Fatalf("%s, %d columns: counted: %v", kind, cols, counted)
+				}
+				for scores, set := range map[string]func(){
+					"products":  func() {},
+					"quotients": func() { p.Gamma = 0 },
+					"jaccard":   func() { p.Gamma = 1 },
+					"negative":  func() { p.Gamma = -3 },
+					"tiny":      func() { p.Norms[cols/2], p.Beta[12] = 1e-30, 0 },
+					"huge":      func() { p.Norms[cols/2], p.Alpha[12] = 3e38, 3e38 },
+				} {
+					p.Norms, p.Alpha, p.Beta, p.Gamma = nil, nil, nil, 0
+					if scores != "products" {
+						for j := range cols {
+							p.Norms = append(p.Norms, float32(math.Sqrt(float64(r.IntN(5000)*(j%7))))) // some are 0
+						}
+						for i := range p.A.Rows {
+							p.Alpha, p.Beta = append(p.Alpha, 1+r.Float32()), append(p.Beta, float32(i%3)*50)
+						}
+					}
+					set()
+					for _, k := range []int{1, 4, 30} {
+						got, want := lists(p.A.Rows, k), lists(p.A.Rows, k)
+						n := s.productTopK(got, p, k, 1, 0, nil)
+						sameLists(t, fmt.Sprintf("%s, %s, %d columns, k %d", kind, scores, cols, k), got, n, want, naive.ProductTopK(want, p, k))
+					}
+				}
+			}
+		}
+	})
+}
+
+// Rows that are looked at column by column are narrowed to what is near the best,
+// whatever their sums are.
+func TestProductOfDenseRows(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for kind, fill := range map[string]func() float32{
+			"ordinary": ordinary(r), "special": special(r), "positive": r.Float32,
+			"coarse":   func() float32 { return float32(r.IntN(3) - 1) },
+			"negative": func() float32 { return -r.Float32() },
+			"tiny":     func() float32 { return r.Float32() * 1e-30 },
+			"huge":     func() float32 { return r.Float32() * 1e30 },
+		} {
+			for _, cols := range []int{200, 2049} {
+				p := naive.Product{A: sparse(r, 10, 40, 40, fill), B: sparse(r, 40, cols, cols, fill), Mask: mask(r, 10, cols)}
+				for _, k := range []int{1, 6, 60} {
+					got, want := lists(10, k), lists(10, k)
+					n := s.productTopK(got, p, k, 1, 0, nil)
+					sameLists(t, fmt.Sprintf("%s, %d columns, k %d", kind, cols, k), got, n, want, naive.ProductTopK(want, p, k))
+				}
+			}
+		}
+	})
+}
+
 // The bits that four rows and some columns have in common, with every word
 // somewhere set and nothing written beside the counts.
 func TestMeet(t *testing.T) {

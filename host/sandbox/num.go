@@ -171,7 +171,7 @@ func (a *args) chain(x, y naive.Sparse) {
 }
 
 func numProductTopK(a *args) uint64 {
-	p := naive.Product{A: a.sparse("a"), B: a.sparse("b")}
+	p := naive.Product{A: a.sparse("a"), B: a.counting("b")}
 	a.chain(p.A, p.B)
 	p.Mask = a.mask(p.A.Rows, p.B.Cols)
 	diagonal := int64(a.next())

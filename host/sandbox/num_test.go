@@ -121,6 +121,43 @@ func TestNumCallsKernels(t *testing.T) {
 	}
 }
 
+// A product with values that are all 1 is that of a matrix without values, and
+// with others it is not; both in every call, as what is known of an input lasts.
+func TestNumCountsOnes(t *testing.T) {
+	c := numCall()
+	same, other := slices.Repeat([]float32{1}, 16), slices.Repeat([]float32{1}, 16)
+	other[13] = 3
+	for _, v := range [][]float32{same, other} {
+		a := &Array{Meta: array.Meta{DType: array.F32, Rows: 16}, mapped: append(make([]byte, array.HeaderSize), array.BytesOf(v)...)}
+		a.once.Do(func() {})
+		c.open = append(c.open, &opened{Input{Name: "x.value", Array: a, Rows: 16}, 0, 16})
+	}
+	_, _, m := sparseRecords(c)
+	a := put(c, 0x1400, 2, 4, 0, int64(mem), 0x1500, mem, 0x1600, ones, 0, 4)
+	put[uint64](c, 0x1500, 0, 3, 4)
+	put[uint32](c, 0x1600, 0, 2, 3, 2)
+	for range 2 {
+		for handle, values := range map[int64][]float32{2: same, 3: other} {
+			b := put(c, 0x1700, 4, 8, 0, int64(1), 0, 0, 0, handle, 0, 16)
+			n, err := c.try("product_topk", a, b, 0, 0, 0, 0, 0, 0, 0, 8, 0x2000, 0x2100, 0x2200)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := naive.Product{A: naive.Sparse{Rows: 2, Cols: 4, Offsets: []uint64{0, 3, 4}, Index: []uint32{0, 2, 3, 2}}, B: m, OffDiagonal: true}
+			p.B.Value = values
+			want := naive.Sparse{Offsets: make([]uint64, 3), Index: make([]uint32, 16), Value: make([]float32, 16)}
+			if w := naive.ProductTopK(want, p, 8); uint64(w) != n || !slices.Equal(want.Index[:w], c.u32("", 0x2100, n)) ||
+				!slices.Equal(want.Value[:w], f32s(c, 0x2200, int(n))) {
+				t.Errorf("values %v: %v %v, want %v %v", values, c.u32("", 0x2100, n), f32s(c, 0x2200, int(n)), want.Index[:w], want.Value[:w])
+			}
+			words := [abi.SparseWords]int64{4, 8, 0, 1, 0, 0, 0, handle, 0, 16}
+			if got := c.kernel.(checked)[words]; got != map[int64]lesson{2: onlyOnes, 3: varied}[handle] {
+				t.Errorf("of values %v is known: %d", values, got)
+			}
+		}
+	}
+}
+
 func second(_ uint64, err error) error { return err }
 
 func TestNumRefuses(t *testing.T) {

@@ -85,6 +85,141 @@ func (g *generator) additions(name string, sum reg.GPVirtual, first func(j reg.G
 	g.Label(done)
 }
 
+// tally counts in bytes, in the first-level cache or nearly so. Rows come from
+// anywhere in memory: the one after the next is asked for ahead.
+func (g *generator) tally() {
+	g.function("tally", "func(count *byte, rows *uint32, n int, offsets *uint64, base uint64, index *uint32)",
+		"counts the columns of n > 0 rows; see set.tally.")
+	count, rows, n := g.arg("count"), g.arg("rows"), g.arg("n")
+	offsets, base, index := g.arg("offsets"), g.arg("base"), g.arg("index")
+	g.SHLQ(operand.U8(2), base)
+	g.SUBQ(base, index) // where entry 0 of the offsets would be
+	row, last := label("tallyrow"), label("tallylast")
+	g.Label(row)
+	r, m, next := g.GP64(), g.GP64(), g.GP64()
+	g.MOVL(operand.Mem{Base: rows}, next.As32())
+	g.MOVQ(operand.Mem{Base: offsets, Index: next, Scale: 8}, r)
+	g.MOVQ(operand.Mem{Base: offsets, Index: next, Scale: 8, Disp: 8}, m)
+	g.SUBQ(r, m)
+	g.LEAQ(operand.Mem{Base: index, Index: r, Scale: 4}, r)
+	g.CMPQ(n, operand.U8(tallyAhead))
+	g.JLE(operand.LabelRef(last))
+	g.MOVL(operand.Mem{Base: rows, Disp: 4 * tallyAhead}, next.As32())
+	g.MOVQ(operand.Mem{Base: offsets, Index: next, Scale: 8}, next)
+	g.LEAQ(operand.Mem{Base: index, Index: next, Scale: 4}, next)
+	for line := range tallyLines {
+		g.PREFETCHT0(operand.Mem{Base: next, Disp: 64 * line})
+	}
+	g.Label(last)
+	add := func(e int) {
+		j := g.GP64()
+		g.MOVL(operand.Mem{Base: r, Disp: 4 * e}, j.As32())
+		g.ADDB(operand.U8(1), operand.Mem{Base: count, Index: j, Scale: 1})
+	}
+	step := func(e int) {
+		g.ADDQ(operand.U8(4*e), r)
+		g.SUBQ(operand.U8(e), m)
+	}
+	four, one, end := label("tallyfour"), label("tallyone"), label("tallyend")
+	g.byFour(four, one, end, m, add, step)
+	g.Label(end)
+	g.ADDQ(operand.U8(4), rows)
+	g.DECQ(n)
+	g.JNZ(operand.LabelRef(row))
+	g.RET()
+}
+
+// tallyAhead is how many rows ahead tally asks for the first lines of a row, and
+// tallyLines how many of the cache's: the processor fetches those that follow by itself.
+const tallyAhead, tallyLines = 2, 4
+
+// ask goes from the last entry back to the first, a line of the cache at a time.
+func (g *generator) ask() {
+	g.function("ask", "func(index *uint32, value *float32, n int)", "asks for entries of a row; see set.ask.")
+	index, value, n := g.arg("index"), g.arg("value"), g.arg("n")
+	loop, plain, done := label("ask"), label("askplain"), label("askdone")
+	g.ADDQ(operand.U8(15), n)
+	g.TESTQ(value, value)
+	g.JZ(operand.LabelRef(plain))
+	g.Label(loop)
+	g.SUBQ(operand.U8(16), n)
+	g.JL(operand.LabelRef(done))
+	g.PREFETCHT0(operand.Mem{Base: index, Index: n, Scale: 4})
+	g.PREFETCHT0(operand.Mem{Base: value, Index: n, Scale: 4})
+	g.JMP(operand.LabelRef(loop))
+	g.Label(plain)
+	g.SUBQ(operand.U8(16), n)
+	g.JL(operand.LabelRef(done))
+	g.PREFETCHT0(operand.Mem{Base: index, Index: n, Scale: 4})
+	g.JMP(operand.LabelRef(plain))
+	g.Label(done)
+	g.RET()
+}
+
+// widen takes as many counts at a time as there are bytes in a register.
+func (g *generator) widen() {
+	g.function("widen", "func(sum *uint32, count *byte, n, fresh int) int", "adds counts to sums; see set.widen.")
+	sum, count, n, fresh := g.arg("sum"), g.arg("count"), g.arg("n"), g.arg("fresh")
+	zero, total := g.vec(), g.vec()
+	g.zero(zero)
+	g.zero(total)
+	loop, add, next, done := label("widen"), label("widenadd"), label("widennext"), label("widendone")
+	g.Label(loop)
+	g.TESTQ(n, n)
+	g.JZ(operand.LabelRef(done))
+	all := g.vec()
+	if g.isa.lanes == 16 {
+		g.VMOVDQU64(operand.Mem{Base: count}, all)
+	} else {
+		g.VMOVDQU(operand.Mem{Base: count}, all)
+	}
+	g.VPSADBW(zero, all, all)
+	g.VPADDQ(all, total, total)
+	x := g.vecs(4)
+	for i := range x {
+		g.VPMOVZXBD(operand.Mem{Base: count, Disp: i * g.isa.lanes}, x[i])
+		g.VCVTDQ2PS(x[i], x[i])
+	}
+	if g.isa.lanes == 16 {
+		g.VMOVDQU64(zero, operand.Mem{Base: count})
+	} else {
+		g.VMOVDQU(zero, operand.Mem{Base: count})
+	}
+	g.TESTQ(fresh, fresh)
+	g.JZ(operand.LabelRef(add))
+	for i := range x {
+		g.VMOVUPS(x[i], operand.Mem{Base: sum, Disp: i * g.bytes()})
+	}
+	g.JMP(operand.LabelRef(next))
+	g.Label(add)
+	for i := range x {
+		g.VADDPS(operand.Mem{Base: sum, Disp: i * g.bytes()}, x[i], x[i])
+		g.VMOVUPS(x[i], operand.Mem{Base: sum, Disp: i * g.bytes()})
+	}
+	g.Label(next)
+	g.ADDQ(operand.U32(4*g.bytes()), sum)
+	g.ADDQ(operand.U8(g.bytes()), count)
+	g.SUBQ(operand.U8(g.bytes()), n)
+	g.JMP(operand.LabelRef(loop))
+	g.Label(done)
+	low, high := g.YMM(), g.YMM()
+	if g.isa.lanes == 16 {
+		g.VEXTRACTI64X4(operand.U8(1), total, high)
+		g.VPADDQ(total.AsY(), high, low)
+	} else {
+		low = total
+	}
+	two, one := g.XMM(), g.XMM()
+	g.VEXTRACTI128(operand.U8(1), low, two)
+	g.VPADDQ(two, low.AsX(), two)
+	g.VPSHUFD(operand.U8(0x4e), two, one)
+	g.VPADDQ(one, two, two)
+	sumOf := g.GP64()
+	g.VMOVQ(two, sumOf)
+	g.Store(sumOf, g.ReturnIndex(0))
+	g.ret()
+}
+
 func (g *generator) fetch() {
 	g.function("fetch", "func(keys, sum, index *uint32, n int)", "sets keys[i] to sum[index[i]] and that to 0, in order.")
 	keys, sum, index, n := g.arg("keys"), g.arg("sum"), g.arg("index"), g.arg("n")
