@@ -8,7 +8,7 @@ const Version = 1
 
 // KernelVersion names the meaning of the functions of NumModule. It changes
 // whenever any of them could give other bits for the same arguments.
-const KernelVersion = 1
+const KernelVersion = 2
 
 // Bounds on what a module says of itself, in bytes of JSON.
 const (

@@ -24,4 +24,4 @@ func TestElasticBitsArePinned(t *testing.T) {
 	}
 }
 
-const elasticPinned = "version 1: c051277a3d3e59ceeac24b90cf60cb3990e121e8683ff62f2f4bbb5d150f8661"
+const elasticPinned = "version 2: c051277a3d3e59ceeac24b90cf60cb3990e121e8683ff62f2f4bbb5d150f8661"

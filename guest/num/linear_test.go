@@ -24,4 +24,4 @@ func TestLinearBitsArePinned(t *testing.T) {
 	}
 }
 
-const linearPinned = "version 1: 2c9fc03a696af46badc3d99f62c73842e18cdfc2b685e60f75bd2929fa596f4b"
+const linearPinned = "version 2: 2c9fc03a696af46badc3d99f62c73842e18cdfc2b685e60f75bd2929fa596f4b"

@@ -28,7 +28,7 @@ func TestBitsArePinned(t *testing.T) {
 	}
 }
 
-const pinned = "version 1: 4214d50893c45a262f0afd6af78918acf843b8c2b22a52b7437d8f8143c925da"
+const pinned = "version 2: 8a3b9e980db42de98e40d6385bb527b51a528b60092ca9f70294eb80ed8d9342"
 
 func TestSlices(t *testing.T) {
 	m := num.CSR(9, []uint64{5, 7, 7, 10}, []uint32{1, 2, 3, 4, 5}, nil)

@@ -18,7 +18,8 @@ func available() []*set {
 
 var formAVX512 = set{
 	name: "avx512",
-	dot:  dotAVX512, lanes: lanesAVX512, axpy: axpyAVX512, divide: divideAVX512, gemv: gemvAVX512, fit: fitAVX512, along: alongAVX512,
+	dot:  dotAVX512, lanes: lanesAVX512, axpy: axpyAVX512, divide: divideAVX512, gemv: gemvAVX512,
+	line: lineAVX512, aim: aimAVX512, fit: fitAVX512, energy: energyAVX512, along: alongAVX512,
 	tall: 12, wide: 32, tile: tileAVX512, column: columnAVX512, corner: cornerAVX512, sweep: sweepAVX512, score: scoreAVX512, rows: rowsAVX512, turn: turnAVX512, lift: liftAVX512, clean: cleanAVX512,
 	spread: spreadAVX512, scatter: scatterAVX512, fetch: fetchAVX512, rate: rateAVX512, above: aboveAVX512, sift: siftAVX512,
 	tally: tallyAVX512, ask: askAVX512, widen: widenAVX512, peaks: peaksAVX512, pick: pickAVX512,
@@ -36,7 +37,8 @@ func meetIfCounting() func(dst *float32, ldd int, rows, columns *uint64, words, 
 
 var formAVX2 = set{
 	name: "avx2",
-	dot:  dotAVX2, lanes: lanesAVX2, axpy: axpyAVX2, divide: divideAVX2, gemv: gemvAVX2, fit: fitAVX2, along: alongAVX2,
+	dot:  dotAVX2, lanes: lanesAVX2, axpy: axpyAVX2, divide: divideAVX2, gemv: gemvAVX2,
+	line: lineAVX2, aim: aimAVX2, fit: fitAVX2, energy: energyAVX2, along: alongAVX2,
 	tall: 6, wide: 16, tile: tileAVX2, column: columnAVX2, corner: cornerAVX2, sweep: sweepAVX2, score: scoreAVX2, rows: rowsAVX2, turn: turnAVX2, lift: liftAVX2, clean: cleanAVX2,
 	spread: spreadAVX2, scatter: scatterAVX2, fetch: fetchAVX2, rate: rateAVX2, above: aboveAVX2, sift: goSift,
 	tally: tallyAVX2, ask: askAVX2, widen: widenAVX2,

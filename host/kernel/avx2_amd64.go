@@ -24,15 +24,30 @@ func divideAVX2(d float32, x *float32, n int)
 //go:noescape
 func gemvAVX2(q *float32, x *float32, m *float32, rows int, cols int, stride int)
 
-// fitAVX2 does, for each entry in order with y its row: q += (c + w*dot(y, p)) * y, without the dot where w is 0.
+// fitAVX2 does, for each entry in order with y its row: q += (c + w*dot(y, p)) * y, without the dot where w is 0; see set.fit.
 //
 //go:noescape
-func fitAVX2(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
+func fitAVX2(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, more int, k int)
 
-// alongAVX2 goes a step of the conjugate gradient method along dir, n elements; see set.along.
+// energyAVX2 adds, for each entry e < n in order with y its row and w not 0, w*dot(y, p)*dot(y, p) to s[e%16]; see set.energy.
 //
 //go:noescape
-func alongAVX2(dir *float32, q *float32, x *float32, res *float32, old float32, n int) float32
+func energyAVX2(s *float32, p *float32, y *float32, index *uint32, w *float32, n int, more int, k int)
+
+// lineAVX2 sets y[i] to m*v[i] + b for i < n, and counts those that are 0.
+//
+//go:noescape
+func lineAVX2(y *float32, v *float32, m float32, b float32, n int) int
+
+// aimAVX2 sets dir to a*src and q to lambda*dir, k elements, and returns dot(dir, dir).
+//
+//go:noescape
+func aimAVX2(dir *float32, q *float32, a float32, src *float32, lambda float32, k int) float32
+
+// alongAVX2 goes a step of the conjugate gradient method along dir, k elements; see set.along.
+//
+//go:noescape
+func alongAVX2(dir *float32, q *float32, x *float32, res *float32, old float32, lambda float32, k int) float32
 
 // peakAVX2 does 24 vectors' multiplications and 24 vectors' additions, n times, for nothing but the time that it takes.
 //

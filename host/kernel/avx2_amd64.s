@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot172:
+dot198:
 	CMPQ    DX, $0x10
-	JL      dotend173
+	JL      dotend199
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot172:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot172
+	JMP     dot198
 
-dotend173:
+dotend199:
 	TESTQ      DX, DX
-	JZ         dotdone174
+	JZ         dotdone200
 	CMPQ       DX, $0x08
-	JL         dotshort175
+	JL         dotshort201
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone174
+	JZ         dotdone200
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend173:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone174
+	JMP        dotdone200
 
-dotshort175:
+dotshort201:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort175:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone174:
+dotdone200:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide176:
+axpywide202:
 	CMPQ    DX, $0x20
-	JL      axpy177
+	JL      axpy203
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide176:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide176
+	JMP     axpywide202
 
-axpy177:
+axpy203:
 	CMPQ    DX, $0x08
-	JL      axpyend178
+	JL      axpyend204
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy177
+	JMP     axpy203
 
-axpyend178:
+axpyend204:
 	TESTQ      DX, DX
-	JZ         axpydone179
+	JZ         axpydone205
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend178:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone179:
+axpydone205:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide180:
+divide206:
 	CMPQ    CX, $0x08
-	JL      divideend181
+	JL      divideend207
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide180
+	JMP     divide206
 
-divideend181:
+divideend207:
 	TESTQ      CX, CX
-	JZ         dividedone182
+	JZ         dividedone208
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend181:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone182:
+dividedone208:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64186:
+gemv64212:
 	CMPQ    SI, $0x40
-	JL      gemvone183
+	JL      gemvone209
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64186:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done188
+	JZ      gemv64done214
 
-gemv64row187:
+gemv64row213:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row187:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row187
+	JNZ          gemv64row213
 
-gemv64done188:
+gemv64done214:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done188:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64186
+	JMP     gemv64212
 
-gemvone183:
-gemv1189:
+gemvone209:
+gemv1215:
 	CMPQ    SI, $0x08
-	JL      gemvend184
+	JL      gemvend210
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done191
+	JZ      gemv1done217
 
-gemv1row190:
+gemv1row216:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row190
+	JNZ          gemv1row216
 
-gemv1done191:
+gemv1done217:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1189
+	JMP     gemv1215
 
-gemvend184:
+gemvend210:
 	TESTQ      SI, SI
-	JZ         gemvall185
+	JZ         gemvall211
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend184:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone194
+	JZ         gemvtaildone220
 
-gemvtailrow193:
+gemvtailrow219:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,99 +286,282 @@ gemvtailrow193:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow193
+	JNZ          gemvtailrow219
 
-gemvtaildone194:
+gemvtaildone220:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall185:
+gemvall211:
 	VZEROUPPER
 	RET
 
-// func fitAVX2(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·fitAVX2(SB), NOSPLIT, $0-64
-	MOVQ  q+0(FP), AX
-	MOVQ  p+8(FP), CX
-	MOVQ  y+16(FP), DX
-	MOVQ  index+24(FP), BX
-	MOVQ  w+32(FP), SI
-	MOVQ  c+40(FP), DI
-	MOVQ  n+48(FP), R8
-	MOVQ  k+56(FP), R9
-	MOVQ  R9, R10
-	SHLQ  $0x02, R10
-	TESTQ R8, R8
-	JZ    fitdone195
+// func fitAVX2(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, more int, k int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·fitAVX2(SB), NOSPLIT, $8-72
+	MOVQ  p+8(FP), AX
+	MOVQ  y+16(FP), CX
+	MOVQ  index+24(FP), DX
+	MOVQ  w+32(FP), BX
+	MOVQ  n+48(FP), SI
+	MOVQ  k+64(FP), DI
+	MOVQ  more+56(FP), R8
+	TESTQ SI, SI
+	JZ    fitdone221
+	ADDQ  SI, R8
+	LEAQ  -4(DX)(R8*4), R8
+	MOVQ  c+40(FP), R9
+	MOVQ  $0x00000004, (SP)
+	TESTQ R9, R9
+	JNZ   fitc222
+	LEAQ  none<>+0(SB), R9
+	MOVQ  $0x00000000, (SP)
 
-fitk197:
-	CMPQ       R8, $0x05
-	JL         fitknear198
-	MOVL       16(BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
+fitc222:
+	MOVQ   q+0(FP), R10
+	VMOVSS (R9), X0
+	MOVQ   DI, R11
+	SHLQ   $0x02, DI
 
-fitknear198:
-	MOVL   (BX), R11
-	IMULQ  R10, R11
-	ADDQ   DX, R11
-	VMOVSS (DI), X2
-	MOVL   (SI), R12
-	ADDL   R12, R12
-	JZ     fitkskip199
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   R11, R12
-	MOVQ   CX, R13
-	MOVQ   R9, R14
+fitk223:
+	LEAQ       16(DX), R12
+	CMPQ       R12, R8
+	CMOVQHI    R8, R12
+	MOVL       (R12), R12
+	IMULQ      DI, R12
+	PREFETCHT0 (CX)(R12*1)
+	PREFETCHT0 64(CX)(R12*1)
+	PREFETCHT0 128(CX)(R12*1)
+	PREFETCHT0 192(CX)(R12*1)
+	MOVL       (DX), R12
+	IMULQ      DI, R12
+	ADDQ       CX, R12
+	MOVL       (BX), R13
+	ADDL       R13, R13
+	JZ         fitkskip224
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       R12, R13
+	MOVQ       AX, R14
+	MOVQ       R11, R15
 
-dot200:
-	CMPQ    R14, $0x10
-	JL      dotend201
-	VMOVUPS (R12), Y3
-	VMULPS  (R13), Y3, Y3
-	VADDPS  Y3, Y0, Y0
-	VMOVUPS 32(R12), Y3
-	VMULPS  32(R13), Y3, Y3
+dot225:
+	CMPQ    R15, $0x10
+	JL      dotend226
+	VMOVUPS (R13), Y3
+	VMULPS  (R14), Y3, Y3
 	VADDPS  Y3, Y1, Y1
+	VMOVUPS 32(R13), Y3
+	VMULPS  32(R14), Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x40, R13
+	ADDQ    $0x40, R14
+	SUBQ    $0x10, R15
+	JMP     dot225
+
+dotend226:
+	TESTQ      R15, R15
+	JZ         dotdone227
+	CMPQ       R15, $0x08
+	JL         dotshort228
+	VMOVUPS    (R13), Y3
+	VMULPS     (R14), Y3, Y3
+	VADDPS     Y3, Y1, Y1
+	SUBQ       $0x08, R15
+	JZ         dotdone227
+	LEAQ       ends<>+32(SB), BP
+	NEGQ       R15
+	VMOVUPS    (BP)(R15*4), Y4
+	VMASKMOVPS 32(R13), Y4, Y3
+	VMASKMOVPS 32(R14), Y4, Y4
+	VMULPS     Y4, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	JMP        dotdone227
+
+dotshort228:
+	LEAQ       ends<>+32(SB), BP
+	NEGQ       R15
+	VMOVUPS    (BP)(R15*4), Y4
+	VMASKMOVPS (R13), Y4, Y3
+	VMASKMOVPS (R14), Y4, Y4
+	VMULPS     Y4, Y3, Y3
+	VADDPS     Y3, Y1, Y1
+
+dotdone227:
+	VADDPS       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VMOVHLPS     X1, X1, X2
+	VADDPS       X2, X1, X1
+	VMOVSHDUP    X1, X2
+	VADDSS       X2, X1, X1
+	VMULSS       (BX), X1, X1
+	VADDSS       X1, X0, X0
+
+fitkskip224:
+	VBROADCASTSS X0, Y1
+	MOVQ         R10, R13
+	MOVQ         R11, R14
+
+axpywide229:
+	CMPQ    R14, $0x20
+	JL      axpy230
+	VMULPS  (R12), Y1, Y2
+	VMULPS  32(R12), Y1, Y3
+	VMULPS  64(R12), Y1, Y4
+	VMULPS  96(R12), Y1, Y5
+	VADDPS  (R13), Y2, Y2
+	VADDPS  32(R13), Y3, Y3
+	VADDPS  64(R13), Y4, Y4
+	VADDPS  96(R13), Y5, Y5
+	VMOVUPS Y2, (R13)
+	VMOVUPS Y3, 32(R13)
+	VMOVUPS Y4, 64(R13)
+	VMOVUPS Y5, 96(R13)
+	ADDQ    $0x00000080, R12
+	ADDQ    $0x00000080, R13
+	SUBQ    $0x20, R14
+	JMP     axpywide229
+
+axpy230:
+	CMPQ    R14, $0x08
+	JL      axpyend231
+	VMULPS  (R12), Y1, Y2
+	VADDPS  (R13), Y2, Y2
+	VMOVUPS Y2, (R13)
+	ADDQ    $0x00000020, R12
+	ADDQ    $0x00000020, R13
+	SUBQ    $0x08, R14
+	JMP     axpy230
+
+axpyend231:
+	TESTQ      R14, R14
+	JZ         axpydone232
+	LEAQ       ends<>+32(SB), R15
+	NEGQ       R14
+	VMOVUPS    (R15)(R14*4), Y4
+	VMASKMOVPS (R12), Y4, Y2
+	VMASKMOVPS (R13), Y4, Y3
+	VMULPS     Y2, Y1, Y2
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y4, (R13)
+
+axpydone232:
+	CMPQ   SI, $0x01
+	JE     fitlast233
+	ADDQ   (SP), R9
+	VMOVSS (R9), X0
+
+fitlast233:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	DECQ SI
+	JNZ  fitk223
+
+fitdone221:
+	VZEROUPPER
+	RET
+
+DATA none<>+0(SB)/4, $0x00000000
+DATA none<>+4(SB)/4, $0x00000000
+DATA none<>+8(SB)/4, $0x00000000
+DATA none<>+12(SB)/4, $0x00000000
+DATA none<>+16(SB)/4, $0x00000000
+DATA none<>+20(SB)/4, $0x00000000
+DATA none<>+24(SB)/4, $0x00000000
+DATA none<>+28(SB)/4, $0x00000000
+DATA none<>+32(SB)/4, $0x00000000
+DATA none<>+36(SB)/4, $0x00000000
+DATA none<>+40(SB)/4, $0x00000000
+DATA none<>+44(SB)/4, $0x00000000
+DATA none<>+48(SB)/4, $0x00000000
+DATA none<>+52(SB)/4, $0x00000000
+DATA none<>+56(SB)/4, $0x00000000
+DATA none<>+60(SB)/4, $0x00000000
+GLOBL none<>(SB), RODATA|NOPTR, $64
+
+// func energyAVX2(s *float32, p *float32, y *float32, index *uint32, w *float32, n int, more int, k int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·energyAVX2(SB), NOSPLIT, $0-64
+	MOVQ  p+8(FP), AX
+	MOVQ  y+16(FP), CX
+	MOVQ  index+24(FP), DX
+	MOVQ  w+32(FP), BX
+	MOVQ  n+40(FP), SI
+	MOVQ  k+56(FP), DI
+	MOVQ  more+48(FP), R8
+	TESTQ SI, SI
+	JZ    energydone234
+	ADDQ  SI, R8
+	LEAQ  -4(DX)(R8*4), R8
+	MOVQ  s+0(FP), R9
+	XORQ  R10, R10
+	MOVQ  DI, R11
+	SHLQ  $0x02, DI
+
+energyk235:
+	LEAQ       16(DX), R12
+	CMPQ       R12, R8
+	CMOVQHI    R8, R12
+	MOVL       (R12), R12
+	IMULQ      DI, R12
+	PREFETCHT0 (CX)(R12*1)
+	PREFETCHT0 64(CX)(R12*1)
+	PREFETCHT0 128(CX)(R12*1)
+	PREFETCHT0 192(CX)(R12*1)
+	MOVL       (DX), R12
+	IMULQ      DI, R12
+	ADDQ       CX, R12
+	MOVL       (BX), R13
+	ADDL       R13, R13
+	JZ         energykskip236
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       AX, R13
+	MOVQ       R11, R14
+
+dot237:
+	CMPQ    R14, $0x10
+	JL      dotend238
+	VMOVUPS (R12), Y2
+	VMULPS  (R13), Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(R12), Y2
+	VMULPS  32(R13), Y2, Y2
+	VADDPS  Y2, Y1, Y1
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot200
+	JMP     dot237
 
-dotend201:
+dotend238:
 	TESTQ      R14, R14
-	JZ         dotdone202
+	JZ         dotdone239
 	CMPQ       R14, $0x08
-	JL         dotshort203
-	VMOVUPS    (R12), Y3
-	VMULPS     (R13), Y3, Y3
-	VADDPS     Y3, Y0, Y0
+	JL         dotshort240
+	VMOVUPS    (R12), Y2
+	VMULPS     (R13), Y2, Y2
+	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone202
+	JZ         dotdone239
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
-	VMOVUPS    (R15)(R14*4), Y4
-	VMASKMOVPS 32(R12), Y4, Y3
-	VMASKMOVPS 32(R13), Y4, Y4
-	VMULPS     Y4, Y3, Y3
-	VADDPS     Y3, Y1, Y1
-	JMP        dotdone202
+	VMOVUPS    (R15)(R14*4), Y3
+	VMASKMOVPS 32(R12), Y3, Y2
+	VMASKMOVPS 32(R13), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	JMP        dotdone239
 
-dotshort203:
+dotshort240:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
-	VMOVUPS    (R15)(R14*4), Y4
-	VMASKMOVPS (R12), Y4, Y3
-	VMASKMOVPS (R13), Y4, Y4
-	VMULPS     Y4, Y3, Y3
-	VADDPS     Y3, Y0, Y0
+	VMOVUPS    (R15)(R14*4), Y3
+	VMASKMOVPS (R12), Y3, Y2
+	VMASKMOVPS (R13), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y0, Y0
 
-dotdone202:
+dotdone239:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -386,83 +569,170 @@ dotdone202:
 	VADDPS       X1, X0, X0
 	VMOVSHDUP    X0, X1
 	VADDSS       X1, X0, X0
-	VMULSS       (SI), X0, X0
-	VADDSS       X0, X2, X2
+	VMULSS       (BX), X0, X1
+	VMULSS       X0, X1, X1
+	VADDSS       (R9)(R10*4), X1, X1
+	VMOVSS       X1, (R9)(R10*4)
 
-fitkskip199:
-	VBROADCASTSS X2, Y0
-	MOVQ         AX, R12
-	MOVQ         R9, R13
-
-axpywide204:
-	CMPQ    R13, $0x20
-	JL      axpy205
-	VMULPS  (R11), Y0, Y1
-	VMULPS  32(R11), Y0, Y2
-	VMULPS  64(R11), Y0, Y3
-	VMULPS  96(R11), Y0, Y4
-	VADDPS  (R12), Y1, Y1
-	VADDPS  32(R12), Y2, Y2
-	VADDPS  64(R12), Y3, Y3
-	VADDPS  96(R12), Y4, Y4
-	VMOVUPS Y1, (R12)
-	VMOVUPS Y2, 32(R12)
-	VMOVUPS Y3, 64(R12)
-	VMOVUPS Y4, 96(R12)
-	ADDQ    $0x00000080, R11
-	ADDQ    $0x00000080, R12
-	SUBQ    $0x20, R13
-	JMP     axpywide204
-
-axpy205:
-	CMPQ    R13, $0x08
-	JL      axpyend206
-	VMULPS  (R11), Y0, Y1
-	VADDPS  (R12), Y1, Y1
-	VMOVUPS Y1, (R12)
-	ADDQ    $0x00000020, R11
-	ADDQ    $0x00000020, R12
-	SUBQ    $0x08, R13
-	JMP     axpy205
-
-axpyend206:
-	TESTQ      R13, R13
-	JZ         axpydone207
-	LEAQ       ends<>+32(SB), R14
-	NEGQ       R13
-	VMOVUPS    (R14)(R13*4), Y3
-	VMASKMOVPS (R11), Y3, Y1
-	VMASKMOVPS (R12), Y3, Y2
-	VMULPS     Y1, Y0, Y1
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y3, (R12)
-
-axpydone207:
+energykskip236:
+	INCL R10
+	ANDL $0x0f, R10
+	ADDQ $0x04, DX
 	ADDQ $0x04, BX
-	ADDQ $0x04, SI
-	ADDQ $0x04, DI
-	DECQ R8
-	JNZ  fitk197
+	DECQ SI
+	JNZ  energyk235
 
-fitdone195:
+energydone234:
 	VZEROUPPER
 	RET
 
-// func alongAVX2(dir *float32, q *float32, x *float32, res *float32, old float32, n int) float32
+// func lineAVX2(y *float32, v *float32, m float32, b float32, n int) int
+// Requires: AVX, BMI2, POPCNT
+TEXT ·lineAVX2(SB), NOSPLIT, $0-40
+	VBROADCASTSS m+16(FP), Y0
+	VBROADCASTSS b+20(FP), Y1
+	MOVQ         y+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VXORPS       Y3, Y3, Y3
+	XORQ         BX, BX
+
+line241:
+	CMPQ      DX, $0x08
+	JL        lineend242
+	VMULPS    (CX), Y0, Y2
+	VADDPS    Y2, Y1, Y2
+	VMOVUPS   Y2, (AX)
+	VCMPPS    $0x00, Y3, Y2, Y2
+	VMOVMSKPS Y2, SI
+	POPCNTL   SI, SI
+	ADDQ      SI, BX
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, AX
+	SUBQ      $0x08, DX
+	JMP       line241
+
+lineend242:
+	TESTQ      DX, DX
+	JZ         linedone243
+	LEAQ       ends<>+32(SB), SI
+	MOVQ       DX, DI
+	NEGQ       DI
+	VMOVUPS    (SI)(DI*4), Y4
+	VMASKMOVPS (CX), Y4, Y2
+	VMULPS     Y2, Y0, Y2
+	VADDPS     Y2, Y1, Y2
+	VMASKMOVPS Y2, Y4, (AX)
+	VCMPPS     $0x00, Y3, Y2, Y0
+	VMOVMSKPS  Y0, AX
+	BZHIL      DX, AX, AX
+	POPCNTL    AX, AX
+	ADDQ       AX, BX
+
+linedone243:
+	MOVQ BX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func aimAVX2(dir *float32, q *float32, a float32, src *float32, lambda float32, k int) float32
+// Requires: AVX, SSE
+TEXT ·aimAVX2(SB), NOSPLIT, $0-52
+	VBROADCASTSS a+16(FP), Y0
+	VBROADCASTSS lambda+32(FP), Y1
+	MOVQ         dir+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         src+24(FP), DX
+	MOVQ         k+40(FP), BX
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+
+aim244:
+	CMPQ    BX, $0x10
+	JL      aimend245
+	VMULPS  (DX), Y0, Y4
+	VMOVUPS Y4, (AX)
+	VMULPS  Y4, Y1, Y5
+	VMOVUPS Y5, (CX)
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VMULPS  32(DX), Y0, Y4
+	VMOVUPS Y4, 32(AX)
+	VMULPS  Y4, Y1, Y5
+	VMOVUPS Y5, 32(CX)
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     aim244
+
+aimend245:
+	TESTQ      BX, BX
+	JZ         aimdone246
+	CMPQ       BX, $0x08
+	JL         aimshort247
+	VMULPS     (DX), Y0, Y4
+	VMOVUPS    Y4, (AX)
+	VMULPS     Y4, Y1, Y5
+	VMOVUPS    Y5, (CX)
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y2, Y2
+	SUBQ       $0x08, BX
+	JZ         aimdone246
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y6
+	VMASKMOVPS 32(DX), Y6, Y4
+	VMULPS     Y4, Y0, Y4
+	VMASKMOVPS Y4, Y6, 32(AX)
+	VMULPS     Y4, Y1, Y5
+	VMASKMOVPS Y5, Y6, 32(CX)
+	VMASKMOVPS 32(AX), Y6, Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	JMP        aimdone246
+
+aimshort247:
+	LEAQ       ends<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y6
+	VMASKMOVPS (DX), Y6, Y4
+	VMULPS     Y4, Y0, Y4
+	VMASKMOVPS Y4, Y6, (AX)
+	VMULPS     Y4, Y1, Y5
+	VMASKMOVPS Y5, Y6, (CX)
+	VMASKMOVPS (AX), Y6, Y4
+	VMULPS     Y4, Y4, Y4
+	VADDPS     Y4, Y2, Y2
+
+aimdone246:
+	VADDPS       Y3, Y2, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	MOVSS        X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func alongAVX2(dir *float32, q *float32, x *float32, res *float32, old float32, lambda float32, k int) float32
 // Requires: AVX, AVX2, SSE
 TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   dir+0(FP), AX
 	MOVQ   q+8(FP), CX
-	MOVQ   n+40(FP), DX
+	MOVQ   k+40(FP), DX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   AX, BX
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot208:
+dot248:
 	CMPQ    DI, $0x10
-	JL      dotend209
+	JL      dotend249
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -472,18 +742,18 @@ dot208:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot208
+	JMP     dot248
 
-dotend209:
+dotend249:
 	TESTQ      DI, DI
-	JZ         dotdone210
+	JZ         dotdone250
 	CMPQ       DI, $0x08
-	JL         dotshort211
+	JL         dotshort251
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone210
+	JZ         dotdone250
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -491,9 +761,9 @@ dotend209:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone210
+	JMP        dotdone250
 
-dotshort211:
+dotshort251:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -502,7 +772,7 @@ dotshort211:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone210:
+dotdone250:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -513,7 +783,7 @@ dotdone210:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number212<>+0(SB), Y2
+	VBROADCASTSS number252<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -521,9 +791,9 @@ dotdone210:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along213:
+along253:
 	CMPQ    DI, $0x10
-	JL      alongend214
+	JL      alongend254
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -545,13 +815,13 @@ along213:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along213
+	JMP     along253
 
-alongend214:
+alongend254:
 	TESTQ      DI, DI
-	JZ         alongdone215
+	JZ         alongdone255
 	CMPQ       DI, $0x08
-	JL         alongshort216
+	JL         alongshort256
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -561,7 +831,7 @@ alongend214:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone215
+	JZ         alongdone255
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -578,9 +848,9 @@ alongend214:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone215
+	JMP        alongdone255
 
-alongshort216:
+alongshort256:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -598,7 +868,7 @@ alongshort216:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone215:
+alongdone255:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -608,60 +878,73 @@ alongdone215:
 	VADDSS       X2, X1, X1
 	MOVSS        X1, ret+48(FP)
 	VDIVSS       X0, X1, X1
+	VBROADCASTSS lambda+36(FP), Y0
 	VBROADCASTSS X1, Y1
 	MOVQ         dir+0(FP), AX
-	MOVQ         res+24(FP), CX
+	MOVQ         q+8(FP), CX
+	MOVQ         res+24(FP), BX
 
-alongdir217:
+alongdir257:
 	CMPQ    DX, $0x10
-	JL      alongdirend218
+	JL      alongdirend258
 	VMULPS  (AX), Y1, Y5
-	VADDPS  (CX), Y5, Y5
+	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (AX)
+	VMULPS  Y5, Y0, Y5
+	VMOVUPS Y5, (CX)
 	VMULPS  32(AX), Y1, Y5
-	VADDPS  32(CX), Y5, Y5
+	VADDPS  32(BX), Y5, Y5
 	VMOVUPS Y5, 32(AX)
+	VMULPS  Y5, Y0, Y5
+	VMOVUPS Y5, 32(CX)
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
+	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
-	JMP     alongdir217
+	JMP     alongdir257
 
-alongdirend218:
+alongdirend258:
 	TESTQ      DX, DX
-	JZ         alongdirdone219
+	JZ         alongdirdone259
 	CMPQ       DX, $0x08
-	JL         alongdirshort220
+	JL         alongdirshort260
 	VMULPS     (AX), Y1, Y5
-	VADDPS     (CX), Y5, Y5
+	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (AX)
+	VMULPS     Y5, Y0, Y5
+	VMOVUPS    Y5, (CX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone219
-	LEAQ       ends<>+32(SB), BX
+	JZ         alongdirdone259
+	LEAQ       ends<>+32(SB), SI
 	NEGQ       DX
-	VMOVUPS    (BX)(DX*4), Y0
-	VMASKMOVPS 32(AX), Y0, Y5
+	VMOVUPS    (SI)(DX*4), Y2
+	VMASKMOVPS 32(AX), Y2, Y5
 	VMULPS     Y5, Y1, Y5
-	VMASKMOVPS 32(CX), Y0, Y1
+	VMASKMOVPS 32(BX), Y2, Y1
 	VADDPS     Y1, Y5, Y5
-	VMASKMOVPS Y5, Y0, 32(AX)
-	JMP        alongdirdone219
+	VMASKMOVPS Y5, Y2, 32(AX)
+	VMULPS     Y5, Y0, Y5
+	VMASKMOVPS Y5, Y2, 32(CX)
+	JMP        alongdirdone259
 
-alongdirshort220:
-	LEAQ       ends<>+32(SB), BX
+alongdirshort260:
+	LEAQ       ends<>+32(SB), SI
 	NEGQ       DX
-	VMOVUPS    (BX)(DX*4), Y0
-	VMASKMOVPS (AX), Y0, Y5
+	VMOVUPS    (SI)(DX*4), Y2
+	VMASKMOVPS (AX), Y2, Y5
 	VMULPS     Y5, Y1, Y5
-	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (BX), Y2, Y1
 	VADDPS     Y1, Y5, Y5
-	VMASKMOVPS Y5, Y0, (AX)
+	VMASKMOVPS Y5, Y2, (AX)
+	VMULPS     Y5, Y0, Y5
+	VMASKMOVPS Y5, Y2, (CX)
 
-alongdirdone219:
+alongdirdone259:
 	VZEROUPPER
 	RET
 
-DATA number212<>+0(SB)/4, $0xbf800000
-GLOBL number212<>(SB), RODATA|NOPTR, $4
+DATA number252<>+0(SB)/4, $0xbf800000
+GLOBL number252<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -675,7 +958,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak221:
+peak261:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -725,7 +1008,7 @@ peak221:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak221
+	JNZ    peak261
 	VZEROUPPER
 	RET
 
@@ -786,9 +1069,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone223
+	JZ         productdone263
 
-product222:
+product262:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -824,9 +1107,9 @@ product222:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product222
+	JNZ          product262
 
-productdone223:
+productdone263:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -870,9 +1153,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone225
+	JZ     productdone265
 
-product224:
+product264:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -908,9 +1191,9 @@ product224:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product224
+	JNZ          product264
 
-productdone225:
+productdone265:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -967,7 +1250,7 @@ productdone225:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone226
+	JZ           scorenone266
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -981,7 +1264,7 @@ productdone225:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone226:
+scorenone266:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1003,9 +1286,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone228
+	JZ      rowsdone268
 
-rows227:
+rows267:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1029,9 +1312,9 @@ rows227:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows227
+	JNZ          rows267
 
-rowsdone228:
+rowsdone268:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1089,9 +1372,9 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone230
+	JZ    turndone270
 
-turn229:
+turn269:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1114,9 +1397,9 @@ turn229:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn229
+	JNZ       turn269
 
-turndone230:
+turndone270:
 	VZEROUPPER
 	RET
 
@@ -1132,9 +1415,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean231:
+clean271:
 	CMPQ      CX, $0x08
-	JL        cleanend232
+	JL        cleanend272
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1142,11 +1425,11 @@ clean231:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean231
+	JMP       clean271
 
-cleanend232:
+cleanend272:
 	TESTQ      CX, CX
-	JZ         cleandone233
+	JZ         cleandone273
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1156,7 +1439,7 @@ cleanend232:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone233:
+cleandone273:
 	VZEROUPPER
 	RET
 
@@ -1171,11 +1454,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones234
+	JZ    scatterones274
 
-scatterfour236:
+scatterfour276:
 	CMPQ   DI, $0x04
-	JL     scatterone237
+	JL     scatterone277
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1207,11 +1490,11 @@ scatterfour236:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour236
+	JMP    scatterfour276
 
-scatterone237:
+scatterone277:
 	TESTQ  DI, DI
-	JZ     scatterdone235
+	JZ     scatterdone275
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1222,12 +1505,12 @@ scatterone237:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone237
+	JMP    scatterone277
 
-scatterones234:
-scatterfour238:
+scatterones274:
+scatterfour278:
 	CMPQ   DI, $0x04
-	JL     scatterone239
+	JL     scatterone279
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1254,11 +1537,11 @@ scatterfour238:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour238
+	JMP    scatterfour278
 
-scatterone239:
+scatterone279:
 	TESTQ  DI, DI
-	JZ     scatterdone235
+	JZ     scatterdone275
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1267,9 +1550,9 @@ scatterone239:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone239
+	JMP    scatterone279
 
-scatterdone235:
+scatterdone275:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1283,11 +1566,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones240
+	JZ    spreadones280
 
-spreadfour242:
+spreadfour282:
 	CMPQ   BX, $0x04
-	JL     spreadone243
+	JL     spreadone283
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1307,11 +1590,11 @@ spreadfour242:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour242
+	JMP    spreadfour282
 
-spreadone243:
+spreadone283:
 	TESTQ  BX, BX
-	JZ     spreaddone241
+	JZ     spreaddone281
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1319,12 +1602,12 @@ spreadone243:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone243
+	JMP    spreadone283
 
-spreadones240:
-spreadfour244:
+spreadones280:
+spreadfour284:
 	CMPQ   BX, $0x04
-	JL     spreadone245
+	JL     spreadone285
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1339,19 +1622,19 @@ spreadfour244:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour244
+	JMP    spreadfour284
 
-spreadone245:
+spreadone285:
 	TESTQ  BX, BX
-	JZ     spreaddone241
+	JZ     spreaddone281
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone245
+	JMP    spreadone285
 
-spreaddone241:
+spreaddone281:
 	VZEROUPPER
 	RET
 
@@ -1367,14 +1650,14 @@ TEXT ·tallyAVX2(SB), NOSPLIT, $0-48
 	SHLQ $0x02, SI
 	SUBQ SI, DI
 
-tallyrow246:
+tallyrow286:
 	MOVL       (CX), R9
 	MOVQ       (BX)(R9*8), SI
 	MOVQ       8(BX)(R9*8), R8
 	SUBQ       SI, R8
 	LEAQ       (DI)(SI*4), SI
 	CMPQ       DX, $0x02
-	JLE        tallylast247
+	JLE        tallylast287
 	MOVL       8(CX), R9
 	MOVQ       (BX)(R9*8), R9
 	LEAQ       (DI)(R9*4), R9
@@ -1383,10 +1666,10 @@ tallyrow246:
 	PREFETCHT0 128(R9)
 	PREFETCHT0 192(R9)
 
-tallylast247:
-tallyfour248:
+tallylast287:
+tallyfour288:
 	CMPQ R8, $0x04
-	JL   tallyone249
+	JL   tallyone289
 	MOVL (SI), R9
 	ADDB $0x01, (AX)(R9*1)
 	MOVL 4(SI), R9
@@ -1397,21 +1680,21 @@ tallyfour248:
 	ADDB $0x01, (AX)(R9*1)
 	ADDQ $0x10, SI
 	SUBQ $0x04, R8
-	JMP  tallyfour248
+	JMP  tallyfour288
 
-tallyone249:
+tallyone289:
 	TESTQ R8, R8
-	JZ    tallyend250
+	JZ    tallyend290
 	MOVL  (SI), R9
 	ADDB  $0x01, (AX)(R9*1)
 	ADDQ  $0x04, SI
 	SUBQ  $0x01, R8
-	JMP   tallyone249
+	JMP   tallyone289
 
-tallyend250:
+tallyend290:
 	ADDQ $0x04, CX
 	DECQ DX
-	JNZ  tallyrow246
+	JNZ  tallyrow286
 	RET
 
 // func askAVX2(index *uint32, value *float32, n int)
@@ -1422,22 +1705,22 @@ TEXT ·askAVX2(SB), NOSPLIT, $0-24
 	MOVQ  n+16(FP), DX
 	ADDQ  $0x0f, DX
 	TESTQ CX, CX
-	JZ    askplain252
+	JZ    askplain292
 
-ask251:
+ask291:
 	SUBQ       $0x10, DX
-	JL         askdone253
+	JL         askdone293
 	PREFETCHT0 (AX)(DX*4)
 	PREFETCHT0 (CX)(DX*4)
-	JMP        ask251
+	JMP        ask291
 
-askplain252:
+askplain292:
 	SUBQ       $0x10, DX
-	JL         askdone253
+	JL         askdone293
 	PREFETCHT0 (AX)(DX*4)
-	JMP        askplain252
+	JMP        askplain292
 
-askdone253:
+askdone293:
 	RET
 
 // func widenAVX2(sum *uint32, count *byte, n int, fresh int) int
@@ -1450,9 +1733,9 @@ TEXT ·widenAVX2(SB), NOSPLIT, $0-40
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
-widen254:
+widen294:
 	TESTQ     DX, DX
-	JZ        widendone257
+	JZ        widendone297
 	VMOVDQU   (CX), Y2
 	VPSADBW   Y0, Y2, Y2
 	VPADDQ    Y2, Y1, Y1
@@ -1466,14 +1749,14 @@ widen254:
 	VCVTDQ2PS Y5, Y5
 	VMOVDQU   Y0, (CX)
 	TESTQ     BX, BX
-	JZ        widenadd255
+	JZ        widenadd295
 	VMOVUPS   Y2, (AX)
 	VMOVUPS   Y3, 32(AX)
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   Y5, 96(AX)
-	JMP       widennext256
+	JMP       widennext296
 
-widenadd255:
+widenadd295:
 	VADDPS  (AX), Y2, Y2
 	VMOVUPS Y2, (AX)
 	VADDPS  32(AX), Y3, Y3
@@ -1483,13 +1766,13 @@ widenadd255:
 	VADDPS  96(AX), Y5, Y5
 	VMOVUPS Y5, 96(AX)
 
-widennext256:
+widennext296:
 	ADDQ $0x00000080, AX
 	ADDQ $0x20, CX
 	SUBQ $0x20, DX
-	JMP  widen254
+	JMP  widen294
 
-widendone257:
+widendone297:
 	VEXTRACTI128 $0x01, Y1, X0
 	VPADDQ       X0, X1, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1508,9 +1791,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour258:
+fetchfour298:
 	CMPQ BX, $0x04
-	JL   fetchone259
+	JL   fetchone299
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1530,11 +1813,11 @@ fetchfour258:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour258
+	JMP  fetchfour298
 
-fetchone259:
+fetchone299:
 	TESTQ BX, BX
-	JZ    fetchdone260
+	JZ    fetchdone300
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1542,9 +1825,9 @@ fetchone259:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone259
+	JMP   fetchone299
 
-fetchdone260:
+fetchdone300:
 	VZEROUPPER
 	RET
 
@@ -1565,12 +1848,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate261:
+rate301:
 	TESTQ      BX, BX
-	JZ         ratedone263
+	JZ         ratedone303
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain262
+	JZ         rateplain302
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1580,7 +1863,7 @@ rate261:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain262:
+rateplain302:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1591,9 +1874,9 @@ rateplain262:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate261
+	JMP     rate301
 
-ratedone263:
+ratedone303:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1607,18 +1890,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above264:
+above304:
 	TESTQ    CX, CX
-	JZ       abovedone265
+	JZ       abovedone305
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above264
+	JMP      above304
 
-abovedone265:
+abovedone305:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1641,9 +1924,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot266:
+dot306:
 	CMPQ    BX, $0x10
-	JL      dotend267
+	JL      dotend307
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1653,18 +1936,18 @@ dot266:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot266
+	JMP     dot306
 
-dotend267:
+dotend307:
 	TESTQ      BX, BX
-	JZ         dotdone268
+	JZ         dotdone308
 	CMPQ       BX, $0x08
-	JL         dotshort269
+	JL         dotshort309
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone268
+	JZ         dotdone308
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1672,9 +1955,9 @@ dotend267:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone268
+	JMP        dotdone308
 
-dotshort269:
+dotshort309:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1683,7 +1966,7 @@ dotshort269:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone268:
+dotdone308:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1697,19 +1980,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word270<>+0(SB), Y1
+	VPBROADCASTQ word310<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word271<>+0(SB), Y4
-	VPBROADCASTQ word272<>+0(SB), Y5
-	VPBROADCASTQ word273<>+0(SB), Y6
-	VPBROADCASTQ word274<>+0(SB), Y7
+	VPBROADCASTQ word311<>+0(SB), Y4
+	VPBROADCASTQ word312<>+0(SB), Y5
+	VPBROADCASTQ word313<>+0(SB), Y6
+	VPBROADCASTQ word314<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone276
+	JZ           blocksdone316
 
-blocks275:
+blocks315:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -1851,9 +2134,9 @@ blocks275:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks275
+	JNZ         blocks315
 
-blocksdone276:
+blocksdone316:
 	VZEROUPPER
 	RET
 
@@ -1863,20 +2146,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word270<>+0(SB)/8, $0x0000000000000004
-GLOBL word270<>(SB), RODATA|NOPTR, $8
+DATA word310<>+0(SB)/8, $0x0000000000000004
+GLOBL word310<>(SB), RODATA|NOPTR, $8
 
-DATA word271<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word271<>(SB), RODATA|NOPTR, $8
+DATA word311<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word311<>(SB), RODATA|NOPTR, $8
 
-DATA word272<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word272<>(SB), RODATA|NOPTR, $8
+DATA word312<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word312<>(SB), RODATA|NOPTR, $8
 
-DATA word273<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word273<>(SB), RODATA|NOPTR, $8
+DATA word313<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word313<>(SB), RODATA|NOPTR, $8
 
-DATA word274<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word274<>(SB), RODATA|NOPTR, $8
+DATA word314<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word314<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -1888,10 +2171,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone277
+	JZ    ascenddone317
 	XORQ  R8, R8
 
-ascenddot278:
+ascenddot318:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -1907,9 +2190,9 @@ ascenddot278:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart279:
+apart319:
 	CMPQ    R14, $0x10
-	JL      apartend280
+	JL      apartend320
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -1922,19 +2205,19 @@ apart279:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart279
+	JMP     apart319
 
-apartend280:
+apartend320:
 	TESTQ      R14, R14
-	JZ         apartdone281
+	JZ         apartdone321
 	CMPQ       R14, $0x08
-	JL         apartshort282
+	JL         apartshort322
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone281
+	JZ         apartdone321
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1944,9 +2227,9 @@ apartend280:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone281
+	JMP        apartdone321
 
-apartshort282:
+apartshort322:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -1957,7 +2240,7 @@ apartshort282:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone281:
+apartdone321:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -1972,44 +2255,44 @@ apartdone281:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot278
+	JNZ          ascenddot318
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number283<>+0(SB), Y1
+	VBROADCASTSS number323<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number284<>+0(SB), Y2
+	VBROADCASTSS number324<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number285<>+0(SB), Y2
+	VBROADCASTSS number325<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number286<>+0(SB), Y2
+	VBROADCASTSS number326<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number287<>+0(SB), Y3
+	VBROADCASTSS number327<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number288<>+0(SB), Y3
+	VBROADCASTSS number328<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number289<>+0(SB), Y2
+	VBROADCASTSS number329<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number290<>+0(SB), Y3
+	VBROADCASTSS number330<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number291<>+0(SB), Y3
+	VBROADCASTSS number331<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number292<>+0(SB), Y3
+	VBROADCASTSS number332<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number293<>+0(SB), Y3
+	VBROADCASTSS number333<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number294<>+0(SB), Y3
+	VBROADCASTSS number334<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number294<>+0(SB), Y3
+	VBROADCASTSS number334<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number294<>+0(SB), Y3
+	VBROADCASTSS number334<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -2018,42 +2301,42 @@ apartdone281:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number283<>+0(SB), Y1
+	VBROADCASTSS number323<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number284<>+0(SB), Y2
+	VBROADCASTSS number324<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number285<>+0(SB), Y2
+	VBROADCASTSS number325<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number286<>+0(SB), Y2
+	VBROADCASTSS number326<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number287<>+0(SB), Y3
+	VBROADCASTSS number327<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number288<>+0(SB), Y3
+	VBROADCASTSS number328<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number289<>+0(SB), Y2
+	VBROADCASTSS number329<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number290<>+0(SB), Y3
+	VBROADCASTSS number330<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number291<>+0(SB), Y3
+	VBROADCASTSS number331<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number292<>+0(SB), Y3
+	VBROADCASTSS number332<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number293<>+0(SB), Y3
+	VBROADCASTSS number333<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number294<>+0(SB), Y3
+	VBROADCASTSS number334<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number294<>+0(SB), Y3
+	VBROADCASTSS number334<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number294<>+0(SB), Y3
+	VBROADCASTSS number334<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -2066,10 +2349,10 @@ apartdone281:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone277
+	JZ           ascenddone317
 	XORQ         R8, R8
 
-ascendpull295:
+ascendpull335:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -2084,9 +2367,9 @@ ascendpull295:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull296:
+pull336:
 	CMPQ    R14, $0x08
-	JL      pullend297
+	JL      pullend337
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -2112,11 +2395,11 @@ pull296:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull296
+	JMP     pull336
 
-pullend297:
+pullend337:
 	TESTQ      R14, R14
-	JZ         pulldone298
+	JZ         pulldone338
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -2142,7 +2425,7 @@ pullend297:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone298:
+pulldone338:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2158,47 +2441,47 @@ pulldone298:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull295
+	JNZ    ascendpull335
 
-ascenddone277:
+ascenddone317:
 	VZEROUPPER
 	RET
 
-DATA number283<>+0(SB)/4, $0x42200000
-GLOBL number283<>(SB), RODATA|NOPTR, $4
+DATA number323<>+0(SB)/4, $0x42200000
+GLOBL number323<>(SB), RODATA|NOPTR, $4
 
-DATA number284<>+0(SB)/4, $0xc2200000
-GLOBL number284<>(SB), RODATA|NOPTR, $4
+DATA number324<>+0(SB)/4, $0xc2200000
+GLOBL number324<>(SB), RODATA|NOPTR, $4
 
-DATA number285<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number285<>(SB), RODATA|NOPTR, $4
+DATA number325<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number325<>(SB), RODATA|NOPTR, $4
 
-DATA number286<>+0(SB)/4, $0x4b400000
-GLOBL number286<>(SB), RODATA|NOPTR, $4
+DATA number326<>+0(SB)/4, $0x4b400000
+GLOBL number326<>(SB), RODATA|NOPTR, $4
 
-DATA number287<>+0(SB)/4, $0x3f318000
-GLOBL number287<>(SB), RODATA|NOPTR, $4
+DATA number327<>+0(SB)/4, $0x3f318000
+GLOBL number327<>(SB), RODATA|NOPTR, $4
 
-DATA number288<>+0(SB)/4, $0xb95e8083
-GLOBL number288<>(SB), RODATA|NOPTR, $4
+DATA number328<>+0(SB)/4, $0xb95e8083
+GLOBL number328<>(SB), RODATA|NOPTR, $4
 
-DATA number289<>+0(SB)/4, $0x3ab60b61
-GLOBL number289<>(SB), RODATA|NOPTR, $4
+DATA number329<>+0(SB)/4, $0x3ab60b61
+GLOBL number329<>(SB), RODATA|NOPTR, $4
 
-DATA number290<>+0(SB)/4, $0x3c088889
-GLOBL number290<>(SB), RODATA|NOPTR, $4
+DATA number330<>+0(SB)/4, $0x3c088889
+GLOBL number330<>(SB), RODATA|NOPTR, $4
 
-DATA number291<>+0(SB)/4, $0x3d2aaaab
-GLOBL number291<>(SB), RODATA|NOPTR, $4
+DATA number331<>+0(SB)/4, $0x3d2aaaab
+GLOBL number331<>(SB), RODATA|NOPTR, $4
 
-DATA number292<>+0(SB)/4, $0x3e2aaaab
-GLOBL number292<>(SB), RODATA|NOPTR, $4
+DATA number332<>+0(SB)/4, $0x3e2aaaab
+GLOBL number332<>(SB), RODATA|NOPTR, $4
 
-DATA number293<>+0(SB)/4, $0x3f000000
-GLOBL number293<>(SB), RODATA|NOPTR, $4
+DATA number333<>+0(SB)/4, $0x3f000000
+GLOBL number333<>(SB), RODATA|NOPTR, $4
 
-DATA number294<>+0(SB)/4, $0x3f800000
-GLOBL number294<>(SB), RODATA|NOPTR, $4
+DATA number334<>+0(SB)/4, $0x3f800000
+GLOBL number334<>(SB), RODATA|NOPTR, $4
 
 // func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 // Requires: AVX, MMX+
@@ -2215,11 +2498,11 @@ TEXT ·columnAVX2(SB), NOSPLIT, $0-80
 	SHLQ $0x02, R8
 	LEAQ 64(AX), R9
 
-column299:
+column339:
 	MOVQ   fresh+56(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd300
+	JZ     columnadd340
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	ADDQ   CX, R10
@@ -2238,9 +2521,9 @@ column299:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	ADDQ   CX, R10
-	JMP    columnbegun301
+	JMP    columnbegun341
 
-columnadd300:
+columnadd340:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
 	ADDQ    CX, R10
@@ -2260,12 +2543,12 @@ columnadd300:
 	VMOVUPS 32(R10), Y11
 	ADDQ    CX, R10
 
-columnbegun301:
+columnbegun341:
 	CMPQ SI, $0x01
-	JNE  columnbelow302
+	JNE  columnbelow342
 	MOVQ R9, R10
 
-columnbelow302:
+columnbelow342:
 	PREFETCHT0 (R10)
 	PREFETCHT0 32(R10)
 	PREFETCHT0 60(R10)
@@ -2294,9 +2577,9 @@ columnbelow302:
 	MOVQ       n+40(FP), R12
 	MOVQ       DX, R10
 	TESTQ      R12, R12
-	JZ         productdone304
+	JZ         productdone344
 
-product303:
+product343:
 	VMOVUPS      (R11), Y12
 	VMOVUPS      32(R11), Y13
 	VBROADCASTSS (R10), Y14
@@ -2334,9 +2617,9 @@ product303:
 	ADDQ         $0x18, R10
 	ADDQ         $0x00000040, R11
 	DECQ         R12
-	JNZ          product303
+	JNZ          product343
 
-productdone304:
+productdone344:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2357,7 +2640,7 @@ productdone304:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column299
+	JNZ     column339
 	VZEROUPPER
 	RET
 
@@ -2373,7 +2656,7 @@ TEXT ·cornerAVX2(SB), NOSPLIT, $0-40
 	LEAQ (CX)(CX*2), DI
 	XORQ R8, R8
 
-corner305:
+corner345:
 	MOVQ         R8, R9
 	ANDQ         $-16, R9
 	LEAQ         (AX)(R9*4), R10
@@ -2385,7 +2668,7 @@ corner305:
 	VBROADCASTSS 8(DX)(R8*4), Y2
 	VBROADCASTSS 12(DX)(R8*4), Y3
 
-cornerloop306:
+cornerloop346:
 	VMOVUPS (R11), Y4
 	VMULPS  Y0, Y4, Y5
 	VADDPS  (R10), Y5, Y5
@@ -2402,11 +2685,11 @@ cornerloop306:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R12
-	JNZ     cornerloop306
+	JNZ     cornerloop346
 	LEAQ    (AX)(CX*4), AX
 	ADDQ    $0x04, R8
 	CMPQ    R8, SI
-	JL      corner305
+	JL      corner345
 	VZEROUPPER
 	RET
 
@@ -2444,11 +2727,11 @@ TEXT ·sweepAVX2(SB), NOSPLIT, $0-48
 	VDIVPS       Y12, Y1, Y1
 	VMOVUPS      Y1, 32(DX)
 	TESTQ        DI, DI
-	JNZ          sweep307
+	JNZ          sweep347
 	VMOVUPS      Y0, Y13
 	VMOVUPS      Y1, Y14
 
-sweep307:
+sweep347:
 	VBROADCASTSS 4(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y2, Y2
@@ -2487,11 +2770,11 @@ sweep307:
 	VDIVPS       Y12, Y3, Y3
 	VMOVUPS      Y3, 96(DX)
 	TESTQ        DI, DI
-	JNZ          sweep308
+	JNZ          sweep348
 	VMOVUPS      Y2, Y13
 	VMOVUPS      Y3, Y14
 
-sweep308:
+sweep348:
 	VBROADCASTSS 24(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2530,11 +2813,11 @@ sweep308:
 	VDIVPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 160(DX)
 	TESTQ        DI, DI
-	JNZ          sweep309
+	JNZ          sweep349
 	VMOVUPS      Y4, Y13
 	VMOVUPS      Y5, Y14
 
-sweep309:
+sweep349:
 	VBROADCASTSS 48(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2573,11 +2856,11 @@ sweep309:
 	VDIVPS       Y12, Y7, Y7
 	VMOVUPS      Y7, 224(DX)
 	TESTQ        DI, DI
-	JNZ          sweep310
+	JNZ          sweep350
 	VMOVUPS      Y6, Y13
 	VMOVUPS      Y7, Y14
 
-sweep310:
+sweep350:
 	VBROADCASTSS 72(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2616,11 +2899,11 @@ sweep310:
 	VDIVPS       Y12, Y9, Y9
 	VMOVUPS      Y9, 288(DX)
 	TESTQ        DI, DI
-	JNZ          sweep311
+	JNZ          sweep351
 	VMOVUPS      Y8, Y13
 	VMOVUPS      Y9, Y14
 
-sweep311:
+sweep351:
 	VBROADCASTSS 96(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2659,11 +2942,11 @@ sweep311:
 	VDIVPS       Y12, Y11, Y11
 	VMOVUPS      Y11, 352(DX)
 	TESTQ        DI, DI
-	JNZ          sweep312
+	JNZ          sweep352
 	VMOVUPS      Y10, Y13
 	VMOVUPS      Y11, Y14
 
-sweep312:
+sweep352:
 	VBROADCASTSS 120(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2716,9 +2999,9 @@ TEXT ·liftAVX2(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone314
+	JZ    liftdone354
 
-lift313:
+lift353:
 	VMOVUPS    (CX), Y0
 	VMOVUPS    32(CX), Y1
 	VMOVUPS    64(CX), Y2
@@ -2744,8 +3027,8 @@ lift313:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift313
+	JNZ        lift353
 
-liftdone314:
+liftdone354:
 	VZEROUPPER
 	RET

@@ -241,558 +241,1147 @@ gemvall13:
 	VZEROUPPER
 	RET
 
-// func fitAVX512(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, k int)
-// Requires: AVX, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·fitAVX512(SB), NOSPLIT, $16-64
-	MOVQ    q+0(FP), AX
-	MOVQ    p+8(FP), CX
-	MOVQ    y+16(FP), DX
-	MOVQ    index+24(FP), BX
-	MOVQ    w+32(FP), SI
-	MOVQ    c+40(FP), DI
-	MOVQ    n+48(FP), R8
-	MOVQ    k+56(FP), R9
-	MOVQ    R9, R10
-	SHLQ    $0x02, R10
-	TESTQ   R8, R8
-	JZ      fitdone23
-	CMPQ    R9, $0x40
-	JNE     fitany24
-	VMOVUPS (CX), Z0
-	VMOVUPS (AX), Z4
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 64(AX), Z5
-	VMOVUPS 128(CX), Z2
-	VMOVUPS 128(AX), Z6
-	VMOVUPS 192(CX), Z3
-	VMOVUPS 192(AX), Z7
+// func fitAVX512(q *float32, p *float32, y *float32, index *uint32, w *float32, c *float32, n int, more int, k int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
+TEXT ·fitAVX512(SB), NOSPLIT, $648-72
+	MOVQ  p+8(FP), AX
+	MOVQ  y+16(FP), CX
+	MOVQ  index+24(FP), DX
+	MOVQ  w+32(FP), BX
+	MOVQ  n+48(FP), SI
+	MOVQ  k+64(FP), DI
+	MOVQ  more+56(FP), R8
+	TESTQ SI, SI
+	JZ    fitdone23
+	ADDQ  SI, R8
+	LEAQ  -4(DX)(R8*4), R8
+	MOVQ  c+40(FP), R9
+	MOVQ  $0x00000004, (SP)
+	TESTQ R9, R9
+	JNZ   fitc24
+	LEAQ  none<>+0(SB), R9
+	MOVQ  $0x00000000, (SP)
 
-fitfour25:
-	CMPQ       R8, $0x04
-	JL         fitone26
-	VPXORD     X10, X10, X10
-	VMOVUPS    (SI), X8
-	VCMPPS     $0x00, X10, X8, K1
-	KMOVW      K1, CX
-	TESTL      CX, CX
-	JNZ        fitone26
-	CMPQ       R8, $0x10
-	JL         fitfournear29
-	MOVL       48(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
-	MOVL       52(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
-	MOVL       56(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
-	MOVL       60(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
+fitc24:
+	CMPQ      DI, $0x40
+	JNE       fitany25
+	SHLQ      $0x04, (SP)
+	LEAQ      71(SP), DI
+	ANDQ      $-64, DI
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VPXORD    Z4, Z4, Z4
+	VMOVDQU32 turned<>+0(SB), Z5
+	MOVL      $0x0000ff00, AX
+	KMOVW     AX, K1
+	MOVQ      q+0(FP), AX
+	VMOVUPS   (AX), Z6
+	VMOVUPS   64(AX), Z7
+	VMOVUPS   128(AX), Z8
+	VMOVUPS   192(AX), Z9
+	MOVQ      SI, R11
+	MOVQ      $0x00000010, AX
+	CMPQ      R11, AX
+	CMOVQGT   AX, R11
+	MOVL      $0x0000ffff, AX
+	BZHIL     R11, AX, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (R9), K2, Z10
+	MOVL      $0x0000ffff, AX
+	BZHIL     R11, AX, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (BX), K2, Z11
+	VCMPPS    $0x04, Z4, Z11, K2
+	XORQ      R10, R10
+	KORTESTW  K2, K2
+	JZ        fitweightless31
 
-fitfournear29:
-	MOVL       (BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	VMULPS     (R11), Z0, Z12
-	VMULPS     64(R11), Z1, Z16
-	VADDPS     Z16, Z12, Z12
-	VMULPS     128(R11), Z2, Z17
-	VADDPS     Z17, Z12, Z12
-	VMULPS     192(R11), Z3, Z16
-	VADDPS     Z16, Z12, Z12
-	MOVL       4(BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	VMULPS     (R11), Z0, Z13
-	VMULPS     64(R11), Z1, Z16
-	VADDPS     Z16, Z13, Z13
-	VMULPS     128(R11), Z2, Z17
-	VADDPS     Z17, Z13, Z13
-	VMULPS     192(R11), Z3, Z16
-	VADDPS     Z16, Z13, Z13
-	MOVL       8(BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	VMULPS     (R11), Z0, Z14
-	VMULPS     64(R11), Z1, Z16
-	VADDPS     Z16, Z14, Z14
-	VMULPS     128(R11), Z2, Z17
-	VADDPS     Z17, Z14, Z14
-	VMULPS     192(R11), Z3, Z16
-	VADDPS     Z16, Z14, Z14
-	MOVL       12(BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	VMULPS     (R11), Z0, Z15
-	VMULPS     64(R11), Z1, Z16
-	VADDPS     Z16, Z15, Z15
-	VMULPS     128(R11), Z2, Z17
-	VADDPS     Z17, Z15, Z15
-	VMULPS     192(R11), Z3, Z16
-	VADDPS     Z16, Z15, Z15
-	VSHUFF64X2 $0xee, Z13, Z12, Z16
-	VSHUFF64X2 $0x44, Z13, Z12, Z12
-	VADDPS     Z16, Z12, Z12
-	VSHUFF64X2 $0xee, Z15, Z14, Z16
-	VSHUFF64X2 $0x44, Z15, Z14, Z14
-	VADDPS     Z16, Z14, Z14
-	VSHUFF64X2 $0xdd, Z14, Z12, Z16
-	VSHUFF64X2 $0x88, Z14, Z12, Z17
-	VADDPS     Z16, Z17, Z17
-	VPERMILPS  $0x4e, Z17, Z16
-	VADDPS     Z16, Z17, Z17
-	VPERMILPS  $0xb1, Z17, Z16
-	VADDPS     Z16, Z17, Z17
-	VMOVDQU32  quarters<>+0(SB), Z12
-	VPERMPS    Z17, Z12, Z12
-	VADDPS     X10, X12, X12
-	VMULPS     X8, X12, X12
-	VADDPS     (DI), X12, X12
-	VMOVUPS    X12, (SP)
-	ADDQ       $0x10, BX
-	ADDQ       $0x10, SI
-	ADDQ       $0x10, DI
-	SUBQ       $0x04, R8
+fours32:
+	CMPQ       R11, $0x04
+	JL         single33
+	LEAQ       (DX)(R10*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       (DX)(R10*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z12
+	VMULPS     64(AX), Z1, Z13
+	VADDPS     Z13, Z12, Z12
+	VMULPS     128(AX), Z2, Z14
+	VADDPS     Z14, Z12, Z12
+	VMULPS     192(AX), Z3, Z13
+	VADDPS     Z13, Z12, Z12
+	VMOVUPS    Z12, (DI)
+	LEAQ       4(DX)(R10*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       4(DX)(R10*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z12
+	VMULPS     64(AX), Z1, Z13
+	VADDPS     Z13, Z12, Z12
+	VMULPS     128(AX), Z2, Z14
+	VADDPS     Z14, Z12, Z12
+	VMULPS     192(AX), Z3, Z13
+	VADDPS     Z13, Z12, Z12
+	VMOVUPS    Z12, 64(DI)
+	LEAQ       8(DX)(R10*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       8(DX)(R10*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z12
+	VMULPS     64(AX), Z1, Z13
+	VADDPS     Z13, Z12, Z12
+	VMULPS     128(AX), Z2, Z14
+	VADDPS     Z14, Z12, Z12
+	VMULPS     192(AX), Z3, Z13
+	VADDPS     Z13, Z12, Z12
+	VMOVUPS    Z12, 128(DI)
+	LEAQ       12(DX)(R10*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       12(DX)(R10*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z12
+	VMULPS     64(AX), Z1, Z13
+	VADDPS     Z13, Z12, Z12
+	VMULPS     128(AX), Z2, Z14
+	VADDPS     Z14, Z12, Z12
+	VMULPS     192(AX), Z3, Z13
+	VADDPS     Z13, Z12, Z12
+	VMOVUPS    Z12, 192(DI)
+	ADDQ       $0x10, R10
+	SUBQ       $0x04, R11
+	JMP        sums34
 
-fitpipe27:
-	CMPQ       R8, $0x04
-	JL         fitdrain28
-	VPXORD     X11, X11, X11
-	VMOVUPS    (SI), X8
-	VCMPPS     $0x00, X11, X8, K1
-	KMOVW      K1, CX
-	TESTL      CX, CX
-	JNZ        fitdrain28
-	CMPQ       R8, $0x10
-	JL         fitfournear30
-	MOVL       48(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
-	MOVL       52(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
-	MOVL       56(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
-	MOVL       60(BX), R11
-	IMULQ      R10, R11
-	PREFETCHT0 (DX)(R11*1)
-	PREFETCHT0 64(DX)(R11*1)
-	PREFETCHT0 128(DX)(R11*1)
-	PREFETCHT0 192(DX)(R11*1)
+single33:
+	LEAQ (DI), R12
 
-fitfournear30:
-	MOVL         (BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VMULPS       (R11), Z0, Z12
-	VMULPS       64(R11), Z1, Z16
-	VADDPS       Z16, Z12, Z12
-	VMULPS       128(R11), Z2, Z17
-	VADDPS       Z17, Z12, Z12
-	VMULPS       192(R11), Z3, Z16
-	VADDPS       Z16, Z12, Z12
-	MOVL         4(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VMULPS       (R11), Z0, Z13
-	VMULPS       64(R11), Z1, Z16
-	VADDPS       Z16, Z13, Z13
-	VMULPS       128(R11), Z2, Z17
-	VADDPS       Z17, Z13, Z13
-	VMULPS       192(R11), Z3, Z16
-	VADDPS       Z16, Z13, Z13
-	MOVL         8(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VMULPS       (R11), Z0, Z14
-	VMULPS       64(R11), Z1, Z16
-	VADDPS       Z16, Z14, Z14
-	VMULPS       128(R11), Z2, Z17
-	VADDPS       Z17, Z14, Z14
-	VMULPS       192(R11), Z3, Z16
-	VADDPS       Z16, Z14, Z14
-	MOVL         12(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VMULPS       (R11), Z0, Z15
-	VMULPS       64(R11), Z1, Z16
-	VADDPS       Z16, Z15, Z15
-	VMULPS       128(R11), Z2, Z17
-	VADDPS       Z17, Z15, Z15
-	VMULPS       192(R11), Z3, Z16
-	VADDPS       Z16, Z15, Z15
-	VSHUFF64X2   $0xee, Z13, Z12, Z16
-	VSHUFF64X2   $0x44, Z13, Z12, Z12
-	VADDPS       Z16, Z12, Z12
-	VSHUFF64X2   $0xee, Z15, Z14, Z16
-	VSHUFF64X2   $0x44, Z15, Z14, Z14
-	VADDPS       Z16, Z14, Z14
-	VSHUFF64X2   $0xdd, Z14, Z12, Z16
-	VSHUFF64X2   $0x88, Z14, Z12, Z17
-	VADDPS       Z16, Z17, Z17
-	VPERMILPS    $0x4e, Z17, Z16
-	VADDPS       Z16, Z17, Z17
-	VPERMILPS    $0xb1, Z17, Z16
-	VADDPS       Z16, Z17, Z17
-	VMOVDQU32    quarters<>+0(SB), Z12
-	VPERMPS      Z17, Z12, Z12
-	VADDPS       X11, X12, X12
-	VMULPS       X8, X12, X12
-	VADDPS       (DI), X12, X12
-	MOVL         -16(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS (SP), Z13
-	VMULPS       (R11), Z13, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z13, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z13, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z13, Z8
-	VADDPS       Z8, Z7, Z7
-	MOVL         -12(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(SP), Z13
-	VMULPS       (R11), Z13, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z13, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z13, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z13, Z8
-	VADDPS       Z8, Z7, Z7
-	MOVL         -8(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS 8(SP), Z13
-	VMULPS       (R11), Z13, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z13, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z13, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z13, Z8
-	VADDPS       Z8, Z7, Z7
-	MOVL         -4(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(SP), Z13
-	VMULPS       (R11), Z13, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z13, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z13, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z13, Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      X12, (SP)
-	ADDQ         $0x10, BX
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, DI
-	SUBQ         $0x04, R8
-	JMP          fitpipe27
+again35:
+	LEAQ       (DX)(R10*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       (DX)(R10*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z12
+	VMULPS     64(AX), Z1, Z13
+	VADDPS     Z13, Z12, Z12
+	VMULPS     128(AX), Z2, Z14
+	VADDPS     Z14, Z12, Z12
+	VMULPS     192(AX), Z3, Z13
+	VADDPS     Z13, Z12, Z12
+	VMOVUPS    Z12, (R12)
+	ADDQ       $0x40, R12
+	ADDQ       $0x04, R10
+	DECQ       R11
+	JNZ        again35
+	ADDQ       $0x0c, R10
+	ANDQ       $-16, R10
 
-fitdrain28:
-	MOVL         -16(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS (SP), Z12
-	VMULPS       (R11), Z12, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z12, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z12, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z12, Z8
-	VADDPS       Z8, Z7, Z7
-	MOVL         -12(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(SP), Z12
-	VMULPS       (R11), Z12, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z12, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z12, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z12, Z8
-	VADDPS       Z8, Z7, Z7
-	MOVL         -8(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS 8(SP), Z12
-	VMULPS       (R11), Z12, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z12, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z12, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z12, Z8
-	VADDPS       Z8, Z7, Z7
-	MOVL         -4(BX), R11
-	IMULQ        R10, R11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(SP), Z12
-	VMULPS       (R11), Z12, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z12, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z12, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z12, Z8
-	VADDPS       Z8, Z7, Z7
-	TESTQ        R8, R8
-	JZ           fitstore
+sums34:
+	VMOVUPS         (DI), Y15
+	VADDPS          32(DI), Y15, Y15
+	VBROADCASTF32X8 64(DI), Z12
+	VBROADCASTF32X8 96(DI), Z13
+	VADDPS          Z13, Z12, K1, Z15
+	VMOVUPS         128(DI), Y18
+	VADDPS          160(DI), Y18, Y18
+	VBROADCASTF32X8 192(DI), Z12
+	VBROADCASTF32X8 224(DI), Z13
+	VADDPS          Z13, Z12, K1, Z18
+	VSHUFF64X2      $0xdd, Z18, Z15, Z13
+	VSHUFF64X2      $0x88, Z18, Z15, Z14
+	VADDPS          Z13, Z14, Z14
+	VMOVUPS         Z14, 192(DI)(R10*4)
+	TESTQ           R11, R11
+	JNZ             fours32
+	VMOVUPS         256(DI), Z12
+	VSHUFPS         $0x44, 320(DI), Z12, Z13
+	VSHUFPS         $0xee, 320(DI), Z12, Z12
+	VADDPS          Z12, Z13, Z13
+	VMOVUPS         384(DI), Z12
+	VSHUFPS         $0x44, 448(DI), Z12, Z14
+	VSHUFPS         $0xee, 448(DI), Z12, Z12
+	VADDPS          Z12, Z14, Z14
+	VSHUFPS         $0x88, Z14, Z13, Z12
+	VSHUFPS         $0xdd, Z14, Z13, Z13
+	VADDPS          Z12, Z13, Z13
+	VPERMPS         Z13, Z5, Z13
+	VADDPS          Z4, Z13, Z13
+	VMULPS          Z13, Z11, Z13
+	VADDPS          Z13, Z10, K2, Z10
 
-fitone26:
-	CMPQ       R8, $0x05
-	JL         fit64near32
-	MOVL       16(BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
+fitweightless31:
+	VMOVUPS Z10, 512(DI)
 
-fit64near32:
-	MOVL          (BX), R11
-	IMULQ         R10, R11
-	ADDQ          DX, R11
-	VMOVSS        (DI), X12
-	MOVL          (SI), R12
-	ADDL          R12, R12
-	JZ            fit64skip33
-	VPXORD        Z9, Z9, Z9
-	VMULPS        (R11), Z0, Z8
-	VADDPS        Z8, Z9, Z9
-	VMULPS        64(R11), Z1, Z8
-	VADDPS        Z8, Z9, Z9
-	VMULPS        128(R11), Z2, Z8
-	VADDPS        Z8, Z9, Z9
-	VMULPS        192(R11), Z3, Z8
-	VADDPS        Z8, Z9, Z9
-	VEXTRACTF64X4 $0x01, Z9, Y8
-	VADDPS        Y8, Y9, Y8
-	VEXTRACTF128  $0x01, Y8, X13
-	VADDPS        X13, X8, X8
-	VMOVHLPS      X8, X8, X13
-	VADDPS        X13, X8, X8
-	VMOVSHDUP     X8, X13
-	VADDSS        X13, X8, X8
-	VMULSS        (SI), X8, X8
-	VADDSS        X8, X12, X12
+fit6426:
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	SUBQ      $0x10, SI
+	ADDQ      (SP), R9
+	CMPQ      SI, $0x00
+	JLE       fitdrain29
+	MOVQ      SI, R11
+	MOVQ      $0x00000010, AX
+	CMPQ      R11, AX
+	CMOVQGT   AX, R11
+	MOVL      $0x0000ffff, AX
+	BZHIL     R11, AX, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (R9), K2, Z14
+	MOVL      $0x0000ffff, AX
+	BZHIL     R11, AX, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (BX), K2, Z15
+	VCMPPS    $0x04, Z4, Z15, K2
+	XORQ      R10, R10
+	KORTESTW  K2, K2
+	JZ        fitweightless36
 
-fit64skip33:
-	VBROADCASTSS X12, Z12
-	VMULPS       (R11), Z12, Z8
-	VADDPS       Z8, Z4, Z4
-	VMULPS       64(R11), Z12, Z8
-	VADDPS       Z8, Z5, Z5
-	VMULPS       128(R11), Z12, Z8
-	VADDPS       Z8, Z6, Z6
-	VMULPS       192(R11), Z12, Z8
-	VADDPS       Z8, Z7, Z7
-	ADDQ         $0x04, BX
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, DI
-	DECQ         R8
-	JNZ          fitfour25
+fours37:
+	CMPQ    R11, $0x04
+	JL      single38
+	MOVL    (DX)(R10*1), AX
+	SHLQ    $0x08, AX
+	ADDQ    CX, AX
+	VMULPS  (AX), Z0, Z10
+	VMULPS  64(AX), Z1, Z11
+	VADDPS  Z11, Z10, Z10
+	VMULPS  128(AX), Z2, Z12
+	VADDPS  Z12, Z10, Z10
+	VMULPS  192(AX), Z3, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, (DI)
+	MOVL    4(DX)(R10*1), AX
+	SHLQ    $0x08, AX
+	ADDQ    CX, AX
+	VMULPS  (AX), Z0, Z10
+	VMULPS  64(AX), Z1, Z11
+	VADDPS  Z11, Z10, Z10
+	VMULPS  128(AX), Z2, Z12
+	VADDPS  Z12, Z10, Z10
+	VMULPS  192(AX), Z3, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, 64(DI)
+	MOVL    8(DX)(R10*1), AX
+	SHLQ    $0x08, AX
+	ADDQ    CX, AX
+	VMULPS  (AX), Z0, Z10
+	VMULPS  64(AX), Z1, Z11
+	VADDPS  Z11, Z10, Z10
+	VMULPS  128(AX), Z2, Z12
+	VADDPS  Z12, Z10, Z10
+	VMULPS  192(AX), Z3, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, 128(DI)
+	MOVL    12(DX)(R10*1), AX
+	SHLQ    $0x08, AX
+	ADDQ    CX, AX
+	VMULPS  (AX), Z0, Z10
+	VMULPS  64(AX), Z1, Z11
+	VADDPS  Z11, Z10, Z10
+	VMULPS  128(AX), Z2, Z12
+	VADDPS  Z12, Z10, Z10
+	VMULPS  192(AX), Z3, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, 192(DI)
+	ADDQ    $0x10, R10
+	SUBQ    $0x04, R11
+	JMP     sums39
 
-fitstore:
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	VMOVUPS Z6, 128(AX)
-	VMOVUPS Z7, 192(AX)
-	JMP     fitdone23
+single38:
+	LEAQ (DI), R12
 
-fitany24:
-fitk34:
-	CMPQ       R8, $0x05
-	JL         fitknear35
-	MOVL       16(BX), R11
-	IMULQ      R10, R11
-	ADDQ       DX, R11
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
-
-fitknear35:
-	MOVL   (BX), R11
-	IMULQ  R10, R11
-	ADDQ   DX, R11
-	VMOVSS (DI), X1
-	MOVL   (SI), R12
-	ADDL   R12, R12
-	JZ     fitkskip36
-	VPXORD Z0, Z0, Z0
-	MOVQ   R11, R12
-	MOVQ   CX, R13
-	MOVQ   R9, R14
-
-dot37:
-	CMPQ    R14, $0x10
-	JL      dotend38
-	VMOVUPS (R12), Z2
-	VMULPS  (R13), Z2, Z2
-	VADDPS  Z2, Z0, Z0
+again40:
+	MOVL    (DX)(R10*1), AX
+	SHLQ    $0x08, AX
+	ADDQ    CX, AX
+	VMULPS  (AX), Z0, Z10
+	VMULPS  64(AX), Z1, Z11
+	VADDPS  Z11, Z10, Z10
+	VMULPS  128(AX), Z2, Z12
+	VADDPS  Z12, Z10, Z10
+	VMULPS  192(AX), Z3, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, (R12)
 	ADDQ    $0x40, R12
+	ADDQ    $0x04, R10
+	DECQ    R11
+	JNZ     again40
+	ADDQ    $0x0c, R10
+	ANDQ    $-16, R10
+
+sums39:
+	LEAQ            -80(DX)(R10*1), AX
+	LEAQ            128(AX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVL            (AX), AX
+	SHLQ            $0x08, AX
+	PREFETCHT0      (CX)(AX*1)
+	PREFETCHT0      64(CX)(AX*1)
+	PREFETCHT0      128(CX)(AX*1)
+	PREFETCHT0      192(CX)(AX*1)
+	MOVL            -80(DX)(R10*1), AX
+	SHLQ            $0x08, AX
+	ADDQ            CX, AX
+	VBROADCASTSS    496(DI)(R10*1), Z13
+	VMULPS          (AX), Z13, Z10
+	VMULPS          64(AX), Z13, Z11
+	VMULPS          128(AX), Z13, Z12
+	VMULPS          192(AX), Z13, Z13
+	VADDPS          Z10, Z6, Z6
+	VADDPS          Z11, Z7, Z7
+	VADDPS          Z12, Z8, Z8
+	VADDPS          Z13, Z9, Z9
+	LEAQ            -76(DX)(R10*1), AX
+	LEAQ            128(AX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVL            (AX), AX
+	SHLQ            $0x08, AX
+	PREFETCHT0      (CX)(AX*1)
+	PREFETCHT0      64(CX)(AX*1)
+	PREFETCHT0      128(CX)(AX*1)
+	PREFETCHT0      192(CX)(AX*1)
+	MOVL            -76(DX)(R10*1), AX
+	SHLQ            $0x08, AX
+	ADDQ            CX, AX
+	VBROADCASTSS    500(DI)(R10*1), Z13
+	VMULPS          (AX), Z13, Z10
+	VMULPS          64(AX), Z13, Z11
+	VMULPS          128(AX), Z13, Z12
+	VMULPS          192(AX), Z13, Z13
+	VADDPS          Z10, Z6, Z6
+	VADDPS          Z11, Z7, Z7
+	VADDPS          Z12, Z8, Z8
+	VADDPS          Z13, Z9, Z9
+	LEAQ            -72(DX)(R10*1), AX
+	LEAQ            128(AX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVL            (AX), AX
+	SHLQ            $0x08, AX
+	PREFETCHT0      (CX)(AX*1)
+	PREFETCHT0      64(CX)(AX*1)
+	PREFETCHT0      128(CX)(AX*1)
+	PREFETCHT0      192(CX)(AX*1)
+	MOVL            -72(DX)(R10*1), AX
+	SHLQ            $0x08, AX
+	ADDQ            CX, AX
+	VBROADCASTSS    504(DI)(R10*1), Z13
+	VMULPS          (AX), Z13, Z10
+	VMULPS          64(AX), Z13, Z11
+	VMULPS          128(AX), Z13, Z12
+	VMULPS          192(AX), Z13, Z13
+	VADDPS          Z10, Z6, Z6
+	VADDPS          Z11, Z7, Z7
+	VADDPS          Z12, Z8, Z8
+	VADDPS          Z13, Z9, Z9
+	LEAQ            -68(DX)(R10*1), AX
+	LEAQ            128(AX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVL            (AX), AX
+	SHLQ            $0x08, AX
+	PREFETCHT0      (CX)(AX*1)
+	PREFETCHT0      64(CX)(AX*1)
+	PREFETCHT0      128(CX)(AX*1)
+	PREFETCHT0      192(CX)(AX*1)
+	MOVL            -68(DX)(R10*1), AX
+	SHLQ            $0x08, AX
+	ADDQ            CX, AX
+	VBROADCASTSS    508(DI)(R10*1), Z13
+	VMULPS          (AX), Z13, Z10
+	VMULPS          64(AX), Z13, Z11
+	VMULPS          128(AX), Z13, Z12
+	VMULPS          192(AX), Z13, Z13
+	VADDPS          Z10, Z6, Z6
+	VADDPS          Z11, Z7, Z7
+	VADDPS          Z12, Z8, Z8
+	VADDPS          Z13, Z9, Z9
+	VMOVUPS         (DI), Y16
+	VADDPS          32(DI), Y16, Y16
+	VBROADCASTF32X8 64(DI), Z10
+	VBROADCASTF32X8 96(DI), Z11
+	VADDPS          Z11, Z10, K1, Z16
+	VMOVUPS         128(DI), Y17
+	VADDPS          160(DI), Y17, Y17
+	VBROADCASTF32X8 192(DI), Z10
+	VBROADCASTF32X8 224(DI), Z11
+	VADDPS          Z11, Z10, K1, Z17
+	VSHUFF64X2      $0xdd, Z17, Z16, Z11
+	VSHUFF64X2      $0x88, Z17, Z16, Z12
+	VADDPS          Z11, Z12, Z12
+	VMOVUPS         Z12, 192(DI)(R10*4)
+	TESTQ           R11, R11
+	JNZ             fours37
+	VMOVUPS         256(DI), Z10
+	VSHUFPS         $0x44, 320(DI), Z10, Z11
+	VSHUFPS         $0xee, 320(DI), Z10, Z10
+	VADDPS          Z10, Z11, Z11
+	VMOVUPS         384(DI), Z10
+	VSHUFPS         $0x44, 448(DI), Z10, Z12
+	VSHUFPS         $0xee, 448(DI), Z10, Z10
+	VADDPS          Z10, Z12, Z12
+	VSHUFPS         $0x88, Z12, Z11, Z10
+	VSHUFPS         $0xdd, Z12, Z11, Z11
+	VADDPS          Z10, Z11, Z11
+	VPERMPS         Z11, Z5, Z11
+	VADDPS          Z4, Z11, Z11
+	VMULPS          Z11, Z15, Z11
+	VADDPS          Z11, Z14, K2, Z14
+
+fitweightless36:
+fitleft27:
+	CMPQ         R10, $0x40
+	JE           fitall28
+	ADDQ         $0x10, R10
+	LEAQ         -80(DX)(R10*1), AX
+	LEAQ         128(AX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVL         (AX), AX
+	SHLQ         $0x08, AX
+	PREFETCHT0   (CX)(AX*1)
+	PREFETCHT0   64(CX)(AX*1)
+	PREFETCHT0   128(CX)(AX*1)
+	PREFETCHT0   192(CX)(AX*1)
+	MOVL         -80(DX)(R10*1), AX
+	SHLQ         $0x08, AX
+	ADDQ         CX, AX
+	VBROADCASTSS 496(DI)(R10*1), Z13
+	VMULPS       (AX), Z13, Z10
+	VMULPS       64(AX), Z13, Z11
+	VMULPS       128(AX), Z13, Z12
+	VMULPS       192(AX), Z13, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z13, Z9, Z9
+	LEAQ         -76(DX)(R10*1), AX
+	LEAQ         128(AX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVL         (AX), AX
+	SHLQ         $0x08, AX
+	PREFETCHT0   (CX)(AX*1)
+	PREFETCHT0   64(CX)(AX*1)
+	PREFETCHT0   128(CX)(AX*1)
+	PREFETCHT0   192(CX)(AX*1)
+	MOVL         -76(DX)(R10*1), AX
+	SHLQ         $0x08, AX
+	ADDQ         CX, AX
+	VBROADCASTSS 500(DI)(R10*1), Z13
+	VMULPS       (AX), Z13, Z10
+	VMULPS       64(AX), Z13, Z11
+	VMULPS       128(AX), Z13, Z12
+	VMULPS       192(AX), Z13, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z13, Z9, Z9
+	LEAQ         -72(DX)(R10*1), AX
+	LEAQ         128(AX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVL         (AX), AX
+	SHLQ         $0x08, AX
+	PREFETCHT0   (CX)(AX*1)
+	PREFETCHT0   64(CX)(AX*1)
+	PREFETCHT0   128(CX)(AX*1)
+	PREFETCHT0   192(CX)(AX*1)
+	MOVL         -72(DX)(R10*1), AX
+	SHLQ         $0x08, AX
+	ADDQ         CX, AX
+	VBROADCASTSS 504(DI)(R10*1), Z13
+	VMULPS       (AX), Z13, Z10
+	VMULPS       64(AX), Z13, Z11
+	VMULPS       128(AX), Z13, Z12
+	VMULPS       192(AX), Z13, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z13, Z9, Z9
+	LEAQ         -68(DX)(R10*1), AX
+	LEAQ         128(AX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVL         (AX), AX
+	SHLQ         $0x08, AX
+	PREFETCHT0   (CX)(AX*1)
+	PREFETCHT0   64(CX)(AX*1)
+	PREFETCHT0   128(CX)(AX*1)
+	PREFETCHT0   192(CX)(AX*1)
+	MOVL         -68(DX)(R10*1), AX
+	SHLQ         $0x08, AX
+	ADDQ         CX, AX
+	VBROADCASTSS 508(DI)(R10*1), Z13
+	VMULPS       (AX), Z13, Z10
+	VMULPS       64(AX), Z13, Z11
+	VMULPS       128(AX), Z13, Z12
+	VMULPS       192(AX), Z13, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z13, Z9, Z9
+	JMP          fitleft27
+
+fitall28:
+	VMOVUPS Z14, 512(DI)
+	JMP     fit6426
+
+fitdrain29:
+	LEAQ 512(DI), BX
+	LEAQ -64(DX), DX
+	ADDQ $0x10, SI
+
+fitrest30:
+	LEAQ         (DX), AX
+	LEAQ         128(AX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVL         (AX), AX
+	SHLQ         $0x08, AX
+	PREFETCHT0   (CX)(AX*1)
+	PREFETCHT0   64(CX)(AX*1)
+	PREFETCHT0   128(CX)(AX*1)
+	PREFETCHT0   192(CX)(AX*1)
+	MOVL         (DX), AX
+	SHLQ         $0x08, AX
+	ADDQ         CX, AX
+	VBROADCASTSS (BX), Z0
+	VMULPS       (AX), Z0, Z10
+	VMULPS       64(AX), Z0, Z11
+	VMULPS       128(AX), Z0, Z12
+	VMULPS       192(AX), Z0, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z13, Z9, Z9
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         SI
+	JNZ          fitrest30
+	MOVQ         q+0(FP), AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
+	VMOVUPS      Z8, 128(AX)
+	VMOVUPS      Z9, 192(AX)
+	JMP          fitdone23
+
+fitany25:
+	MOVQ   q+0(FP), R10
+	VMOVSS (R9), X0
+	MOVQ   DI, R11
+	SHLQ   $0x02, DI
+
+fitk41:
+	LEAQ       16(DX), R12
+	CMPQ       R12, R8
+	CMOVQHI    R8, R12
+	MOVL       (R12), R12
+	IMULQ      DI, R12
+	PREFETCHT0 (CX)(R12*1)
+	PREFETCHT0 64(CX)(R12*1)
+	PREFETCHT0 128(CX)(R12*1)
+	PREFETCHT0 192(CX)(R12*1)
+	MOVL       (DX), R12
+	IMULQ      DI, R12
+	ADDQ       CX, R12
+	MOVL       (BX), R13
+	ADDL       R13, R13
+	JZ         fitkskip42
+	VPXORD     Z1, Z1, Z1
+	MOVQ       R12, R13
+	MOVQ       AX, R14
+	MOVQ       R11, R15
+
+dot43:
+	CMPQ    R15, $0x10
+	JL      dotend44
+	VMOVUPS (R13), Z2
+	VMULPS  (R14), Z2, Z2
+	VADDPS  Z2, Z1, Z1
 	ADDQ    $0x40, R13
-	SUBQ    $0x10, R14
-	JMP     dot37
+	ADDQ    $0x40, R14
+	SUBQ    $0x10, R15
+	JMP     dot43
 
-dotend38:
-	TESTQ     R14, R14
-	JZ        dotdone39
-	MOVL      $0x0000ffff, R15
-	BZHIL     R14, R15, R15
-	KMOVW     R15, K1
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z (R13), K1, Z3
+dotend44:
+	TESTQ     R15, R15
+	JZ        dotdone45
+	MOVL      $0x0000ffff, BP
+	BZHIL     R15, BP, BP
+	KMOVW     BP, K1
+	VMOVUPS.Z (R13), K1, Z2
+	VMOVUPS.Z (R14), K1, Z3
 	VMULPS    Z3, Z2, Z2
-	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
 
-dotdone39:
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPS        Y2, Y0, Y2
+dotdone45:
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPS        Y2, Y1, Y2
 	VEXTRACTF128  $0x01, Y2, X3
 	VADDPS        X3, X2, X2
 	VMOVHLPS      X2, X2, X3
 	VADDPS        X3, X2, X2
 	VMOVSHDUP     X2, X3
 	VADDSS        X3, X2, X2
-	VMULSS        (SI), X2, X2
-	VADDSS        X2, X1, X1
+	VMULSS        (BX), X2, X2
+	VADDSS        X2, X0, X0
 
-fitkskip36:
-	VBROADCASTSS X1, Z1
-	MOVQ         AX, R12
-	MOVQ         R9, R13
+fitkskip42:
+	VBROADCASTSS X0, Z2
+	MOVQ         R10, R13
+	MOVQ         R11, R14
 
-axpywide40:
-	CMPQ    R13, $0x40
-	JL      axpy41
-	VMULPS  (R11), Z1, Z2
-	VMULPS  64(R11), Z1, Z3
-	VMULPS  128(R11), Z1, Z4
-	VMULPS  192(R11), Z1, Z5
-	VADDPS  (R12), Z2, Z2
-	VADDPS  64(R12), Z3, Z3
-	VADDPS  128(R12), Z4, Z4
-	VADDPS  192(R12), Z5, Z5
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	VMOVUPS Z4, 128(R12)
-	VMOVUPS Z5, 192(R12)
-	ADDQ    $0x00000100, R11
+axpywide46:
+	CMPQ    R14, $0x40
+	JL      axpy47
+	VMULPS  (R12), Z2, Z3
+	VMULPS  64(R12), Z2, Z4
+	VMULPS  128(R12), Z2, Z5
+	VMULPS  192(R12), Z2, Z6
+	VADDPS  (R13), Z3, Z3
+	VADDPS  64(R13), Z4, Z4
+	VADDPS  128(R13), Z5, Z5
+	VADDPS  192(R13), Z6, Z6
+	VMOVUPS Z3, (R13)
+	VMOVUPS Z4, 64(R13)
+	VMOVUPS Z5, 128(R13)
+	VMOVUPS Z6, 192(R13)
 	ADDQ    $0x00000100, R12
-	SUBQ    $0x40, R13
-	JMP     axpywide40
+	ADDQ    $0x00000100, R13
+	SUBQ    $0x40, R14
+	JMP     axpywide46
 
-axpy41:
-	CMPQ    R13, $0x10
-	JL      axpyend42
-	VMULPS  (R11), Z1, Z2
-	VADDPS  (R12), Z2, Z2
-	VMOVUPS Z2, (R12)
-	ADDQ    $0x00000040, R11
+axpy47:
+	CMPQ    R14, $0x10
+	JL      axpyend48
+	VMULPS  (R12), Z2, Z3
+	VADDPS  (R13), Z3, Z3
+	VMOVUPS Z3, (R13)
 	ADDQ    $0x00000040, R12
-	SUBQ    $0x10, R13
-	JMP     axpy41
+	ADDQ    $0x00000040, R13
+	SUBQ    $0x10, R14
+	JMP     axpy47
 
-axpyend42:
-	TESTQ     R13, R13
-	JZ        axpydone43
-	MOVL      $0x0000ffff, R14
-	BZHIL     R13, R14, R14
-	KMOVW     R14, K1
-	VMOVUPS.Z (R11), K1, Z2
+axpyend48:
+	TESTQ     R14, R14
+	JZ        axpydone49
+	MOVL      $0x0000ffff, R15
+	BZHIL     R14, R15, R15
+	KMOVW     R15, K1
 	VMOVUPS.Z (R12), K1, Z3
-	VMULPS    Z2, Z1, Z2
-	VADDPS    Z3, Z2, Z2
-	VMOVUPS   Z2, K1, (R12)
+	VMOVUPS.Z (R13), K1, Z4
+	VMULPS    Z3, Z2, Z3
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (R13)
 
-axpydone43:
+axpydone49:
+	CMPQ   SI, $0x01
+	JE     fitlast50
+	ADDQ   (SP), R9
+	VMOVSS (R9), X0
+
+fitlast50:
+	ADDQ $0x04, DX
 	ADDQ $0x04, BX
-	ADDQ $0x04, SI
-	ADDQ $0x04, DI
-	DECQ R8
-	JNZ  fitk34
+	DECQ SI
+	JNZ  fitk41
 
 fitdone23:
 	VZEROUPPER
 	RET
 
-DATA quarters<>+0(SB)/4, $0x00000000
-DATA quarters<>+4(SB)/4, $0x00000004
-DATA quarters<>+8(SB)/4, $0x00000008
-DATA quarters<>+12(SB)/4, $0x0000000c
-DATA quarters<>+16(SB)/4, $0x00000000
-DATA quarters<>+20(SB)/4, $0x00000004
-DATA quarters<>+24(SB)/4, $0x00000008
-DATA quarters<>+28(SB)/4, $0x0000000c
-DATA quarters<>+32(SB)/4, $0x00000000
-DATA quarters<>+36(SB)/4, $0x00000004
-DATA quarters<>+40(SB)/4, $0x00000008
-DATA quarters<>+44(SB)/4, $0x0000000c
-DATA quarters<>+48(SB)/4, $0x00000000
-DATA quarters<>+52(SB)/4, $0x00000004
-DATA quarters<>+56(SB)/4, $0x00000008
-DATA quarters<>+60(SB)/4, $0x0000000c
-GLOBL quarters<>(SB), RODATA|NOPTR, $64
+DATA none<>+0(SB)/4, $0x00000000
+DATA none<>+4(SB)/4, $0x00000000
+DATA none<>+8(SB)/4, $0x00000000
+DATA none<>+12(SB)/4, $0x00000000
+DATA none<>+16(SB)/4, $0x00000000
+DATA none<>+20(SB)/4, $0x00000000
+DATA none<>+24(SB)/4, $0x00000000
+DATA none<>+28(SB)/4, $0x00000000
+DATA none<>+32(SB)/4, $0x00000000
+DATA none<>+36(SB)/4, $0x00000000
+DATA none<>+40(SB)/4, $0x00000000
+DATA none<>+44(SB)/4, $0x00000000
+DATA none<>+48(SB)/4, $0x00000000
+DATA none<>+52(SB)/4, $0x00000000
+DATA none<>+56(SB)/4, $0x00000000
+DATA none<>+60(SB)/4, $0x00000000
+GLOBL none<>(SB), RODATA|NOPTR, $64
 
-// func alongAVX512(dir *float32, q *float32, x *float32, res *float32, old float32, n int) float32
+DATA turned<>+0(SB)/4, $0x00000000
+DATA turned<>+4(SB)/4, $0x00000004
+DATA turned<>+8(SB)/4, $0x00000008
+DATA turned<>+12(SB)/4, $0x0000000c
+DATA turned<>+16(SB)/4, $0x00000001
+DATA turned<>+20(SB)/4, $0x00000005
+DATA turned<>+24(SB)/4, $0x00000009
+DATA turned<>+28(SB)/4, $0x0000000d
+DATA turned<>+32(SB)/4, $0x00000002
+DATA turned<>+36(SB)/4, $0x00000006
+DATA turned<>+40(SB)/4, $0x0000000a
+DATA turned<>+44(SB)/4, $0x0000000e
+DATA turned<>+48(SB)/4, $0x00000003
+DATA turned<>+52(SB)/4, $0x00000007
+DATA turned<>+56(SB)/4, $0x0000000b
+DATA turned<>+60(SB)/4, $0x0000000f
+GLOBL turned<>(SB), RODATA|NOPTR, $64
+
+// func energyAVX512(s *float32, p *float32, y *float32, index *uint32, w *float32, n int, more int, k int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
+TEXT ·energyAVX512(SB), NOSPLIT, $640-64
+	MOVQ      p+8(FP), AX
+	MOVQ      y+16(FP), CX
+	MOVQ      index+24(FP), DX
+	MOVQ      w+32(FP), BX
+	MOVQ      n+40(FP), SI
+	MOVQ      k+56(FP), DI
+	MOVQ      more+48(FP), R8
+	TESTQ     SI, SI
+	JZ        energydone51
+	ADDQ      SI, R8
+	LEAQ      -4(DX)(R8*4), R8
+	MOVQ      s+0(FP), R9
+	CMPQ      DI, $0x40
+	JNE       energyany52
+	LEAQ      63(SP), DI
+	ANDQ      $-64, DI
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VPXORD    Z4, Z4, Z4
+	VMOVDQU32 turned<>+0(SB), Z5
+	MOVL      $0x0000ff00, AX
+	KMOVW     AX, K1
+	VMOVUPS   (R9), Z6
+
+energy6453:
+	MOVQ      SI, R10
+	MOVQ      $0x00000010, AX
+	CMPQ      R10, AX
+	CMOVQGT   AX, R10
+	MOVL      $0x0000ffff, AX
+	BZHIL     R10, AX, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (BX), K2, Z7
+	VCMPPS    $0x04, Z4, Z7, K2
+	XORQ      R11, R11
+	KORTESTW  K2, K2
+	JZ        energynext54
+
+fours55:
+	CMPQ       R10, $0x04
+	JL         single56
+	LEAQ       (DX)(R11*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       (DX)(R11*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z8
+	VMULPS     64(AX), Z1, Z9
+	VADDPS     Z9, Z8, Z8
+	VMULPS     128(AX), Z2, Z10
+	VADDPS     Z10, Z8, Z8
+	VMULPS     192(AX), Z3, Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, (DI)
+	LEAQ       4(DX)(R11*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       4(DX)(R11*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z8
+	VMULPS     64(AX), Z1, Z9
+	VADDPS     Z9, Z8, Z8
+	VMULPS     128(AX), Z2, Z10
+	VADDPS     Z10, Z8, Z8
+	VMULPS     192(AX), Z3, Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, 64(DI)
+	LEAQ       8(DX)(R11*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       8(DX)(R11*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z8
+	VMULPS     64(AX), Z1, Z9
+	VADDPS     Z9, Z8, Z8
+	VMULPS     128(AX), Z2, Z10
+	VADDPS     Z10, Z8, Z8
+	VMULPS     192(AX), Z3, Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, 128(DI)
+	LEAQ       12(DX)(R11*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       12(DX)(R11*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z8
+	VMULPS     64(AX), Z1, Z9
+	VADDPS     Z9, Z8, Z8
+	VMULPS     128(AX), Z2, Z10
+	VADDPS     Z10, Z8, Z8
+	VMULPS     192(AX), Z3, Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, 192(DI)
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, R10
+	JMP        sums57
+
+single56:
+	LEAQ (DI), R12
+
+again58:
+	LEAQ       (DX)(R11*1), AX
+	LEAQ       64(AX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVL       (AX), AX
+	SHLQ       $0x08, AX
+	PREFETCHT0 (CX)(AX*1)
+	PREFETCHT0 64(CX)(AX*1)
+	PREFETCHT0 128(CX)(AX*1)
+	PREFETCHT0 192(CX)(AX*1)
+	MOVL       (DX)(R11*1), AX
+	SHLQ       $0x08, AX
+	ADDQ       CX, AX
+	VMULPS     (AX), Z0, Z8
+	VMULPS     64(AX), Z1, Z9
+	VADDPS     Z9, Z8, Z8
+	VMULPS     128(AX), Z2, Z10
+	VADDPS     Z10, Z8, Z8
+	VMULPS     192(AX), Z3, Z9
+	VADDPS     Z9, Z8, Z8
+	VMOVUPS    Z8, (R12)
+	ADDQ       $0x40, R12
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JNZ        again58
+	ADDQ       $0x0c, R11
+	ANDQ       $-16, R11
+
+sums57:
+	VMOVUPS         (DI), Y11
+	VADDPS          32(DI), Y11, Y11
+	VBROADCASTF32X8 64(DI), Z8
+	VBROADCASTF32X8 96(DI), Z9
+	VADDPS          Z9, Z8, K1, Z11
+	VMOVUPS         128(DI), Y12
+	VADDPS          160(DI), Y12, Y12
+	VBROADCASTF32X8 192(DI), Z8
+	VBROADCASTF32X8 224(DI), Z9
+	VADDPS          Z9, Z8, K1, Z12
+	VSHUFF64X2      $0xdd, Z12, Z11, Z9
+	VSHUFF64X2      $0x88, Z12, Z11, Z10
+	VADDPS          Z9, Z10, Z10
+	VMOVUPS         Z10, 192(DI)(R11*4)
+	TESTQ           R10, R10
+	JNZ             fours55
+	VMOVUPS         256(DI), Z8
+	VSHUFPS         $0x44, 320(DI), Z8, Z9
+	VSHUFPS         $0xee, 320(DI), Z8, Z8
+	VADDPS          Z8, Z9, Z9
+	VMOVUPS         384(DI), Z8
+	VSHUFPS         $0x44, 448(DI), Z8, Z10
+	VSHUFPS         $0xee, 448(DI), Z8, Z8
+	VADDPS          Z8, Z10, Z10
+	VSHUFPS         $0x88, Z10, Z9, Z8
+	VSHUFPS         $0xdd, Z10, Z9, Z9
+	VADDPS          Z8, Z9, Z9
+	VPERMPS         Z9, Z5, Z9
+	VADDPS          Z4, Z9, Z9
+	VMULPS          Z9, Z7, Z7
+	VMULPS          Z9, Z7, Z7
+	VADDPS          Z7, Z6, K2, Z6
+
+energynext54:
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, SI
+	CMPQ    SI, $0x00
+	JG      energy6453
+	VMOVUPS Z6, (R9)
+	JMP     energydone51
+
+energyany52:
+	XORQ R10, R10
+	MOVQ DI, R11
+	SHLQ $0x02, DI
+
+energyk59:
+	LEAQ       16(DX), R12
+	CMPQ       R12, R8
+	CMOVQHI    R8, R12
+	MOVL       (R12), R12
+	IMULQ      DI, R12
+	PREFETCHT0 (CX)(R12*1)
+	PREFETCHT0 64(CX)(R12*1)
+	PREFETCHT0 128(CX)(R12*1)
+	PREFETCHT0 192(CX)(R12*1)
+	MOVL       (DX), R12
+	IMULQ      DI, R12
+	ADDQ       CX, R12
+	MOVL       (BX), R13
+	ADDL       R13, R13
+	JZ         energykskip60
+	VPXORD     Z0, Z0, Z0
+	MOVQ       AX, R13
+	MOVQ       R11, R14
+
+dot61:
+	CMPQ    R14, $0x10
+	JL      dotend62
+	VMOVUPS (R12), Z1
+	VMULPS  (R13), Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x40, R12
+	ADDQ    $0x40, R13
+	SUBQ    $0x10, R14
+	JMP     dot61
+
+dotend62:
+	TESTQ     R14, R14
+	JZ        dotdone63
+	MOVL      $0x0000ffff, R15
+	BZHIL     R14, R15, R15
+	KMOVW     R15, K1
+	VMOVUPS.Z (R12), K1, Z1
+	VMOVUPS.Z (R13), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+
+dotdone63:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X2, X1, X1
+	VMOVHLPS      X1, X1, X2
+	VADDPS        X2, X1, X1
+	VMOVSHDUP     X1, X2
+	VADDSS        X2, X1, X1
+	VMULSS        (BX), X1, X2
+	VMULSS        X1, X2, X2
+	VADDSS        (R9)(R10*4), X2, X2
+	VMOVSS        X2, (R9)(R10*4)
+
+energykskip60:
+	INCL R10
+	ANDL $0x0f, R10
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	DECQ SI
+	JNZ  energyk59
+
+energydone51:
+	VZEROUPPER
+	RET
+
+// func lineAVX512(y *float32, v *float32, m float32, b float32, n int) int
+// Requires: AVX, AVX512F, BMI2, POPCNT
+TEXT ·lineAVX512(SB), NOSPLIT, $0-40
+	VBROADCASTSS m+16(FP), Z0
+	VBROADCASTSS b+20(FP), Z1
+	MOVQ         y+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VPXORD       Z3, Z3, Z3
+	XORQ         BX, BX
+
+line64:
+	CMPQ    DX, $0x10
+	JL      lineend65
+	VMULPS  (CX), Z0, Z2
+	VADDPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)
+	VCMPPS  $0x00, Z3, Z2, K1
+	KMOVW   K1, SI
+	POPCNTL SI, SI
+	ADDQ    SI, BX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, DX
+	JMP     line64
+
+lineend65:
+	TESTQ     DX, DX
+	JZ        linedone66
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMULPS    Z2, Z0, Z2
+	VADDPS    Z2, Z1, Z2
+	VMOVUPS   Z2, K1, (AX)
+	VCMPPS    $0x00, Z3, Z2, K1
+	KMOVW     K1, AX
+	BZHIL     DX, AX, AX
+	POPCNTL   AX, AX
+	ADDQ      AX, BX
+
+linedone66:
+	MOVQ BX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func aimAVX512(dir *float32, q *float32, a float32, src *float32, lambda float32, k int) float32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·aimAVX512(SB), NOSPLIT, $0-52
+	VBROADCASTSS a+16(FP), Z0
+	VBROADCASTSS lambda+32(FP), Z1
+	MOVQ         dir+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         src+24(FP), DX
+	MOVQ         k+40(FP), BX
+	VPXORD       Z2, Z2, Z2
+
+aim67:
+	CMPQ    BX, $0x10
+	JL      aimend68
+	VMULPS  (DX), Z0, Z3
+	VMOVUPS Z3, (AX)
+	VMULPS  Z3, Z1, Z4
+	VMOVUPS Z4, (CX)
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     aim67
+
+aimend68:
+	TESTQ     BX, BX
+	JZ        aimdone69
+	MOVL      $0x0000ffff, SI
+	BZHIL     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z3
+	VMULPS    Z3, Z0, Z3
+	VMOVUPS   Z3, K1, (AX)
+	VMULPS    Z3, Z1, Z4
+	VMOVUPS   Z4, K1, (CX)
+	VMOVUPS.Z (AX), K1, Z3
+	VMULPS    Z3, Z3, Z3
+	VADDPS    Z3, Z2, Z2
+
+aimdone69:
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	MOVSS         X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func alongAVX512(dir *float32, q *float32, x *float32, res *float32, old float32, lambda float32, k int) float32
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·alongAVX512(SB), NOSPLIT, $0-52
 	MOVQ   dir+0(FP), AX
 	MOVQ   q+8(FP), CX
-	MOVQ   n+40(FP), DX
+	MOVQ   k+40(FP), DX
 	VPXORD Z0, Z0, Z0
 	MOVQ   AX, BX
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot44:
+dot70:
 	CMPQ    DI, $0x10
-	JL      dotend45
+	JL      dotend71
 	VMOVUPS (BX), Z1
 	VMULPS  (SI), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot44
+	JMP     dot70
 
-dotend45:
+dotend71:
 	TESTQ     DI, DI
-	JZ        dotdone46
+	JZ        dotdone72
 	MOVL      $0x0000ffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -801,7 +1390,7 @@ dotend45:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone46:
+dotdone72:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -813,16 +1402,16 @@ dotdone46:
 	VMOVSS        old+32(FP), X0
 	VDIVSS        X1, X0, X1
 	VBROADCASTSS  X1, Z1
-	VBROADCASTSS  number47<>+0(SB), Z2
+	VBROADCASTSS  number73<>+0(SB), Z2
 	VMULPS        Z1, Z2, Z2
 	MOVQ          x+16(FP), BX
 	MOVQ          res+24(FP), SI
 	MOVQ          DX, DI
 	VPXORD        Z3, Z3, Z3
 
-along48:
+along74:
 	CMPQ    DI, $0x10
-	JL      alongend49
+	JL      alongend75
 	VMULPS  (AX), Z1, Z4
 	VADDPS  (BX), Z4, Z4
 	VMOVUPS Z4, (BX)
@@ -836,11 +1425,11 @@ along48:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along48
+	JMP     along74
 
-alongend49:
+alongend75:
 	TESTQ     DI, DI
-	JZ        alongdone50
+	JZ        alongdone76
 	MOVL      $0x0000ffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -858,7 +1447,7 @@ alongend49:
 	VMULPS    Z4, Z4, Z4
 	VADDPS    Z4, Z3, Z3
 
-alongdone50:
+alongdone76:
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VADDPS        Y1, Y3, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -869,39 +1458,46 @@ alongdone50:
 	VADDSS        X2, X1, X1
 	MOVSS         X1, ret+48(FP)
 	VDIVSS        X0, X1, X1
-	VBROADCASTSS  X1, Z0
+	VBROADCASTSS  lambda+36(FP), Z0
+	VBROADCASTSS  X1, Z1
 	MOVQ          dir+0(FP), AX
-	MOVQ          res+24(FP), CX
+	MOVQ          q+8(FP), CX
+	MOVQ          res+24(FP), BX
 
-alongdir51:
+alongdir77:
 	CMPQ    DX, $0x10
-	JL      alongdirend52
-	VMULPS  (AX), Z0, Z4
-	VADDPS  (CX), Z4, Z4
+	JL      alongdirend78
+	VMULPS  (AX), Z1, Z4
+	VADDPS  (BX), Z4, Z4
 	VMOVUPS Z4, (AX)
+	VMULPS  Z4, Z0, Z4
+	VMOVUPS Z4, (CX)
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
+	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
-	JMP     alongdir51
+	JMP     alongdir77
 
-alongdirend52:
+alongdirend78:
 	TESTQ     DX, DX
-	JZ        alongdirdone53
-	MOVL      $0x0000ffff, BX
-	BZHIL     DX, BX, BX
-	KMOVW     BX, K1
+	JZ        alongdirdone79
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
 	VMOVUPS.Z (AX), K1, Z4
-	VMULPS    Z4, Z0, Z4
-	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z4, Z1, Z4
+	VMOVUPS.Z (BX), K1, Z1
 	VADDPS    Z1, Z4, Z4
 	VMOVUPS   Z4, K1, (AX)
+	VMULPS    Z4, Z0, Z4
+	VMOVUPS   Z4, K1, (CX)
 
-alongdirdone53:
+alongdirdone79:
 	VZEROUPPER
 	RET
 
-DATA number47<>+0(SB)/4, $0xbf800000
-GLOBL number47<>(SB), RODATA|NOPTR, $4
+DATA number73<>+0(SB)/4, $0xbf800000
+GLOBL number73<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
@@ -921,7 +1517,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 
-peak54:
+peak80:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z2, Z2
 	VMULPS Z0, Z0, Z1
@@ -971,7 +1567,7 @@ peak54:
 	VMULPS Z0, Z0, Z1
 	VADDPS Z1, Z13, Z13
 	DECQ   AX
-	JNZ    peak54
+	JNZ    peak80
 	VZEROUPPER
 	RET
 
@@ -1074,9 +1670,9 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-56
 	PREFETCHT0 124(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone56
+	JZ         productdone82
 
-product55:
+product81:
 	VMOVUPS     (SI), Z24
 	VMOVUPS     64(SI), Z25
 	VMULPS.BCST (DX), Z24, Z26
@@ -1130,9 +1726,9 @@ product55:
 	ADDQ        BX, DX
 	ADDQ        DI, SI
 	DECQ        R8
-	JNZ         product55
+	JNZ         product81
 
-productdone56:
+productdone82:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -1206,9 +1802,9 @@ TEXT ·scoreAVX512(SB), NOSPLIT, $0-52
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	TESTQ  BX, BX
-	JZ     productdone58
+	JZ     productdone84
 
-product57:
+product83:
 	VMOVUPS     (DX), Z24
 	VMOVUPS     64(DX), Z25
 	VMULPS.BCST (CX), Z24, Z26
@@ -1262,9 +1858,9 @@ product57:
 	ADDQ        $0x30, CX
 	ADDQ        $0x00000080, DX
 	DECQ        BX
-	JNZ         product57
+	JNZ         product83
 
-productdone58:
+productdone84:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Z24
 	VCMPPS       $0x1e, Z24, Z0, K1
@@ -1351,7 +1947,7 @@ productdone58:
 	MOVL         DX, 44(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone59
+	JZ           scorenone85
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
@@ -1377,7 +1973,7 @@ productdone58:
 	VMOVUPS      Z22, 1408(AX)
 	VMOVUPS      Z23, 1472(AX)
 
-scorenone59:
+scorenone85:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1395,9 +1991,9 @@ TEXT ·rowsAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS 128(AX), Z2
 	VMOVUPS 192(AX), Z3
 	TESTQ   SI, SI
-	JZ      rowsdone61
+	JZ      rowsdone87
 
-rows60:
+rows86:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1413,9 +2009,9 @@ rows60:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows60
+	JNZ          rows86
 
-rowsdone61:
+rowsdone87:
 	VBROADCASTSS floor+40(FP), Z4
 	XORQ         CX, CX
 	VMOVUPS      Z0, (AX)
@@ -1453,9 +2049,9 @@ TEXT ·turnAVX512(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, BX
 	LEAQ  (BX)(BX*2), DI
 	TESTQ SI, SI
-	JZ    turndone63
+	JZ    turndone89
 
-turn62:
+turn88:
 	VMOVUPS   (DX), X0
 	VMOVUPS   (DX)(BX*1), X1
 	VMOVUPS   (DX)(BX*2), X2
@@ -1478,9 +2074,9 @@ turn62:
 	ADDQ      CX, AX
 	ADDQ      $0x10, DX
 	SUBQ      $0x04, SI
-	JNZ       turn62
+	JNZ       turn88
 
-turndone63:
+turndone89:
 	VZEROUPPER
 	RET
 
@@ -1496,9 +2092,9 @@ TEXT ·cleanAVX512(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Z1
 
-clean64:
+clean90:
 	CMPQ    CX, $0x10
-	JL      cleanend65
+	JL      cleanend91
 	VMOVUPS (AX), Z2
 	VPXORD  Z0, Z2, Z2
 	VCMPPS  $0x03, Z2, Z2, K1
@@ -1506,11 +2102,11 @@ clean64:
 	VMOVUPS Z2, (AX)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     clean64
+	JMP     clean90
 
-cleanend65:
+cleanend91:
 	TESTQ     CX, CX
-	JZ        cleandone66
+	JZ        cleandone92
 	MOVL      $0x0000ffff, DX
 	BZHIL     CX, DX, DX
 	KMOVW     DX, K1
@@ -1520,7 +2116,7 @@ cleanend65:
 	VMOVAPS   Z1, K2, Z2
 	VMOVUPS   Z2, K1, (AX)
 
-cleandone66:
+cleandone92:
 	VZEROUPPER
 	RET
 
@@ -1535,11 +2131,11 @@ TEXT ·scatterAVX512(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones67
+	JZ    scatterones93
 
-scatterfour69:
+scatterfour95:
 	CMPQ   DI, $0x04
-	JL     scatterone70
+	JL     scatterone96
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1571,11 +2167,11 @@ scatterfour69:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour69
+	JMP    scatterfour95
 
-scatterone70:
+scatterone96:
 	TESTQ  DI, DI
-	JZ     scatterdone68
+	JZ     scatterdone94
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1586,12 +2182,12 @@ scatterone70:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone70
+	JMP    scatterone96
 
-scatterones67:
-scatterfour71:
+scatterones93:
+scatterfour97:
 	CMPQ   DI, $0x04
-	JL     scatterone72
+	JL     scatterone98
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1618,11 +2214,11 @@ scatterfour71:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour71
+	JMP    scatterfour97
 
-scatterone72:
+scatterone98:
 	TESTQ  DI, DI
-	JZ     scatterdone68
+	JZ     scatterdone94
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1631,9 +2227,9 @@ scatterone72:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone72
+	JMP    scatterone98
 
-scatterdone68:
+scatterdone94:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1647,11 +2243,11 @@ TEXT ·spreadAVX512(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones73
+	JZ    spreadones99
 
-spreadfour75:
+spreadfour101:
 	CMPQ   BX, $0x04
-	JL     spreadone76
+	JL     spreadone102
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1671,11 +2267,11 @@ spreadfour75:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour75
+	JMP    spreadfour101
 
-spreadone76:
+spreadone102:
 	TESTQ  BX, BX
-	JZ     spreaddone74
+	JZ     spreaddone100
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1683,12 +2279,12 @@ spreadone76:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone76
+	JMP    spreadone102
 
-spreadones73:
-spreadfour77:
+spreadones99:
+spreadfour103:
 	CMPQ   BX, $0x04
-	JL     spreadone78
+	JL     spreadone104
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1703,19 +2299,19 @@ spreadfour77:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour77
+	JMP    spreadfour103
 
-spreadone78:
+spreadone104:
 	TESTQ  BX, BX
-	JZ     spreaddone74
+	JZ     spreaddone100
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone78
+	JMP    spreadone104
 
-spreaddone74:
+spreaddone100:
 	VZEROUPPER
 	RET
 
@@ -1731,14 +2327,14 @@ TEXT ·tallyAVX512(SB), NOSPLIT, $0-48
 	SHLQ $0x02, SI
 	SUBQ SI, DI
 
-tallyrow79:
+tallyrow105:
 	MOVL       (CX), R9
 	MOVQ       (BX)(R9*8), SI
 	MOVQ       8(BX)(R9*8), R8
 	SUBQ       SI, R8
 	LEAQ       (DI)(SI*4), SI
 	CMPQ       DX, $0x02
-	JLE        tallylast80
+	JLE        tallylast106
 	MOVL       8(CX), R9
 	MOVQ       (BX)(R9*8), R9
 	LEAQ       (DI)(R9*4), R9
@@ -1747,10 +2343,10 @@ tallyrow79:
 	PREFETCHT0 128(R9)
 	PREFETCHT0 192(R9)
 
-tallylast80:
-tallyfour81:
+tallylast106:
+tallyfour107:
 	CMPQ R8, $0x04
-	JL   tallyone82
+	JL   tallyone108
 	MOVL (SI), R9
 	ADDB $0x01, (AX)(R9*1)
 	MOVL 4(SI), R9
@@ -1761,21 +2357,21 @@ tallyfour81:
 	ADDB $0x01, (AX)(R9*1)
 	ADDQ $0x10, SI
 	SUBQ $0x04, R8
-	JMP  tallyfour81
+	JMP  tallyfour107
 
-tallyone82:
+tallyone108:
 	TESTQ R8, R8
-	JZ    tallyend83
+	JZ    tallyend109
 	MOVL  (SI), R9
 	ADDB  $0x01, (AX)(R9*1)
 	ADDQ  $0x04, SI
 	SUBQ  $0x01, R8
-	JMP   tallyone82
+	JMP   tallyone108
 
-tallyend83:
+tallyend109:
 	ADDQ $0x04, CX
 	DECQ DX
-	JNZ  tallyrow79
+	JNZ  tallyrow105
 	RET
 
 // func askAVX512(index *uint32, value *float32, n int)
@@ -1786,22 +2382,22 @@ TEXT ·askAVX512(SB), NOSPLIT, $0-24
 	MOVQ  n+16(FP), DX
 	ADDQ  $0x0f, DX
 	TESTQ CX, CX
-	JZ    askplain85
+	JZ    askplain111
 
-ask84:
+ask110:
 	SUBQ       $0x10, DX
-	JL         askdone86
+	JL         askdone112
 	PREFETCHT0 (AX)(DX*4)
 	PREFETCHT0 (CX)(DX*4)
-	JMP        ask84
+	JMP        ask110
 
-askplain85:
+askplain111:
 	SUBQ       $0x10, DX
-	JL         askdone86
+	JL         askdone112
 	PREFETCHT0 (AX)(DX*4)
-	JMP        askplain85
+	JMP        askplain111
 
-askdone86:
+askdone112:
 	RET
 
 // func widenAVX512(sum *uint32, count *byte, n int, fresh int) int
@@ -1814,9 +2410,9 @@ TEXT ·widenAVX512(SB), NOSPLIT, $0-40
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
-widen87:
+widen113:
 	TESTQ     DX, DX
-	JZ        widendone90
+	JZ        widendone116
 	VMOVDQU64 (CX), Z2
 	VPSADBW   Z0, Z2, Z2
 	VPADDQ    Z2, Z1, Z1
@@ -1830,14 +2426,14 @@ widen87:
 	VCVTDQ2PS Z5, Z5
 	VMOVDQU64 Z0, (CX)
 	TESTQ     BX, BX
-	JZ        widenadd88
+	JZ        widenadd114
 	VMOVUPS   Z2, (AX)
 	VMOVUPS   Z3, 64(AX)
 	VMOVUPS   Z4, 128(AX)
 	VMOVUPS   Z5, 192(AX)
-	JMP       widennext89
+	JMP       widennext115
 
-widenadd88:
+widenadd114:
 	VADDPS  (AX), Z2, Z2
 	VMOVUPS Z2, (AX)
 	VADDPS  64(AX), Z3, Z3
@@ -1847,13 +2443,13 @@ widenadd88:
 	VADDPS  192(AX), Z5, Z5
 	VMOVUPS Z5, 192(AX)
 
-widennext89:
+widennext115:
 	ADDQ $0x00000100, AX
 	ADDQ $0x40, CX
 	SUBQ $0x40, DX
-	JMP  widen87
+	JMP  widen113
 
-widendone90:
+widendone116:
 	VEXTRACTI64X4 $0x01, Z1, Y0
 	VPADDQ        Y1, Y0, Y0
 	VEXTRACTI128  $0x01, Y0, X1
@@ -1878,12 +2474,12 @@ TEXT ·peaksAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS gamma+32(FP), Z2
 	VPXORD       Z3, Z3, Z3
 
-peaks91:
+peaks117:
 	TESTQ    DX, DX
-	JZ       peaksdone93
+	JZ       peaksdone119
 	VPXORD   Z4, Z4, Z4
 	TESTQ    SI, SI
-	JZ       peaksplain94
+	JZ       peaksplain120
 	VMOVUPS  (CX), Z5
 	VMULPS   (SI), Z0, Z6
 	VADDPS   Z1, Z6, Z6
@@ -1949,9 +2545,9 @@ peaks91:
 	VMULPS   Z6, Z5, Z5
 	VMAXPS   Z4, Z5, Z4
 	ADDQ     $0x00000200, SI
-	JMP      peaksnext92
+	JMP      peaksnext118
 
-peaksplain94:
+peaksplain120:
 	VMOVUPS (CX), Z5
 	VMAXPS  Z4, Z5, Z4
 	VMOVUPS 64(CX), Z5
@@ -1969,15 +2565,15 @@ peaksplain94:
 	VMOVUPS 448(CX), Z5
 	VMAXPS  Z4, Z5, Z4
 
-peaksnext92:
+peaksnext118:
 	VMAXPS  Z4, Z3, Z3
 	VMOVUPS Z4, (AX)
 	ADDQ    $0x40, AX
 	ADDQ    $0x00000200, CX
 	DECQ    DX
-	JMP     peaks91
+	JMP     peaks117
 
-peaksdone93:
+peaksdone119:
 	VMOVUPS Z3, (BX)
 	VZEROUPPER
 	RET
@@ -2001,18 +2597,18 @@ TEXT ·pickAVX512(SB), NOSPLIT, $0-80
 	VPSLLD       $0x03, Z5, Z6
 	MOVQ         AX, R8
 
-pick95:
+pick121:
 	TESTQ     SI, SI
-	JZ        pickdone97
+	JZ        pickdone123
 	VMOVUPS   (BX), Z7
 	VCMPPS    $0x1d, Z3, Z7, K1
 	KORTESTW  K1, K1
-	JZ        picknext96
+	JZ        picknext122
 	VMOVDQA32 Z4, Z7
 	VMOVUPS   (DX), Z9
 	VMOVUPS   Z9, Z8
 	TESTQ     DI, DI
-	JZ        pickplain98
+	JZ        pickplain124
 	VMULPS    (DI), Z0, Z10
 	VADDPS    Z1, Z10, Z10
 	VMULPS    Z8, Z2, Z11
@@ -2020,7 +2616,7 @@ pick95:
 	VRCP14PS  Z10, Z10
 	VMULPS    Z10, Z8, Z8
 
-pickplain98:
+pickplain124:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2034,7 +2630,7 @@ pickplain98:
 	VMOVUPS       64(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain99
+	JZ            pickplain125
 	VMULPS        64(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2042,7 +2638,7 @@ pickplain98:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain99:
+pickplain125:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2056,7 +2652,7 @@ pickplain99:
 	VMOVUPS       128(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain100
+	JZ            pickplain126
 	VMULPS        128(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2064,7 +2660,7 @@ pickplain99:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain100:
+pickplain126:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2078,7 +2674,7 @@ pickplain100:
 	VMOVUPS       192(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain101
+	JZ            pickplain127
 	VMULPS        192(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2086,7 +2682,7 @@ pickplain100:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain101:
+pickplain127:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2100,7 +2696,7 @@ pickplain101:
 	VMOVUPS       256(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain102
+	JZ            pickplain128
 	VMULPS        256(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2108,7 +2704,7 @@ pickplain101:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain102:
+pickplain128:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2122,7 +2718,7 @@ pickplain102:
 	VMOVUPS       320(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain103
+	JZ            pickplain129
 	VMULPS        320(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2130,7 +2726,7 @@ pickplain102:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain103:
+pickplain129:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2144,7 +2740,7 @@ pickplain103:
 	VMOVUPS       384(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain104
+	JZ            pickplain130
 	VMULPS        384(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2152,7 +2748,7 @@ pickplain103:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain104:
+pickplain130:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2166,7 +2762,7 @@ pickplain104:
 	VMOVUPS       448(DX), Z9
 	VMOVUPS       Z9, Z8
 	TESTQ         DI, DI
-	JZ            pickplain105
+	JZ            pickplain131
 	VMULPS        448(DI), Z0, Z10
 	VADDPS        Z1, Z10, Z10
 	VMULPS        Z8, Z2, Z11
@@ -2174,7 +2770,7 @@ pickplain104:
 	VRCP14PS      Z10, Z10
 	VMULPS        Z10, Z8, Z8
 
-pickplain105:
+pickplain131:
 	VCMPPS        $0x1d, Z3, Z8, K1
 	VPCOMPRESSD.Z Z9, K1, Z8
 	VMOVUPS       Z8, (AX)
@@ -2186,19 +2782,19 @@ pickplain105:
 	LEAQ          (CX)(R9*4), CX
 	VPADDD        Z5, Z7, Z7
 
-picknext96:
+picknext122:
 	VPADDD Z6, Z4, Z4
 	ADDQ   $0x40, BX
 	ADDQ   $0x00000200, DX
 	TESTQ  DI, DI
-	JZ     picknonorms106
+	JZ     picknonorms132
 	ADDQ   $0x00000200, DI
 
-picknonorms106:
+picknonorms132:
 	DECQ SI
-	JMP  pick95
+	JMP  pick121
 
-pickdone97:
+pickdone123:
 	SUBQ R8, AX
 	SHRQ $0x02, AX
 	MOVQ AX, ret+72(FP)
@@ -2232,9 +2828,9 @@ TEXT ·fetchAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour107:
+fetchfour133:
 	CMPQ BX, $0x04
-	JL   fetchone108
+	JL   fetchone134
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -2254,11 +2850,11 @@ fetchfour107:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour107
+	JMP  fetchfour133
 
-fetchone108:
+fetchone134:
 	TESTQ BX, BX
-	JZ    fetchdone109
+	JZ    fetchdone135
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -2266,9 +2862,9 @@ fetchone108:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone108
+	JMP   fetchone134
 
-fetchdone109:
+fetchdone135:
 	VZEROUPPER
 	RET
 
@@ -2289,12 +2885,12 @@ TEXT ·rateAVX512(SB), NOSPLIT, $0-56
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
 
-rate110:
+rate136:
 	TESTQ      BX, BX
-	JZ         ratedone112
+	JZ         ratedone138
 	VMOVUPS    (AX), Z6
 	TESTQ      DX, DX
-	JZ         rateplain111
+	JZ         rateplain137
 	VMOVUPS    (CX), Z7
 	KXNORW     K1, K1, K1
 	VGATHERDPS (DX)(Z7*4), K1, Z8
@@ -2304,7 +2900,7 @@ rate110:
 	VSUBPS     Z7, Z8, Z8
 	VDIVPS     Z8, Z6, Z6
 
-rateplain111:
+rateplain137:
 	VPSRAD   $0x1f, Z6, Z7
 	VCMPPS   $0x0c, Z5, Z6, K2
 	VPORD    Z3, Z7, Z7
@@ -2314,9 +2910,9 @@ rateplain111:
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
 	SUBQ     $0x10, BX
-	JMP      rate110
+	JMP      rate136
 
-ratedone112:
+ratedone138:
 	VMOVUPS Z4, (SI)
 	VZEROUPPER
 	RET
@@ -2329,9 +2925,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Z0
 	XORQ         DX, DX
 
-above113:
+above139:
 	TESTQ   CX, CX
-	JZ      abovedone114
+	JZ      abovedone140
 	VMOVUPS (AX), Z1
 	VPCMPUD $0x05, Z0, Z1, K1
 	KMOVW   K1, BX
@@ -2339,9 +2935,9 @@ above113:
 	ADDQ    BX, DX
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
-	JMP     above113
+	JMP     above139
 
-abovedone114:
+abovedone140:
 	MOVQ DX, ret+24(FP)
 	VZEROUPPER
 	RET
@@ -2357,9 +2953,9 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-48
 	MOVQ         AX, SI
 	VPTERNLOGD   $0xff, Z1, Z1, Z1
 
-sift115:
+sift141:
 	TESTQ         BX, BX
-	JZ            siftdone116
+	JZ            siftdone142
 	VMOVUPS       (CX), Z2
 	VPXORD        (DX), Z1, Z3
 	VPCMPUD       $0x05, Z0, Z2, K1
@@ -2390,9 +2986,9 @@ sift115:
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
 	SUBQ          $0x10, BX
-	JMP           sift115
+	JMP           sift141
 
-siftdone116:
+siftdone142:
 	SUBQ SI, AX
 	SHRQ $0x03, AX
 	MOVQ AX, ret+40(FP)
@@ -2409,20 +3005,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS (AX), Z0
 	MOVQ    DX, DX
 
-dot117:
+dot143:
 	CMPQ    BX, $0x10
-	JL      dotend118
+	JL      dotend144
 	VMOVUPS (CX), Z1
 	VMULPS  (DX), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot117
+	JMP     dot143
 
-dotend118:
+dotend144:
 	TESTQ     BX, BX
-	JZ        dotdone119
+	JZ        dotdone145
 	MOVL      $0x0000ffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -2431,7 +3027,7 @@ dotend118:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-dotdone119:
+dotdone145:
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
@@ -2444,19 +3040,19 @@ TEXT ·blocksAVX512(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Z0
 	VPBROADCASTQ counter+24(FP), Z1
 	VPADDQ       Z1, Z0, Z0
-	VPBROADCASTQ word120<>+0(SB), Z1
+	VPBROADCASTQ word146<>+0(SB), Z1
 	VPBROADCASTQ seed+8(FP), Z2
 	VPBROADCASTQ stream+16(FP), Z3
-	VPBROADCASTQ word121<>+0(SB), Z4
-	VPBROADCASTQ word122<>+0(SB), Z5
-	VPBROADCASTQ word123<>+0(SB), Z6
-	VPBROADCASTQ word124<>+0(SB), Z7
+	VPBROADCASTQ word147<>+0(SB), Z4
+	VPBROADCASTQ word148<>+0(SB), Z5
+	VPBROADCASTQ word149<>+0(SB), Z6
+	VPBROADCASTQ word150<>+0(SB), Z7
 	VPSRLQ       $0x20, Z2, Z9
 	VPSRLQ       $0x20, Z3, Z8
 	TESTQ        CX, CX
-	JZ           blocksdone126
+	JZ           blocksdone152
 
-blocks125:
+blocks151:
 	VMOVAPS     Z0, Z10
 	VPSRLQ      $0x20, Z0, Z11
 	VMOVAPS     Z3, Z12
@@ -2598,9 +3194,9 @@ blocks125:
 	ADDQ        $0x00000080, AX
 	VPADDQ      Z1, Z0, Z0
 	SUBQ        $0x08, CX
-	JNZ         blocks125
+	JNZ         blocks151
 
-blocksdone126:
+blocksdone152:
 	VZEROUPPER
 	RET
 
@@ -2614,20 +3210,20 @@ DATA order<>+48(SB)/8, $0x0000000000000003
 DATA order<>+56(SB)/8, $0x0000000000000007
 GLOBL order<>(SB), RODATA|NOPTR, $64
 
-DATA word120<>+0(SB)/8, $0x0000000000000008
-GLOBL word120<>(SB), RODATA|NOPTR, $8
+DATA word146<>+0(SB)/8, $0x0000000000000008
+GLOBL word146<>(SB), RODATA|NOPTR, $8
 
-DATA word121<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word121<>(SB), RODATA|NOPTR, $8
+DATA word147<>+0(SB)/8, $0x00000000d2511f53
+GLOBL word147<>(SB), RODATA|NOPTR, $8
 
-DATA word122<>+0(SB)/8, $0x00000000cd9e8d57
-GLOBL word122<>(SB), RODATA|NOPTR, $8
+DATA word148<>+0(SB)/8, $0x00000000cd9e8d57
+GLOBL word148<>(SB), RODATA|NOPTR, $8
 
-DATA word123<>+0(SB)/8, $0x000000009e3779b9
-GLOBL word123<>(SB), RODATA|NOPTR, $8
+DATA word149<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word149<>(SB), RODATA|NOPTR, $8
 
-DATA word124<>+0(SB)/8, $0x00000000bb67ae85
-GLOBL word124<>(SB), RODATA|NOPTR, $8
+DATA word150<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word150<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX512(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX512F, BMI2
@@ -2639,10 +3235,10 @@ TEXT ·ascendAVX512(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone127
+	JZ    ascenddone153
 	XORQ  R8, R8
 
-ascenddot128:
+ascenddot154:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -2657,9 +3253,9 @@ ascenddot128:
 	VPXORD Z0, Z0, Z0
 	MOVQ   BX, R14
 
-apart129:
+apart155:
 	CMPQ    R14, $0x10
-	JL      apartend130
+	JL      apartend156
 	VMOVUPS (R10), Z1
 	VSUBPS  (R11), Z1, Z1
 	VMULPS  (R9), Z1, Z1
@@ -2668,11 +3264,11 @@ apart129:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart129
+	JMP     apart155
 
-apartend130:
+apartend156:
 	TESTQ     R14, R14
-	JZ        apartdone131
+	JZ        apartdone157
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2683,7 +3279,7 @@ apartend130:
 	VMULPS    Z2, Z1, Z1
 	VADDPS    Z1, Z0, Z0
 
-apartdone131:
+apartdone157:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X2
@@ -2699,44 +3295,44 @@ apartdone131:
 	ADDQ          $0x0c, SI
 	ADDQ          $0x04, R8
 	DECQ          DI
-	JNZ           ascenddot128
+	JNZ           ascenddot154
 	VMOVUPS       (SP), Z0
-	VBROADCASTSS  number132<>+0(SB), Z1
+	VBROADCASTSS  number158<>+0(SB), Z1
 	VMINPS        Z0, Z1, Z1
-	VBROADCASTSS  number133<>+0(SB), Z2
+	VBROADCASTSS  number159<>+0(SB), Z2
 	VMAXPS        Z1, Z2, Z1
 	VMOVAPS       Z1, Z4
-	VBROADCASTSS  number134<>+0(SB), Z2
+	VBROADCASTSS  number160<>+0(SB), Z2
 	VMULPS        Z2, Z1, Z1
-	VBROADCASTSS  number135<>+0(SB), Z2
+	VBROADCASTSS  number161<>+0(SB), Z2
 	VADDPS        Z2, Z1, Z1
 	VSUBPS        Z2, Z1, Z2
-	VBROADCASTSS  number136<>+0(SB), Z3
+	VBROADCASTSS  number162<>+0(SB), Z3
 	VMULPS        Z3, Z2, Z3
 	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number137<>+0(SB), Z3
+	VBROADCASTSS  number163<>+0(SB), Z3
 	VMULPS        Z3, Z2, Z3
 	VSUBPS        Z3, Z4, Z4
-	VBROADCASTSS  number138<>+0(SB), Z2
+	VBROADCASTSS  number164<>+0(SB), Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number139<>+0(SB), Z3
+	VBROADCASTSS  number165<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number140<>+0(SB), Z3
+	VBROADCASTSS  number166<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number141<>+0(SB), Z3
+	VBROADCASTSS  number167<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number142<>+0(SB), Z3
+	VBROADCASTSS  number168<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number143<>+0(SB), Z3
+	VBROADCASTSS  number169<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
 	VMULPS        Z4, Z2, Z2
-	VBROADCASTSS  number143<>+0(SB), Z3
+	VBROADCASTSS  number169<>+0(SB), Z3
 	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  number143<>+0(SB), Z3
+	VBROADCASTSS  number169<>+0(SB), Z3
 	VPSLLD        $0x17, Z1, Z1
 	VPADDD        Z1, Z2, Z2
 	VADDPS        Z3, Z2, Z2
@@ -2749,10 +3345,10 @@ apartdone131:
 	MOVQ          drawn+24(FP), SI
 	MOVQ          n+32(FP), DI
 	TESTQ         DI, DI
-	JZ            ascenddone127
+	JZ            ascenddone153
 	XORQ          R8, R8
 
-ascendpull144:
+ascendpull170:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -2767,9 +3363,9 @@ ascendpull144:
 	VBROADCASTSS (SP)(R8*1), Z2
 	MOVQ         BX, R14
 
-pull145:
+pull171:
 	CMPQ    R14, $0x10
-	JL      pullend146
+	JL      pullend172
 	VMOVUPS (R9), Z3
 	VMOVUPS (R10), Z4
 	VMOVUPS (R11), Z5
@@ -2795,11 +3391,11 @@ pull145:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     pull145
+	JMP     pull171
 
-pullend146:
+pullend172:
 	TESTQ     R14, R14
-	JZ        pulldone147
+	JZ        pulldone173
 	MOVL      $0x0000ffff, R15
 	BZHIL     R14, R15, R15
 	KMOVW     R15, K1
@@ -2825,7 +3421,7 @@ pullend146:
 	VMOVUPS   Z4, K1, (R10)
 	VMOVUPS   Z5, K1, (R11)
 
-pulldone147:
+pulldone173:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2841,47 +3437,47 @@ pulldone147:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull144
+	JNZ    ascendpull170
 
-ascenddone127:
+ascenddone153:
 	VZEROUPPER
 	RET
 
-DATA number132<>+0(SB)/4, $0x42200000
-GLOBL number132<>(SB), RODATA|NOPTR, $4
+DATA number158<>+0(SB)/4, $0x42200000
+GLOBL number158<>(SB), RODATA|NOPTR, $4
 
-DATA number133<>+0(SB)/4, $0xc2200000
-GLOBL number133<>(SB), RODATA|NOPTR, $4
+DATA number159<>+0(SB)/4, $0xc2200000
+GLOBL number159<>(SB), RODATA|NOPTR, $4
 
-DATA number134<>+0(SB)/4, $0x3fb8aa3b
-GLOBL number134<>(SB), RODATA|NOPTR, $4
+DATA number160<>+0(SB)/4, $0x3fb8aa3b
+GLOBL number160<>(SB), RODATA|NOPTR, $4
 
-DATA number135<>+0(SB)/4, $0x4b400000
-GLOBL number135<>(SB), RODATA|NOPTR, $4
+DATA number161<>+0(SB)/4, $0x4b400000
+GLOBL number161<>(SB), RODATA|NOPTR, $4
 
-DATA number136<>+0(SB)/4, $0x3f318000
-GLOBL number136<>(SB), RODATA|NOPTR, $4
+DATA number162<>+0(SB)/4, $0x3f318000
+GLOBL number162<>(SB), RODATA|NOPTR, $4
 
-DATA number137<>+0(SB)/4, $0xb95e8083
-GLOBL number137<>(SB), RODATA|NOPTR, $4
+DATA number163<>+0(SB)/4, $0xb95e8083
+GLOBL number163<>(SB), RODATA|NOPTR, $4
 
-DATA number138<>+0(SB)/4, $0x3ab60b61
-GLOBL number138<>(SB), RODATA|NOPTR, $4
+DATA number164<>+0(SB)/4, $0x3ab60b61
+GLOBL number164<>(SB), RODATA|NOPTR, $4
 
-DATA number139<>+0(SB)/4, $0x3c088889
-GLOBL number139<>(SB), RODATA|NOPTR, $4
+DATA number165<>+0(SB)/4, $0x3c088889
+GLOBL number165<>(SB), RODATA|NOPTR, $4
 
-DATA number140<>+0(SB)/4, $0x3d2aaaab
-GLOBL number140<>(SB), RODATA|NOPTR, $4
+DATA number166<>+0(SB)/4, $0x3d2aaaab
+GLOBL number166<>(SB), RODATA|NOPTR, $4
 
-DATA number141<>+0(SB)/4, $0x3e2aaaab
-GLOBL number141<>(SB), RODATA|NOPTR, $4
+DATA number167<>+0(SB)/4, $0x3e2aaaab
+GLOBL number167<>(SB), RODATA|NOPTR, $4
 
-DATA number142<>+0(SB)/4, $0x3f000000
-GLOBL number142<>(SB), RODATA|NOPTR, $4
+DATA number168<>+0(SB)/4, $0x3f000000
+GLOBL number168<>(SB), RODATA|NOPTR, $4
 
-DATA number143<>+0(SB)/4, $0x3f800000
-GLOBL number143<>(SB), RODATA|NOPTR, $4
+DATA number169<>+0(SB)/4, $0x3f800000
+GLOBL number169<>(SB), RODATA|NOPTR, $4
 
 // func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int, n int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, AVX512VPOPCNTDQ
@@ -2901,7 +3497,7 @@ TEXT ·meetAVX512(SB), NOSPLIT, $0-48
 	LEAQ (R11)(SI*1), R12
 	LEAQ (R12)(SI*1), R13
 
-meet148:
+meet174:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2920,7 +3516,7 @@ meet148:
 	VPXORD Z15, Z15, Z15
 	XORQ   R14, R14
 
-meetwords149:
+meetwords175:
 	VMOVDQU64     (BX)(R14*1), Z16
 	VMOVDQU64     (R11)(R14*1), Z17
 	VMOVDQU64     (R12)(R14*1), Z18
@@ -2979,7 +3575,7 @@ meetwords149:
 	VPADDQ        Z16, Z15, Z15
 	ADDQ          $0x40, R14
 	CMPQ          R14, SI
-	JLT           meetwords149
+	JLT           meetwords175
 	MOVQ          AX, R14
 	VPUNPCKLQDQ   Z1, Z0, Z16
 	VPUNPCKHQDQ   Z1, Z0, Z17
@@ -3059,7 +3655,7 @@ meetwords149:
 	LEAQ          (R12)(SI*4), R12
 	LEAQ          (R13)(SI*4), R13
 	SUBQ          $0x04, DI
-	JG            meet148
+	JG            meet174
 	VZEROUPPER
 	RET
 
@@ -3078,11 +3674,11 @@ TEXT ·columnAVX512(SB), NOSPLIT, $0-80
 	SHLQ $0x02, R8
 	LEAQ 128(AX), R9
 
-column150:
+column176:
 	MOVQ   fresh+56(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd151
+	JZ     columnadd177
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	ADDQ   CX, R10
@@ -3119,9 +3715,9 @@ column150:
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
 	ADDQ   CX, R10
-	JMP    columnbegun152
+	JMP    columnbegun178
 
-columnadd151:
+columnadd177:
 	VMOVUPS (R10), Z0
 	VMOVUPS 64(R10), Z1
 	ADDQ    CX, R10
@@ -3159,12 +3755,12 @@ columnadd151:
 	VMOVUPS 64(R10), Z23
 	ADDQ    CX, R10
 
-columnbegun152:
+columnbegun178:
 	CMPQ SI, $0x01
-	JNE  columnbelow153
+	JNE  columnbelow179
 	MOVQ R9, R10
 
-columnbelow153:
+columnbelow179:
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
 	PREFETCHT0 124(R10)
@@ -3217,9 +3813,9 @@ columnbelow153:
 	MOVQ       n+40(FP), R12
 	MOVQ       DX, R10
 	TESTQ      R12, R12
-	JZ         productdone155
+	JZ         productdone181
 
-product154:
+product180:
 	VMOVUPS     (R11), Z24
 	VMOVUPS     64(R11), Z25
 	VMULPS.BCST (R10), Z24, Z26
@@ -3275,9 +3871,9 @@ product154:
 	ADDQ        $0x30, R10
 	ADDQ        $0x00000080, R11
 	DECQ        R12
-	JNZ         product154
+	JNZ         product180
 
-productdone155:
+productdone181:
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
 	ADDQ    CX, AX
@@ -3316,7 +3912,7 @@ productdone155:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column150
+	JNZ     column176
 	VZEROUPPER
 	RET
 
@@ -3332,7 +3928,7 @@ TEXT ·cornerAVX512(SB), NOSPLIT, $0-40
 	LEAQ (CX)(CX*2), DI
 	XORQ R8, R8
 
-corner156:
+corner182:
 	MOVQ         R8, R9
 	ANDQ         $-16, R9
 	LEAQ         (AX)(R9*4), R10
@@ -3344,7 +3940,7 @@ corner156:
 	VBROADCASTSS 8(DX)(R8*4), Z2
 	VBROADCASTSS 12(DX)(R8*4), Z3
 
-cornerloop157:
+cornerloop183:
 	VMOVUPS (R11), Z4
 	VMULPS  Z0, Z4, Z5
 	VADDPS  (R10), Z5, Z5
@@ -3361,11 +3957,11 @@ cornerloop157:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R12
-	JNZ     cornerloop157
+	JNZ     cornerloop183
 	LEAQ    (AX)(CX*4), AX
 	ADDQ    $0x04, R8
 	CMPQ    R8, SI
-	JL      corner156
+	JL      corner182
 	VZEROUPPER
 	RET
 
@@ -3415,11 +4011,11 @@ TEXT ·sweepAVX512(SB), NOSPLIT, $0-48
 	VDIVPS       Z24, Z1, Z1
 	VMOVUPS      Z1, 64(DX)
 	TESTQ        DI, DI
-	JNZ          sweep158
+	JNZ          sweep184
 	VMOVUPS      Z0, Z25
 	VMOVUPS      Z1, Z26
 
-sweep158:
+sweep184:
 	VBROADCASTSS 4(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z2, Z2
@@ -3488,11 +4084,11 @@ sweep158:
 	VDIVPS       Z24, Z3, Z3
 	VMOVUPS      Z3, 192(DX)
 	TESTQ        DI, DI
-	JNZ          sweep159
+	JNZ          sweep185
 	VMOVUPS      Z2, Z25
 	VMOVUPS      Z3, Z26
 
-sweep159:
+sweep185:
 	VBROADCASTSS 48(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3561,11 +4157,11 @@ sweep159:
 	VDIVPS       Z24, Z5, Z5
 	VMOVUPS      Z5, 320(DX)
 	TESTQ        DI, DI
-	JNZ          sweep160
+	JNZ          sweep186
 	VMOVUPS      Z4, Z25
 	VMOVUPS      Z5, Z26
 
-sweep160:
+sweep186:
 	VBROADCASTSS 96(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3634,11 +4230,11 @@ sweep160:
 	VDIVPS       Z24, Z7, Z7
 	VMOVUPS      Z7, 448(DX)
 	TESTQ        DI, DI
-	JNZ          sweep161
+	JNZ          sweep187
 	VMOVUPS      Z6, Z25
 	VMOVUPS      Z7, Z26
 
-sweep161:
+sweep187:
 	VBROADCASTSS 144(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3707,11 +4303,11 @@ sweep161:
 	VDIVPS       Z24, Z9, Z9
 	VMOVUPS      Z9, 576(DX)
 	TESTQ        DI, DI
-	JNZ          sweep162
+	JNZ          sweep188
 	VMOVUPS      Z8, Z25
 	VMOVUPS      Z9, Z26
 
-sweep162:
+sweep188:
 	VBROADCASTSS 192(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3780,11 +4376,11 @@ sweep162:
 	VDIVPS       Z24, Z11, Z11
 	VMOVUPS      Z11, 704(DX)
 	TESTQ        DI, DI
-	JNZ          sweep163
+	JNZ          sweep189
 	VMOVUPS      Z10, Z25
 	VMOVUPS      Z11, Z26
 
-sweep163:
+sweep189:
 	VBROADCASTSS 240(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3853,11 +4449,11 @@ sweep163:
 	VDIVPS       Z24, Z13, Z13
 	VMOVUPS      Z13, 832(DX)
 	TESTQ        DI, DI
-	JNZ          sweep164
+	JNZ          sweep190
 	VMOVUPS      Z12, Z25
 	VMOVUPS      Z13, Z26
 
-sweep164:
+sweep190:
 	VBROADCASTSS 288(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3926,11 +4522,11 @@ sweep164:
 	VDIVPS       Z24, Z15, Z15
 	VMOVUPS      Z15, 960(DX)
 	TESTQ        DI, DI
-	JNZ          sweep165
+	JNZ          sweep191
 	VMOVUPS      Z14, Z25
 	VMOVUPS      Z15, Z26
 
-sweep165:
+sweep191:
 	VBROADCASTSS 336(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -3999,11 +4595,11 @@ sweep165:
 	VDIVPS       Z24, Z17, Z17
 	VMOVUPS      Z17, 1088(DX)
 	TESTQ        DI, DI
-	JNZ          sweep166
+	JNZ          sweep192
 	VMOVUPS      Z16, Z25
 	VMOVUPS      Z17, Z26
 
-sweep166:
+sweep192:
 	VBROADCASTSS 384(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -4072,11 +4668,11 @@ sweep166:
 	VDIVPS       Z24, Z19, Z19
 	VMOVUPS      Z19, 1216(DX)
 	TESTQ        DI, DI
-	JNZ          sweep167
+	JNZ          sweep193
 	VMOVUPS      Z18, Z25
 	VMOVUPS      Z19, Z26
 
-sweep167:
+sweep193:
 	VBROADCASTSS 432(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -4145,11 +4741,11 @@ sweep167:
 	VDIVPS       Z24, Z21, Z21
 	VMOVUPS      Z21, 1344(DX)
 	TESTQ        DI, DI
-	JNZ          sweep168
+	JNZ          sweep194
 	VMOVUPS      Z20, Z25
 	VMOVUPS      Z21, Z26
 
-sweep168:
+sweep194:
 	VBROADCASTSS 480(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -4218,11 +4814,11 @@ sweep168:
 	VDIVPS       Z24, Z23, Z23
 	VMOVUPS      Z23, 1472(DX)
 	TESTQ        DI, DI
-	JNZ          sweep169
+	JNZ          sweep195
 	VMOVUPS      Z22, Z25
 	VMOVUPS      Z23, Z26
 
-sweep169:
+sweep195:
 	VBROADCASTSS 528(BX), Z24
 	VMULPS       Z24, Z25, Z27
 	VADDPS       Z27, Z0, Z0
@@ -4317,9 +4913,9 @@ TEXT ·liftAVX512(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone171
+	JZ    liftdone197
 
-lift170:
+lift196:
 	VMOVUPS    (CX), Z0
 	VMOVUPS    64(CX), Z1
 	VMOVUPS    128(CX), Z2
@@ -4337,8 +4933,8 @@ lift170:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift170
+	JNZ        lift196
 
-liftdone171:
+liftdone197:
 	VZEROUPPER
 	RET

@@ -21,19 +21,12 @@ var plain = set{
 			goAxpy(v, at(g, j*stride), q, cols)
 		}
 	},
-	fit: func(q, p, y *float32, index *uint32, w, c *float32, n, k int) {
-		ws, cs := unsafe.Slice(w, n), unsafe.Slice(c, n)
-		for e, i := range unsafe.Slice(index, n) {
-			row := at(y, int(i)*k)
-			t := cs[e]
-			if ws[e] != 0 {
-				t += float32(ws[e] * goDot(row, p, k))
-			}
-			goAxpy(t, row, q, k)
-		}
-	},
-	along: goAlong,
-	tall:  2, wide: 4,
+	line:   goLine,
+	aim:    goAim,
+	fit:    goFit,
+	energy: goEnergy,
+	along:  goAlong,
+	tall:   2, wide: 4,
 	tile:   goTile,
 	column: goColumn,
 	corner: func(dst *float32, ld int, c, r *float32, n int) {

@@ -46,13 +46,21 @@ type set struct {
 	divide func(d float32, x *float32, n int)
 	// gemv adds x[j]*m[j*stride+i] to q[i] for i < cols, for j < rows in order.
 	gemv func(q, x, m *float32, rows, cols, stride int)
+	// line sets y[i] to m*v[i] + b for i < n, and returns how many of them are 0.
+	line func(y, v *float32, m, b float32, n int) int
+	// aim sets dir to a*src and q to lambda*dir, k elements, and returns dot(dir, dir).
+	aim func(dir, q *float32, a float32, src *float32, lambda float32, k int) float32
 	// fit does, for each of n entries in order, with y its row of k elements,
-	// q += (c + w*dot(y, p)) * y; where w is 0, q += c*y.
-	fit func(q, p, y *float32, index *uint32, w, c *float32, n, k int)
+	// q += (c + w*dot(y, p)) * y; where w is 0, q += c*y. c may be nil, for zeros. more
+	// is how many entries follow in index, whose rows it may fetch.
+	fit func(q, p, y *float32, index *uint32, w, c *float32, n, more, k int)
+	// energy adds, for each entry e < n in order, w*dot(y, p)*dot(y, p) to s[e%16],
+	// where w is not 0. Else its arguments are fit's.
+	energy func(s, p, y *float32, index *uint32, w *float32, n, more, k int)
 	// along goes a step of the conjugate gradient method of k elements: with a =
 	// old / dot(dir, q), x += a*dir and res += -a*q; then, with now = dot(res, res),
-	// which it returns, dir = res + now/old*dir.
-	along func(dir, q, x, res *float32, old float32, k int) float32
+	// which it returns, dir = res + now/old*dir, and q = lambda*dir.
+	along func(dir, q, x, res *float32, old, lambda float32, k int) float32
 
 	// tile adds to the tall x wide block of dst (rows ldc apart), for step p
 	// < n in order, a[p*lda+i] * b[p*ldb+j].

@@ -221,6 +221,60 @@ func TestRidge(t *testing.T) {
 	})
 }
 
+// Rows are weighed together, pieces of a row are not, and entries are taken
+// sixteen at a time: rows of all lengths, longer than any of these, and with
+// entries that weigh nothing in some places only.
+func TestRidgeRows(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		for _, k := range []int{5, 64} {
+			y := naive.Matrix{Rows: 40000, Cols: k}
+			y.Data, _ = guarded(r, y.Rows*k, ordinary(r))
+			gram := make([]float32, k*k)
+			naive.Gram(gram, y)
+			for _, lengths := range [][]int{nil, {window + 1, 3, 20000, 0, window, 1}} {
+				if lengths == nil {
+					for n := range 70 {
+						lengths = append(lengths, n, 70-n)
+					}
+				}
+				m := naive.Sparse{Rows: len(lengths), Cols: y.Rows, Offsets: []uint64{7}}
+				for row, n := range lengths {
+					for _, j := range r.Perm(y.Rows)[:n] {
+						m.Index = append(m.Index, uint32(j))
+						m.Value = append(m.Value, float32(1+row%3*r.IntN(2)))
+					}
+					slices.Sort(m.Index[len(m.Index)-n:])
+					m.Offsets = append(m.Offsets, m.Offsets[row]+uint64(n))
+				}
+				m.Value, _ = guarded(r, len(m.Value), values(m.Value))
+				p := naive.Ridge{Rows: m, Factors: y, Gram: gram, Lambda: slices.Repeat([]float32{0.5}, m.Rows), Target: [2]float32{1, 0.5}}
+				for i, weight := range [][2]float32{{1, -1}, {1, 1}, {0, 0}, {1, -1}} {
+					if i == 3 {
+						p.Rows.Value = nil
+					}
+					p.Weight = weight
+					for _, steps := range []int{0, 1, 2} {
+						x, ok := guarded(r, m.Rows*k, ordinary(r))
+						want := slices.Clone(x)
+						naive.RidgeCG(want, p, steps)
+						s.RidgeCG(x, p, steps, nil)
+						same(t, fmt.Sprintf("%d rows, k %d, weight %v, %d steps", m.Rows, k, weight, steps), x, want)
+						if !ok() {
+							t.Fatal("wrote outside")
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// values gives the elements of x in order.
+func values(x []float32) func() float32 {
+	i := -1
+	return func() float32 { i++; return x[i] }
+}
+
 func lists(rows, k int) naive.Sparse {
 	return naive.Sparse{Offsets: make([]uint64, rows+1), Index: make([]uint32, rows*k), Value: make([]float32, rows*k)}
 }

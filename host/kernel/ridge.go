@@ -2,41 +2,62 @@ package kernel
 
 import (
 	"math"
-	"slices"
 	"unsafe"
 
 	"rechost/guest/num/naive"
 )
 
-// entries is a row's entries as fit takes them, in pieces.
+// entries is entries of a row as fit takes them, in pieces.
 type entries struct {
 	index []uint32
+	more  int // how many follow the last one in index's array
 	w, c  []float32
-	ones  int // how many of w and c are those of entries without values, all alike
 }
 
-// fit runs set.fit over e in pieces.
-func (s *set) fitAll(q, p []float32, y naive.Matrix, e entries, m *meter) {
+// piece is how many entries of k elements are gone through between looks at the
+// meter, and what each of them costs.
+func (m *meter) piece(k int) (n, each int) {
+	each = 2*k + m.quota>>13 // an entry takes up to 32 ns before its first element
+	return max(m.quota/each&^15, 16), each
+}
+
+// fitAll is fit of all entries.
+func (s *set) fitAll(q, p []float32, y *naive.Matrix, e *entries, m *meter) {
 	k := len(q)
-	each := 2*k + m.quota>>13 // an entry takes up to 32 ns before its first element
-	piece := max(m.quota/each, 1)
-	for len(e.index) > 0 {
-		n := min(piece, len(e.index))
-		s.fit(first(q), first(p), first(y.Data), &e.index[0], &e.w[0], &e.c[0], n, k)
+	piece, each := m.piece(k)
+	for at := 0; at < len(e.index); at += piece {
+		n := min(piece, len(e.index)-at)
+		var c *float32
+		if e.c != nil {
+			c = &e.c[at]
+		}
+		s.fit(first(q), first(p), first(y.Data), &e.index[at], &e.w[at], c, n, len(e.index)-at-n+e.more, k)
 		m.spend(n * each)
-		e.index, e.w, e.c = e.index[n:], e.w[n:], e.c[n:]
 	}
 }
 
-// RidgeCG is naive.RidgeCG. What the loop does entry by entry, t = target -
-// w*dot, is c + w*dot here with the sign in w, which rounds to the same; and
-// entries of weight 0 are taken out beforehand where they have no effect.
+// energyOf is naive's energy of dir, with q its gram. It uses sums.
+func (s *set) energyOf(dir, q []float32, y *naive.Matrix, e *entries, sums *[naive.Lanes]float32, m *meter) float32 {
+	clear(sums[:])
+	k := len(dir)
+	piece, each := m.piece(k)
+	for at := 0; at < len(e.index); at += piece {
+		n := min(piece, len(e.index)-at)
+		s.energy(&sums[0], first(dir), first(y.Data), &e.index[at], &e.w[at], n, len(e.index)-at-n+e.more, k)
+		m.spend(n * each)
+	}
+	return s.Dot(dir, q) + naive.Tree(sums)
+}
+
+// RidgeCG is naive.RidgeCG. Entries of weight 0 are taken out beforehand where
+// they have no effect.
 func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 	k := p.Factors.Cols
 	m := s.meter(pause)
 	buf := make([]float32, 3*k)
 	res, dir, q := buf[:k:k], buf[k:2*k:2*k], buf[2*k:]
-	var first, later entries
+	weights := weigher{s: s, p: &p}
+	var sums [naive.Lanes]float32
 	for row := range p.Rows.Rows {
 		x := x[row*k:][:k]
 		a, b := p.Rows.Range(row)
@@ -45,121 +66,182 @@ func (s *set) RidgeCG(x []float32, p naive.Ridge, steps int, pause func()) {
 			clear(x)
 			continue
 		}
-		first.split(&later, s, p, a, b, m)
+		all, some := weights.row(a, b, m)
 		lambda := p.Lambda[row]
-		s.gram(res, x, &p, lambda, m)
-		for i, v := range res {
-			res[i] = -v
-		}
-		s.fitAll(res, x, p.Factors, first, m)
-		copy(dir, res)
-		old := s.Dot(res, res)
+		s.aim(&dir[0], &res[0], -1, &x[0], lambda, k)
+		s.gram(res, dir, &p, m)
+		s.fitAll(res, dir, &p.Factors, all, m)
+		old := s.aim(&dir[0], &q[0], 1, &res[0], lambda, k)
 		for t := 0; t < steps && !(old < negligible); t++ {
-			m.stream(64 + 8*k)
-			s.gram(q, dir, &p, lambda, m)
-			s.fitAll(q, dir, p.Factors, later, m)
-			old = s.along(&dir[0], &q[0], &x[0], &res[0], old, k)
+			s.gram(q, dir, &p, m)
+			if t == steps-1 {
+				s.axpy(old/s.energyOf(dir, q, &p.Factors, some, &sums, m), &dir[0], &x[0], k)
+				break
+			}
+			s.fitAll(q, dir, &p.Factors, some, m)
+			old = s.along(&dir[0], &q[0], &x[0], &res[0], old, lambda, k)
 		}
-		canonical(x)
+		s.clean(&x[0], k, 0)
 	}
-}
-
-func goAlong(dir, q, x, res *float32, old float32, k int) float32 {
-	alpha := old / goDot(dir, q, k)
-	goAxpy(alpha, dir, x, k)
-	goAxpy(-alpha, q, res, k)
-	now := goDot(res, res, k)
-	beta, r := now/old, unsafe.Slice(res, k)
-	for i, v := range unsafe.Slice(dir, k) {
-		*at(dir, i) = float32(beta*v) + r[i]
-	}
-	return now
 }
 
 // negligible is the constant of naive.RidgeCG.
 const negligible = 1e-20
 
-// RidgeScratch is the bytes that RidgeCG and RidgeCholesky allocate for each
-// entry of the longest row, at most, beside vectors of the factors' length and,
-// for RidgeCholesky, OuterScratch.
-const RidgeScratch = 4*6 + 4
+// weigher says what entries weigh, for those of several short rows at a time.
+type weigher struct {
+	s         *set
+	p         *naive.Ridge
+	from, to  int       // the entries that w and c are of; without values, any so many
+	w, c      []float32 // their weights and targets
+	zeros     int       // how many weigh nothing
+	all, some entries
+	heavy     []float32 // of some, where there are zeros
+	index     []uint32
+}
 
-// split fills e with entries [a, b) for the first residual, and later with
-// those that weigh anything for the steps after it.
-func (e *entries) split(later *entries, s *set, p naive.Ridge, a, b int, m *meter) {
-	n, zeros := b-a, false
-	e.index = p.Rows.Index[a:b:b]
-	if n <= e.ones {
-		e.w, e.c = e.w[:n], e.c[:n]
-		later.index, later.w, later.c = e.index[:min(n, later.ones)], later.w[:min(n, later.ones)], later.c[:min(n, later.ones)]
-		return
+// window is how many entries are weighed at a time where rows are shorter.
+const window = 2048
+
+// RidgeScratch is the bytes that RidgeCG allocates beside vectors of the
+// factors' length, at most, for so many entries, of which the longest row has
+// longest.
+func RidgeScratch(longest, entries uint64) uint64 {
+	return 12*longest + 12*max(longest, min(window, entries))
+}
+
+// row is a row's entries [a, b), for the first residual, and those that weigh
+// anything, for the steps after it. Both are good until the next call.
+func (r *weigher) row(a, b int, m *meter) (all, some *entries) {
+	r.weigh(a, b, m)
+	index, from, n := r.p.Rows.Index, a-r.from, b-a
+	if len(r.p.Rows.Value) == 0 {
+		from = 0
 	}
-	e.w, e.c, later.w = grown(m, e.w, n), grown(m, e.c, n), grown(m, later.w, n)
-	for at := 0; at < n; at += longest {
-		end := min(at+longest, n)
-		var values []float32
-		if len(p.Rows.Value) > 0 {
-			values = p.Rows.Value[a+at : a+end]
-		}
-		s.line(e.w[at:end], -p.Weight[0], -p.Weight[1], values)
-		s.line(e.c[at:end], p.Target[0], p.Target[1], values)
-		s.line(later.w[at:end], p.Weight[0], p.Weight[1], values)
-		zeros = zeros || slices.Contains(later.w[at:end], 0)
-		if end < n {
-			m.stream(12 * longest)
-		}
-	}
-	later.index = e.index
-	if zeros {
-		later.index = cleared[uint32](m, n)[:0]
-		for i, j := range e.index {
+	r.all = entries{index[a:b:b], len(index) - b, r.w[from:][:n], r.c[from:][:n]}
+	switch r.zeros {
+	case 0:
+		r.some = entries{r.all.index, r.all.more, r.all.w, nil}
+	case r.to - r.from:
+		r.some = entries{}
+	default:
+		r.heavy, r.index = grown(m, r.heavy, n), grown(m, r.index, n)
+		some := 0
+		for i, w := range r.all.w {
 			if i%longest == longest-1 {
 				m.stream(4 * longest)
 			}
-			if w := later.w[i]; w != 0 {
-				later.w[len(later.index)] = w
-				later.index = append(later.index, j)
+			r.heavy[some], r.index[some] = w, r.all.index[i]
+			if w != 0 {
+				some++
 			}
 		}
-		later.w = later.w[:len(later.index)]
+		r.some = entries{r.index[:some], 0, r.heavy[:some], nil}
 	}
-	later.c = grown(m, later.c, n)[:len(later.index)] // zeros: nothing is ever written to it
-	if len(p.Rows.Value) == 0 {
-		e.ones, later.ones = n, len(later.index) // all of them, or none
+	return &r.all, &r.some
+}
+
+// weigh sees to it that w and c are those of entries [a, b).
+func (r *weigher) weigh(a, b int, m *meter) {
+	p, values := r.p, r.p.Rows.Value
+	if r.from <= a && b <= r.to || len(values) == 0 && b-a <= r.to-r.from {
+		return
+	}
+	_, end := p.Rows.Range(p.Rows.Rows - 1)
+	r.from, r.to, r.zeros = a, max(b, min(a+window, end)), 0
+	n := r.to - r.from
+	r.w, r.c = grown(m, r.w, n), grown(m, r.c, n)
+	one := float32(1)
+	for at := 0; at < n; at += longest {
+		piece := min(longest, n-at)
+		if len(values) > 0 {
+			r.zeros += r.s.line(&r.w[at], &values[a+at], p.Weight[0], p.Weight[1], piece)
+			r.s.line(&r.c[at], &values[a+at], p.Target[0], p.Target[1], piece)
+		} else {
+			zero := r.s.line(&r.w[at], &one, p.Weight[0], p.Weight[1], 1)
+			r.s.line(&r.c[at], &one, p.Target[0], p.Target[1], 1)
+			for i := at + 1; i < at+piece; i++ {
+				r.w[i], r.c[i] = r.w[at], r.c[at]
+			}
+			r.zeros += zero * piece
+		}
+		m.stream(8 * piece)
 	}
 }
 
-// line sets y to m*v + b, for values v that are all 1 where there are none.
-func (s *set) line(y []float32, m, b float32, values []float32) {
-	if values == nil {
-		m, b = 0, float32(m*1)+b
-	}
-	for i := range y {
-		y[i] = b
-	}
-	if values != nil {
-		s.axpy(m, &values[0], &y[0], len(y))
-	}
-}
-
-func grown(m *meter, x []float32, n int) []float32 {
+func grown[T element](m *meter, x []T, n int) []T {
 	if cap(x) < n {
-		return cleared[float32](m, n+n/2)[:n]
+		return cleared[T](m, n+n/2)[:n]
 	}
 	return x[:n]
 }
 
-// gram sets q to (Gram + diag(lambda))·x.
-func (s *set) gram(q, x []float32, p *naive.Ridge, lambda float32, m *meter) {
+// gram adds Gram·x to q.
+func (s *set) gram(q, x []float32, p *naive.Ridge, m *meter) {
 	k := len(x)
-	clear(q)
 	piece := max(stretch/k, 1) // of the matrix, which a large one has to bring from memory
 	for j := 0; j < k; j += piece {
 		n := min(piece, k-j)
 		s.gemv(&q[0], &x[j], &p.Gram[j*k], n, k, k)
-		m.stream(n * k)
+		m.stream(64 + (n+8)*k)
 	}
-	s.axpy(lambda, &x[0], &q[0], k)
+}
+
+func goLine(y, v *float32, m, b float32, n int) int {
+	ys, zeros := unsafe.Slice(y, n), 0
+	for i, v := range unsafe.Slice(v, n) {
+		ys[i] = float32(m*v) + b
+		if ys[i] == 0 {
+			zeros++
+		}
+	}
+	return zeros
+}
+
+func goAim(dir, q *float32, a float32, src *float32, lambda float32, k int) float32 {
+	d, l := unsafe.Slice(dir, k), unsafe.Slice(q, k)
+	for i, v := range unsafe.Slice(src, k) {
+		d[i] = a * v
+		l[i] = lambda * d[i]
+	}
+	return goDot(dir, dir, k)
+}
+
+func goFit(q, p, y *float32, index *uint32, w, c *float32, n, _, k int) {
+	ws := unsafe.Slice(w, n)
+	for e, i := range unsafe.Slice(index, n) {
+		row, t := at(y, int(i)*k), float32(0)
+		if c != nil {
+			t = *at(c, e)
+		}
+		if ws[e] != 0 {
+			t += float32(ws[e] * goDot(row, p, k))
+		}
+		goAxpy(t, row, q, k)
+	}
+}
+
+func goEnergy(s, p, y *float32, index *uint32, w *float32, n, _, k int) {
+	ws := unsafe.Slice(w, n)
+	for e, i := range unsafe.Slice(index, n) {
+		if ws[e] != 0 {
+			d := goDot(at(y, int(i)*k), p, k)
+			*at(s, e%naive.Lanes) += float32(float32(ws[e]*d) * d)
+		}
+	}
+}
+
+func goAlong(dir, q, x, res *float32, old, lambda float32, k int) float32 {
+	alpha := old / goDot(dir, q, k)
+	goAxpy(alpha, dir, x, k)
+	goAxpy(-alpha, q, res, k)
+	now := goDot(res, res, k)
+	beta, d, l := now/old, unsafe.Slice(dir, k), unsafe.Slice(q, k)
+	for i, r := range unsafe.Slice(res, k) {
+		d[i] = float32(beta*d[i]) + r
+		l[i] = lambda * d[i]
+	}
+	return now
 }
 
 // RidgeCholesky is naive.RidgeCholesky.

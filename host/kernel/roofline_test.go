@@ -129,7 +129,7 @@ func BenchmarkRoofline(b *testing.B) {
 		{"Gram, 40,000 x 64", factors * factors * items, 4 * factors * items, 0, func() { s.Gram(gram, v, 1, nil) }},
 		{"score, mask, top 20", 2 * factors * float64(few.Rows) * items, 4 * factors * items, 0, func() { s.ScoreTopK(top, few, nil, v, naive.Mask{Without: fewSeen}, 20, nil) }},
 		// Three steps: four passes over a row's entries, each a dot and an axpy.
-		{"conjugate gradient, 3 steps", 4*4*factors*entries + 4*2*factors*factors*users, 4 * factors * (entries + users), 0, func() { s.RidgeCG(solved, ridge, 3, nil) }},
+		{"conjugate gradient, 3 steps", (3*4+2)*factors*entries + 4*2*factors*factors*users, 4 * factors * (entries + users), 0, func() { s.RidgeCG(solved, ridge, 3, nil) }},
 		{"Cholesky, 64 factors", (2*factors*factors*entries/2 + factors*factors*factors/3*users) / 10, 4 * factors * entries / 10, 0, func() {
 			some := ridge
 			some.Rows.Rows = users / 10

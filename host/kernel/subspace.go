@@ -70,7 +70,7 @@ func (s *set) addSparse(dst []float32, a float32, m naive.Sparse, x naive.Matrix
 					}
 				}
 			}
-			s.fit(&q[0], &q[0], first(x.Data), &m.Index[from], &zeros[0], &c[0], n, k)
+			s.fit(&q[0], &q[0], first(x.Data), &m.Index[from], &zeros[0], &c[0], n, len(m.Index)-from-n, k)
 			from += n
 			meter.spend(4 * n * k) // rows come from all over memory
 			meter.stream(16 * n)

@@ -253,15 +253,6 @@ func (a *args) ridge() ([]float32, naive.Ridge) {
 	p.Target = [2]float32{a.f32(), a.f32()}
 	out := a.writesAt("x", x, uint64(rows.Rows)*k)
 	a.apart()
-	longest := 0 // row, which may be of an input that is larger than the module's memory
-	for r := range rows.Rows {
-		from, to := rows.Range(r)
-		longest = max(longest, to-from)
-		if r%piece == piece-1 {
-			a.c.pause()
-		}
-	}
-	a.scratch(kernel.RidgeScratch * uint64(longest))
 	return out, p
 }
 
@@ -271,6 +262,15 @@ func numRidgeCG(a *args) uint64 {
 	if steps < 0 || steps > 1<<16 {
 		a.c.fail("%s: %d steps", a.name, steps)
 	}
+	longest := 0 // row, which may be of an input that is larger than the module's memory
+	for r := range p.Rows.Rows {
+		from, to := p.Rows.Range(r)
+		longest = max(longest, to-from)
+		if r%piece == piece-1 {
+			a.c.pause()
+		}
+	}
+	a.scratch(kernel.RidgeScratch(uint64(longest), uint64(len(p.Rows.Index))))
 	kernel.RidgeCG(x, p, int(steps), a.c.pause)
 	return 0
 }

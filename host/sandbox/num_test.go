@@ -261,10 +261,10 @@ func TestNumRefuses(t *testing.T) {
 			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, minus(3)}
 		}, "-3 steps"},
 		{"ridge_cg", func(c *call) stack {
-			c.mem.limit = 1<<20 + 6*28 - 1 // the longest row has six entries
+			c.mem.limit = 1<<20 + 12*6 + 12*16 - 1 // the longest row has six entries of sixteen
 			f := put(c, 0x100, int64(mem), 0x200, 8, 2)
 			return stack{0x8000, sparse(c, 4, 8, 0, 1, 0, 0, 0, ones, 0, 16), f, 0x300, 0x400, 0, 0, 0, 0, 3}
-		}, "needs 168B to work in"},
+		}, "needs 264B to work in"},
 		{"rows_topk", func(c *call) stack {
 			c.mem.limit = 1<<20 + 4*64*8 + 4*(8*2+256) - 1 // 64 columns of w, and four lists of two
 			x := put(c, 0x4000, int64(4), 8, 0, 1, 0, 0, 0, ones, 0, 16)

@@ -25,14 +25,32 @@ type Ridge struct {
 func (p *Ridge) weight(v float32) float32 { return float32(p.Weight[0]*v) + p.Weight[1] }
 func (p *Ridge) target(v float32) float32 { return float32(p.Target[0]*v) + p.Target[1] }
 
-// gram sets q to (Gram + diag(lambda))·x: from 0, for each j in order q +=
-// x[j]*Gram[j], then q += lambda*x.
+// gram sets q to (Gram + diag(lambda))·x: from lambda*x, for each j in order q +=
+// x[j]*Gram[j].
 func (p *Ridge) gram(q, x []float32, lambda float32) {
-	clear(q)
+	for i, v := range x {
+		q[i] = lambda * v
+	}
 	for j, v := range x {
 		axpy(v, p.Gram[j*len(x):][:len(x)], q)
 	}
-	axpy(lambda, x, q)
+}
+
+// energy is dir·A·dir of a row with entries [a, b), where q is gram's of dir: the
+// Dot of dir and q, and to it the tree of Dot over sixteen sums from 0, of which
+// the n-th entry of a weight that is not 0 adds (w*d)*d to the one numbered n%16,
+// d being the Dot of y and dir.
+func (p *Ridge) energy(dir, q []float32, a, b int) float32 {
+	var s [Lanes]float32
+	n := 0
+	for e := a; e < b; e++ {
+		if w := p.weight(p.Rows.At(e)); w != 0 {
+			d := Dot(p.Factors.Row(int(p.Rows.Index[e])), dir)
+			s[n%Lanes] += float32(float32(w*d) * d)
+			n++
+		}
+	}
+	return Dot(dir, q) + Tree(&s)
 }
 
 // negligible is the squared residual below which RidgeCG stops, implicit's.
@@ -41,7 +59,8 @@ const negligible = 1e-20
 // RidgeCG improves row r of x (Rows.Rows x k), its start, by so many steps of
 // the conjugate gradient method, as least_squares_cg of the library implicit
 // (Takács, Pilászy and Tikk 2011). A row without entries becomes 0. Entries of
-// weight 0 are left out of A. Dot is the function of this package.
+// weight 0 are left out of A. The last step, after which no residual is needed,
+// finds its length without A·dir. Dot is the function of this package.
 func RidgeCG(x []float32, p Ridge, steps int) {
 	k := p.Factors.Cols
 	res, dir, q := make([]float32, k), make([]float32, k), make([]float32, k)
@@ -52,15 +71,16 @@ func RidgeCG(x []float32, p Ridge, steps int) {
 			clear(x)
 			continue
 		}
-		p.gram(res, x, p.Lambda[row])
-		for i, v := range res {
-			res[i] = -v
+		minus := dir // the residual b - A·x is b + A·minus
+		for i, v := range x {
+			minus[i] = -v
 		}
+		p.gram(res, minus, p.Lambda[row])
 		for e := a; e < b; e++ {
 			y, v := p.Factors.Row(int(p.Rows.Index[e])), p.Rows.At(e)
 			t := p.target(v)
 			if w := p.weight(v); w != 0 {
-				t -= float32(w * Dot(y, x))
+				t += float32(w * Dot(y, minus))
 			}
 			axpy(t, y, res)
 		}
@@ -68,6 +88,10 @@ func RidgeCG(x []float32, p Ridge, steps int) {
 		old := Dot(res, res)
 		for s := 0; s < steps && !(old < negligible); s++ {
 			p.gram(q, dir, p.Lambda[row])
+			if s == steps-1 {
+				axpy(old/p.energy(dir, q, a, b), dir, x)
+				break
+			}
 			for e := a; e < b; e++ {
 				if w := p.weight(p.Rows.At(e)); w != 0 {
 					y := p.Factors.Row(int(p.Rows.Index[e]))

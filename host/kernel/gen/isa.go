@@ -27,8 +27,7 @@ type generator struct {
 	numbers map[float32]operand.Mem // constants
 	words   map[uint64]operand.Mem
 
-	space    operand.Mem // of fit, on the stack
-	quarters operand.Mem // of fit: the first lane of each quarter of a register
+	turned operand.Mem // 0, 4, 8, 12, 1, 5, …
 }
 
 // vec is a fresh vector register.
