@@ -57,8 +57,8 @@ func FuzzRidge(f *testing.F) {
 			}
 			return r.Float32()
 		}
-		y := naive.Matrix{Rows: 9, Cols: k, Data: make([]float32, 9*k)}
-		p := naive.Ridge{Factors: y, Rows: sparse(r, 3, 9, 9, fill), Gram: make([]float32, k*k), Lambda: []float32{fill(), fill(), fill()},
+		y := naive.Matrix{Rows: 40, Cols: k, Data: make([]float32, 40*k)}
+		p := naive.Ridge{Factors: y, Rows: sparse(r, 3, 40, 40, fill), Gram: make([]float32, k*k), Lambda: []float32{fill(), fill(), fill()},
 			Weight: [2]float32{fill(), fill()}, Target: [2]float32{fill(), fill()}}
 		for i := range y.Data {
 			y.Data[i] = fill()
