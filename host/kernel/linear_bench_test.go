@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 
 	"rechost/guest/num/naive"
 )
@@ -33,17 +32,10 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
-// untouched is n numbers in memory like a guest's, which has huge pages if it is large.
-func untouched(n int) []float32 {
-	x := make([]float32, n)
-	Huge(unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*n))
-	return x
-}
-
 // BenchmarkInverse is the size of MovieLens 1M's items.
 func BenchmarkInverse(b *testing.B) {
 	const n = 3706
-	from, a := definite(rand.New(rand.NewPCG(1, 2)), n), untouched(n*n)
+	from, a := definite(rand.New(rand.NewPCG(1, 2)), n), make([]float32, n*n)
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprint(threads), func(b *testing.B) {
 			every(b, func(b *testing.B, s *set) {
@@ -124,7 +116,7 @@ func BenchmarkDense(b *testing.B) {
 	}
 	top := lists(users.Rows, 20)
 	const n = 3706
-	from, a := definite(rand.New(rand.NewPCG(1, 2)), n), untouched(n*n)
+	from, a := definite(rand.New(rand.NewPCG(1, 2)), n), make([]float32, n*n)
 	for _, threads := range []int{1, 2} {
 		for name, run := range map[string]func(){
 			"gemm":    func() { Gemm(dst, x, y, threads, nil) },

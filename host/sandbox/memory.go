@@ -7,7 +7,6 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"rechost/host/array"
-	"rechost/host/kernel"
 )
 
 const (
@@ -60,7 +59,6 @@ func (m *memory) Reallocate(size uint64) []byte {
 			m.denied = max(m.denied, size)
 			return nil
 		}
-		kernel.Huge(m.space[old:size])
 		m.bytes = m.space[:size:size]
 	default:
 		b := make([]byte, size)
