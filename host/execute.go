@@ -122,7 +122,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	}
 	s.progress(ev)
 
-	r := running{s: s, turn: turn, parts: make([]plan.Parts, len(turn.Tasks)), unsaved: unsaved{session: s, cuts: turn.Cuts()},
+	r := running{s: s, turn: turn, parts: make([]plan.Parts, len(turn.Tasks)), unsaved: unsaved{session: s, turn: turn},
 		stage: st, outcome: o, event: &ev}
 	joinID := joinIdentity(turn.Tasks)
 	frames, joined := s.joined(turn, joinID)
@@ -294,7 +294,11 @@ func (r *running) take(i int, gave executor.Result) error {
 		r.joiner.Add(at, slices.Clone(metas), gave.Data)
 		r.mu.Unlock()
 	}
-	if err = r.s.keep(metas, gave.Data, later); err != nil {
+	var putOff func(k int) bool
+	if later {
+		putOff = r.turn.Cuts
+	}
+	if err = r.s.keep(metas, gave.Data, putOff); err != nil {
 		return err
 	}
 	if !r.picked[at] {
@@ -336,13 +340,14 @@ func (s *session) check(turn *plan.Turn, t task.Task, r executor.Result) (plan.P
 	return metas, err
 }
 
-// keep gives a task's outputs their digests and stores them, now or later.
-func (s *session) keep(metas plan.Parts, data [][]byte, later bool) error {
+// keep gives a task's outputs their digests and stores those that are not to be
+// stored later.
+func (s *session) keep(metas plan.Parts, data [][]byte, later func(k int) bool) error {
 	errs := make([]error, len(metas))
 	var wg sync.WaitGroup
 	for k := range metas {
 		wg.Go(func() {
-			if later {
+			if later != nil && later(k) {
 				metas[k].Digest = digestOf(metas[k], data[k])
 			} else {
 				metas[k], errs[k] = s.store.Put(metas[k], data[k])

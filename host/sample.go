@@ -126,7 +126,7 @@ func (s *session) recordedFrames(turn *plan.Turn, parts []plan.Parts) ([]plan.Bo
 	if stored {
 		return turn.Join(parts, s.store)
 	}
-	if !turn.Cuts() {
+	if len(turn.Tasks) < 2 {
 		return nil, store.ErrGone
 	}
 	frames, ok := s.joined(turn, joinIdentity(turn.Tasks))
@@ -139,10 +139,22 @@ func (s *session) recordedFrames(turn *plan.Turn, parts []plan.Parts) ([]plan.Bo
 			return nil, store.ErrGone
 		}
 		for k := range metas {
-			metas[k].Digest = digestOf(metas[k], data[k])
+			if turn.Cuts(k) {
+				metas[k].Digest = digestOf(metas[k], data[k])
+			} else {
+				metas[k] = p[k] // looked at below
+			}
 		}
 		release()
 		if !slices.Equal(metas, p) {
+			return nil, store.ErrGone
+		}
+	}
+	for k := range turn.Tasks[0].Outputs {
+		if turn.Cuts(k) {
+			continue
+		}
+		if m, err := turn.Sum(parts, k, s.store); err != nil || m != turn.Meta(frames, k) {
 			return nil, store.ErrGone
 		}
 	}
@@ -153,7 +165,7 @@ func (s *session) recordedFrames(turn *plan.Turn, parts []plan.Parts) ([]plan.Bo
 // itself or in the turn's frames, or not at all.
 func (s *session) recordedOutput(turn *plan.Turn, frames []plan.Bound, shard, k int, m array.Meta) ([]byte, func(), error) {
 	b, release, err := s.store.Read(m)
-	if err == nil || frames == nil || !turn.Cuts() {
+	if err == nil || frames == nil || !turn.Cuts(k) {
 		return b, release, err
 	}
 	_, data, release, err := turn.Cut(frames, shard, s.store)

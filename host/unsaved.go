@@ -12,10 +12,11 @@ import (
 // unsaved has what the tasks of a turn gave that is not in the store. When the
 // turn ends it is joined, and the store has it in that form: a task's outputs by
 // themselves are of use only to a run that is broken off within the turn. So
-// those of short tasks are stored when the turn takes long, or fails.
+// those of short tasks are stored when the turn takes long, or fails: all but
+// what is summed.
 type unsaved struct {
 	session *session
-	cuts    bool // see plan.Turn.Cuts
+	turn    *plan.Turn
 
 	mu      sync.Mutex
 	results []executor.Result // whose data is in use
@@ -47,7 +48,7 @@ func (u *unsaved) takes(r executor.Result) bool {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.cuts || r.Stats.Guest+r.Stats.Kernel+r.Stats.Host > shortTask || u.bytes+n > mostUnsaved {
+	if len(u.turn.Tasks) < 2 || r.Stats.Guest+r.Stats.Kernel+r.Stats.Host > shortTask || u.bytes+n > mostUnsaved {
 		return false
 	}
 	u.results = append(u.results, r)
@@ -71,7 +72,7 @@ func (u *unsaved) save() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, p := range u.parts {
-		_ = u.session.keep(p.metas, p.data, false)
+		_ = u.session.keep(p.metas, p.data, nil)
 	}
 	u.parts, u.timer = nil, nil
 }

@@ -26,15 +26,15 @@ func TestUnsaved(t *testing.T) {
 	short := executor.Result{Data: [][]byte{b}, Stats: task.Stats{Guest: shortTask / 4, Kernel: shortTask / 4, Host: shortTask / 4}}
 	long := executor.Result{Data: [][]byte{b}, Stats: task.Stats{Guest: shortTask / 2, Kernel: shortTask / 2, Host: 1}}
 	large := executor.Result{Data: [][]byte{make([]byte, mostUnsaved-len(b)+1)}}
-	u := &unsaved{session: s, cuts: true}
+	u := &unsaved{session: s, turn: &plan.Turn{Tasks: make([]task.Task, 2)}}
 	if !u.takes(short) || u.takes(long) || u.takes(large) {
 		t.Error("a short task's outputs are not taken, or a long one's, or too many bytes")
 	}
-	if (&unsaved{session: s}).takes(short) {
-		t.Error("outputs are taken that cannot be cut out of frames")
+	if (&unsaved{session: s, turn: &plan.Turn{Tasks: make([]task.Task, 1)}}).takes(short) {
+		t.Error("the outputs of the only task are taken, which are a frame")
 	}
 	metas := plan.Parts{{DType: array.F32, Rows: 3}}
-	if err := s.keep(metas, short.Data, true); err != nil {
+	if err := s.keep(metas, short.Data, func(int) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Check(metas[0]); !errors.Is(err, store.ErrGone) {

@@ -201,7 +201,7 @@ func shards(t *testing.T, run Runner, e Expect) {
 // targets: a user's list does not depend on who else is asked for.
 func targets(t *testing.T, run Runner, e Expect) {
 	x := Noisy(23, 31)
-	all := must(t, run, x, e, Options{})
+	all := must(t, run, x, e, Options{Shards: 2})
 	some := []uint32{2, 3, 11, 22}
 	r := must(t, run, x, e, Options{Targets: some, Shards: 2})
 	for row, u := range some {
@@ -258,7 +258,7 @@ func candidatesOnly(t *testing.T, run Runner, e Expect) {
 	}
 	each[3] = nil
 	for _, keep := range []bool{false, true} {
-		all := must(t, run, x, e, Options{Top: x.Items, KeepSeen: keep})
+		all := must(t, run, x, e, Options{Top: x.Items, KeepSeen: keep, Shards: 3})
 		for what, rows := range map[string][][]uint32{"each": each, "all": {{0, 5, 6, 41}}, "none": {{}}} {
 			got := must(t, run, x, e, Options{Top: 5, KeepSeen: keep, Candidates: rows, Shards: 3})
 			for u := range x.Users {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"rechost/guest/abi"
@@ -59,7 +58,7 @@ func (t *Turn) Joiner(st Store) *Joiner {
 	}
 	for k, pl := range t.outputs {
 		col := t.Makes[pl.output].Arrays[pl.array]
-		if len(j.parts) < 2 || t.Stage.Outputs[pl.output].Combine == abi.Sum || pl.array == abi.Offsets || col.PerEntry {
+		if !t.Cuts(k) || pl.array == abi.Offsets || col.PerEntry {
 			continue
 		}
 		g := &growing{parts: make(chan part, len(j.parts))}
@@ -239,14 +238,15 @@ func sum[T float32 | float64](parts [][]byte) []T {
 	return total
 }
 
-// Cuts reports whether what the tasks gave can be cut out of the turn's frames
+// Cuts reports whether output k of the turn's tasks can be cut out of its frames
 // again: it was joined, and not summed.
-func (t *Turn) Cuts() bool {
-	return len(t.Tasks) > 1 && !slices.ContainsFunc(t.Stage.Outputs, func(o abi.Output) bool { return o.Combine == abi.Sum })
-}
+func (t *Turn) Cuts(k int) bool { return len(t.Tasks) > 1 && !t.sums(k) }
+
+func (t *Turn) sums(k int) bool { return t.Stage.Outputs[t.outputs[k].output].Combine == abi.Sum }
 
 // Cut cuts what a shard's task gave out of the turn's frames, which joining
-// made of it: shapes, without digests, and data, valid until release.
+// made of it: shapes, without digests, and data, valid until release. There is
+// no data of outputs that are not cut.
 func (t *Turn) Cut(frames []Bound, shard int, st Store) (metas Parts, data [][]byte, release func(), err error) {
 	var releases []func()
 	release = func() {
@@ -267,6 +267,10 @@ func (t *Turn) Cut(frames []Bound, shard int, st Store) (metas Parts, data [][]b
 		return b, err
 	}
 	for k, pl := range t.outputs {
+		if !t.Cuts(k) {
+			metas, data = append(metas, array.Meta{}), append(data, nil)
+			continue
+		}
 		f := frames[pl.output]
 		first, rows := t.rowsOf(pl.output, shard)
 		col := f.Arrays[pl.array]
@@ -316,4 +320,19 @@ func (t *Turn) rowsOf(output, shard int) (first, rows int) {
 		first += rows
 	}
 	return first, 0
+}
+
+// Sum adds up output k of the tasks, which is summed.
+func (t *Turn) Sum(parts []Parts, k int, st Store) (array.Meta, error) {
+	list := make([]part, len(parts))
+	for at, shard := range t.order(t.outputs[k].output) {
+		list[at] = part{metas: parts[shard]}
+	}
+	return join(list, k, abi.Sum, false, st)
+}
+
+// Meta is what joining made of output k.
+func (t *Turn) Meta(frames []Bound, k int) array.Meta {
+	pl := t.outputs[k]
+	return frames[pl.output].Arrays[pl.array].Meta
 }

@@ -294,8 +294,10 @@ func (w *begun) Drop()                       {}
 // checkCut cuts what tasks gave out of what was joined of it.
 func checkCut(t *testing.T, turn *Turn, frames []Bound, parts []Parts, st Store) {
 	t.Helper()
-	if !turn.Cuts() {
-		t.Fatal("what was joined is not cut")
+	for k := range turn.Tasks[0].Outputs {
+		if !turn.Cuts(k) {
+			t.Fatal("what was joined is not cut")
+		}
 	}
 	for shard := range turn.Tasks {
 		metas, data, release, err := turn.Cut(frames, shard, st)
@@ -404,14 +406,18 @@ func TestJoin(t *testing.T) {
 	if turn, err = p.Unroll(2, 0, e, s, src); err != nil {
 		t.Fatal(err)
 	}
-	frames, err = turn.Join([]Parts{
+	summed := []Parts{
 		give(turn, 0, f32([]float32{1e8, 1, 2, 3})), give(turn, 1, f32([]float32{1, 1, 1, 1})), give(turn, 2, f32([]float32{-1e8, 1, 1, 1})),
-	}, st)
+	}
+	frames, err = turn.Join(summed, st)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if turn.Cuts() {
+	if turn.Cuts(0) {
 		t.Error("sums can be cut apart")
+	}
+	if m, err := turn.Sum(summed, 0, st); err != nil || m != turn.Meta(frames, 0) {
+		t.Errorf("summed again: %+v, %v", m, err)
 	}
 	g, _, _ := st.Read(frames[0].Arrays["m"].Meta)
 	if got := fmt.Sprint(array.View[float32](g)); got != "[0 3 4 5]" {

@@ -37,33 +37,22 @@ var module = guest.Module{
 		f := c.Int("factors")
 		vectors := guest.F32("vector").Wide(f)
 		p.Stage("start_users", startUsers).Over(guest.Users).Aligned("by_user", "value").Writes("user_factors", vectors)
-		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors)
+		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors).Sums("item_gram", f, vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
-			// One side's vectors, with the rows of the other fixed.
-			side := func(over, own, other string, rows int, gram, solve func(*guest.Task)) {
-				if many(rows, f) {
-					p.Stage(other+"_gram", gram).Over(guest.Once).Whole(other+"_factors").WritesRows("gram", f, vectors)
-				}
-				s := p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, other, "value").
-					Aligned(own+"_factors").Whole(other+"_factors").Writes(own+"_factors", vectors)
-				if many(rows, f) {
-					s.Whole("gram")
-				}
+			// One side's vectors, with those of the other fixed.
+			side := func(over, own, other string, solve func(*guest.Task)) {
+				p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, other, "value").
+					Aligned(own+"_factors").Whole(other+"_factors").Whole(other+"_gram").
+					Writes(own+"_factors", vectors).Sums(own+"_gram", f, vectors)
 			}
-			side(guest.Users, "user", "item", c.Items(), itemGram, solveUsers)
-			side(guest.Items, "item", "user", c.Users(), userGram, solveItems)
+			side(guest.Users, "user", "item", solveUsers)
+			side(guest.Items, "item", "user", solveItems)
 		})
 		p.EmitsMatrix("user_factors", "user_factors", guest.Users, "", "vector", "the vector of each user")
 		p.EmitsMatrix("item_factors", "item_factors", guest.Items, "", "vector", "the vector of each item")
 		p.Stage("score", score).Over(guest.Targets).Aligned("targets").Whole("user_factors").Whole("item_factors").Recommends()
 	},
 }
-
-// few is the size rows·factors² of a YᵀY up to which every task makes it for
-// itself, in less time than a stage for it takes. Tests change it.
-var few = 40 << 20
-
-func many(rows, factors int) bool { return rows*factors*factors > few }
 
 func startUsers(t *guest.Task) {
 	for _, v := range t.F32("by_user.value") {
@@ -74,43 +63,43 @@ func startUsers(t *guest.Task) {
 	start(t, "user_factors.vector", 1)
 }
 
-func startItems(t *guest.Task) { start(t, "item_factors.vector", 2) }
+func startItems(t *guest.Task) { writeGram(t, "item_gram", start(t, "item_factors.vector", 2)) }
 
 // start draws the first vectors. A row's numbers depend on the seed and on
 // nothing else.
-func start(t *guest.Task, name string, stream uint64) {
+func start(t *guest.Task, name string, stream uint64) []float32 {
 	f := t.Int("factors")
 	draw, scale := num.Uniform, float32(0.01)
 	if t.Text("start") == "normal" {
 		draw, scale = num.Normal, float32(t.Float("stddev")/math.Sqrt(float64(f)))
 	}
+	all := make([]float32, t.Rows*f)
 	t.Blocks(4096, func(first, rows int) {
-		x := make([]float32, rows*f)
+		x := all[first*f : (first+rows)*f]
 		draw(x, uint64(t.Seed()), stream, uint64(t.First+first)*uint64(f))
 		num.Scale(scale, x)
 		t.WriteF32(name, x)
 	})
+	return all
 }
 
-func itemGram(t *guest.Task) { t.WriteF32("gram.vector", gram(t, t.Matrix("item_factors.vector"))) }
-func userGram(t *guest.Task) { t.WriteF32("gram.vector", gram(t, t.Matrix("user_factors.vector"))) }
-
-// gram is α0·YᵀY, the part of every row's equations that all rows share.
-func gram(t *guest.Task, y num.Matrix) []float32 {
-	g := make([]float32, y.Cols*y.Cols)
-	num.Gram(g, y)
-	num.Scale(t.Float32("unobserved_weight"), g)
-	return g
+// writeGram writes XᵀX, the task's part of a sum over all rows of a side: the
+// next side's equations have it in common. So no vector is looked at twice.
+func writeGram(t *guest.Task, frame string, x []float32) {
+	f := t.Int("factors")
+	g := make([]float32, f*f)
+	num.Gram(g, num.Dense(x, f))
+	t.WriteF32(frame+".vector", g)
 }
 
 func solveUsers(t *guest.Task) {
 	lambda := lambdas(t, t.U64("by_user.offsets"), t.Items())
-	solve(t, t.Sparse("by_user", "item", "value", t.Items()), lambda, "user_factors.vector", "item_factors.vector")
+	solve(t, t.Sparse("by_user", "item", "value", t.Items()), lambda, "user", "item")
 }
 
 func solveItems(t *guest.Task) {
 	lambda := lambdas(t, t.U64("by_item.offsets"), t.Users())
-	solve(t, t.Sparse("by_item", "user", "value", t.Users()), lambda, "item_factors.vector", "user_factors.vector")
+	solve(t, t.Sparse("by_item", "user", "value", t.Users()), lambda, "item", "user")
 }
 
 // lambdas is λ for each row: the parameter times (n + α0·pairs)^ν, where n is
@@ -140,15 +129,11 @@ func lambdas(t *guest.Task, offsets []uint64, pairs int) []float32 {
 // At an entry p is 1; with the confidence called added, where an entry has a
 // term α0 (0 - x·y_i)² like every pair and αv (1 - x·y_i)² of its own, c is
 // α0+αv and c·p is αv.
-func solve(t *guest.Task, m num.Sparse, lambda []float32, mine, others string) {
-	y, f := t.Matrix(others), t.Int("factors")
-	r := num.Ridge{Factors: y}
-	if many(y.Rows, f) {
-		r.Gram = t.F32("gram.vector")
-	} else {
-		r.Gram = gram(t, y)
-	}
+func solve(t *guest.Task, m num.Sparse, lambda []float32, own, other string) {
+	f, mine := t.Int("factors"), own+"_factors.vector"
 	alpha, unobserved := t.Float32("alpha"), t.Float32("unobserved_weight")
+	r := num.Ridge{Factors: t.Matrix(other + "_factors.vector"), Gram: t.F32(other + "_gram.vector")}
+	num.Scale(unobserved, r.Gram)
 	switch t.Text("confidence") { // Weight is of c-α0, Target of c·p
 	case "linear":
 		r.Weight, r.Target = [2]float32{alpha, 1 - unobserved}, [2]float32{alpha, 1}
@@ -168,6 +153,7 @@ func solve(t *guest.Task, m num.Sparse, lambda []float32, mine, others string) {
 		}
 		t.WriteF32(mine, x)
 	})
+	writeGram(t, own+"_gram", before)
 }
 
 // score lists the items with the largest x·y. A user without a profile gets no
