@@ -91,6 +91,9 @@ func worker() error {
 		if err := w.serve(m, file); err != nil {
 			return err
 		}
+		if w.module != nil { // as there is in all but a drill
+			w.module.Settle() // the host has its answer by now
+		}
 	}
 }
 
@@ -202,7 +205,7 @@ func (w *workerState) start(hello *message, file *os.File) (walls []string, err 
 	limits := sandbox.Limits(hello.Limits)
 	limits.Deadline = 0 // the parent's affair
 	w.module, err = sandbox.Load(context.Background(), wasm, sandbox.Options{
-		Name: hello.Name, Limits: limits, CacheDir: hello.CacheDir, Prepared: hello.Prepared, Interpreter: hello.Interpreter, Places: hello.Places,
+		Name: hello.Name, Limits: limits, CacheDir: hello.CacheDir, Prepared: hello.Prepared, Lingers: true, Interpreter: hello.Interpreter, Places: hello.Places,
 		Compilers: runtime.GOMAXPROCS(0),
 	})
 	if err != nil {

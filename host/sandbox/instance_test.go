@@ -105,7 +105,7 @@ func TestInstancesBeginAlike(t *testing.T) {
 		{"asks at the start", guest{init: w.Join(w.I32Const(8), w.I32Const(4), w.Call(3), w.Op(w.Drop))}, false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			for _, o := range []Options{{}, {Cooperative: true}, {Interpreter: true}, {Cooperative: true, Limits: Limits{Fuel: 1 << 30}}} {
+			for _, o := range []Options{{}, {Lingers: true}, {Cooperative: true}, {Interpreter: true}, {Cooperative: true, Limits: Limits{Fuel: 1 << 30}}} {
 				fuel := o.Limits.Fuel
 				o.Name, o.Limits = "g.wasm", testLimits
 				o.Limits.Fuel = fuel
@@ -123,6 +123,10 @@ func TestInstancesBeginAlike(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					if o.Lingers && len(m.idle) > 0 {
+						t.Error("an instance is idle before it was put back")
+					}
+					m.Settle()
 					return string(r.Data[0]), r.Stats
 				}
 				first, stats := run(1)

@@ -32,6 +32,7 @@ type Module struct {
 	name        string
 	limits      Limits
 	cooperative bool
+	lingers     bool
 	interpreter bool
 	info        *rewrite.Info
 	provided    []provided
@@ -50,6 +51,7 @@ type Module struct {
 	mu      sync.Mutex
 	free    []*memory // reserved address space of ended instances
 	idle    []*instance
+	ended   []func()  // see Settle
 	initial *snapshot // of its instances, or nil: not known yet
 }
 
@@ -71,7 +73,7 @@ func Load(ctx context.Context, wasm []byte, o Options) (*Module, error) {
 		kept = PreparedFile(cache, o.Prepared)
 		ready = readPrepared(kept)
 	}
-	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, interpreter: o.Interpreter, bodies: bodies(wasm)}
+	m := &Module{name: o.Name, limits: o.Limits, cooperative: o.Cooperative, lingers: o.Lingers, interpreter: o.Interpreter, bodies: bodies(wasm)}
 	made := wasm // into what wazero compiles
 	known := ready != nil
 	if !known {
@@ -212,6 +214,7 @@ func ofFiles(err error) bool {
 
 // Close releases the compiled code. No call may be running.
 func (m *Module) Close() error {
+	m.Settle()
 	var err error
 	if m.runtime != nil {
 		err = m.runtime.Close(context.Background())
@@ -335,12 +338,33 @@ func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error)
 
 // release parts with the instance, which may serve again if the call ended well.
 func (c *call) release(well bool) {
-	switch x := c.instance; {
-	case x == nil:
-	case well:
-		c.module.give(x)
-	default:
-		c.module.discard(x)
+	m, x := c.module, c.instance
+	if x == nil {
+		return
+	}
+	part := func() { m.discard(x) }
+	if well {
+		part = func() { m.give(x) }
+	}
+	if !m.lingers {
+		part()
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = append(m.ended, part)
+}
+
+// Settle puts back the instances of calls that have ended, where Options.Lingers
+// has them wait for it. A caller to whom somebody else is waiting answers first.
+// No call begins in an instance that was not put back.
+func (m *Module) Settle() {
+	m.mu.Lock()
+	ended := m.ended
+	m.ended = nil
+	m.mu.Unlock()
+	for _, part := range ended {
+		part()
 	}
 }
 

@@ -49,6 +49,7 @@ type Options struct {
 	Interpreter bool   // wazero's interpreter instead of its compiler
 	Cooperative bool   // count loop turns and calls, and let the scheduler in
 	Compilers   int    // goroutines that compile; 0 is one
+	Lingers     bool   // a call's instance is put back or thrown away by Settle, not before the call returns
 	Places      bool   // traps name the instruction, also where that makes the compiled code large
 }
 
