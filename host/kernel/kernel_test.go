@@ -336,6 +336,41 @@ func TestScoreTopK(t *testing.T) {
 	})
 }
 
+// Columns that a set of marks takes for one are told apart: of more than marked
+// items some are left out, and those that are marked with them are not. In one
+// slab after the other a candidate has another mask.
+func TestScoreTopKTellsMarksApart(t *testing.T) {
+	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
+		const cols, k = marked + 50, 40
+		users := naive.Matrix{Rows: slabUsers + 30, Cols: 1, Data: slices.Repeat([]float32{1}, slabUsers+30)}
+		y := naive.Matrix{Rows: cols, Cols: 1, Data: make([]float32, cols)}
+		for _, j := range []int{0, 1, 7, marked - 1} { // the best, and all that are marked with them
+			for c := j; c < cols; c += marked {
+				y.Data[c] = 2 - float32(c)/cols
+			}
+		}
+		without := naive.Sparse{Rows: users.Rows, Cols: cols, Offsets: []uint64{0}}
+		for range users.Rows {
+			var row []uint32
+			below := []int{marked - 1, marked, marked + 1, cols}[r.IntN(4)]
+			for j := range below {
+				if y.Data[j] > 0 && r.IntN(2) == 0 || r.IntN(1000) == 0 {
+					row = append(row, uint32(j))
+				}
+			}
+			without.Index = append(without.Index, row...)
+			without.Offsets = append(without.Offsets, uint64(len(without.Index)))
+		}
+		for what, only := range map[string]naive.Sparse{"all": {}, "some": ascendingRows(r, 1, cols, 0.9, nil)} {
+			m := naive.Mask{Without: without, Only: only}
+			got, want := lists(users.Rows, k), lists(users.Rows, k)
+			a := s.ScoreTopK(got, users, nil, y, m, k, nil)
+			b := naive.ScoreTopK(want, users, nil, y, m, k)
+			sameLists(t, what, got, a, want, b)
+		}
+	})
+}
+
 // Where items differ in length, most of them are not scored for most users; the
 // lists are those of the loop all the same, ties at their end too.
 func TestScoreTopKOfDifferentLengths(t *testing.T) {

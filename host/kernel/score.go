@@ -77,18 +77,6 @@ func (p *passed) out(column uint32, m *meter) bool {
 	return len(p.only) == 0 || p.only[0] != column
 }
 
-// leavesOut tells the same in any order of asking.
-func (p *passed) leavesOut(column uint32) bool {
-	if _, found := slices.BinarySearch(p.without, column); found {
-		return true
-	}
-	if !p.limited {
-		return false
-	}
-	_, found := slices.BinarySearch(p.only, column)
-	return !found
-}
-
 // put takes a candidate that belongs in the list, and returns the score that
 // a later one has to be above.
 func (b *best) put(key uint64, m *meter) float32 {
@@ -197,12 +185,13 @@ func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 	dst.Offsets[0] = 0
 	written := 0
 	slab := s.slab(n, users.Cols, k)
-	w := s.scorer(users, items, ids, order, slab, k, pause)
+	w := s.scorer(users, items, ids, order, &mask, slab, k, pause)
 	for from := 0; from < n; from += slab {
 		w.slab = w.slab[:min(slab, n-from)]
 		for t := range w.slab {
 			c := &w.slab[t]
-			c.row, c.n, c.mask = from+t, 0, passing(&mask, from+t)
+			c.row, c.n = from+t, 0
+			c.keepOut(passing(&mask, from+t), w.meter)
 			if rows != nil {
 				c.row = int(rows[from+t])
 			}
@@ -267,6 +256,53 @@ type candidate struct {
 	row    int     // of users
 	list   int     // of the result
 	length float64 // at least the vector's, and the rounding of its products
+	marks  *marks  // of the columns that the mask is without; nil where no mask is without any
+	exact  bool    // they are all below marked
+}
+
+// marked is how many columns a set of marks tells apart.
+const marked = 4096
+
+// marks is a set of columns by their remainders of marked.
+type marks [marked / 64]uint64
+
+func (s *marks) add(columns []uint32) {
+	for _, j := range columns {
+		s[j%marked/64] |= 1 << (j % 64)
+	}
+}
+
+func (s *marks) has(column uint32) bool { return s[column%marked/64]>>(column%64)&1 != 0 }
+
+// keepOut makes p the candidate's mask.
+func (c *candidate) keepOut(p passed, m *meter) {
+	c.mask = p
+	if c.marks == nil {
+		return
+	}
+	*c.marks = marks{}
+	for part := range slices.Chunk(p.without, longest) {
+		c.marks.add(part)
+		m.stream(4 * len(part))
+	}
+	c.exact = len(p.without) == 0 || p.without[len(p.without)-1] < marked
+	m.stream(2 * apart)
+}
+
+// leavesOut tells what the mask's out does, in any order of asking.
+func (c *candidate) leavesOut(column uint32, m *meter) bool {
+	m.stream(16)
+	if c.marks != nil && c.marks.has(column) && (c.exact && column < marked || searched(c.mask.without, column, m)) {
+		return true
+	}
+	return c.mask.limited && !searched(c.mask.only, column, m)
+}
+
+// searched tells whether x, in ascending order, has a column.
+func searched(x []uint32, column uint32, m *meter) bool {
+	m.stream(16 * bits.Len(uint(len(x))))
+	_, found := slices.BinarySearch(x, column)
+	return found
 }
 
 // need is the least length of an item that can still enter the list: for one
@@ -322,10 +358,10 @@ func ScoreScratch(users, items, f, k int) int {
 		return 0
 	}
 	k = min(k, items)
-	return active.slab(users, f, k)*(4*f+8*k+256) + 16*items + blockBytes + 4*32*f + 1<<14
+	return active.slab(users, f, k)*(4*f+8*k+marked/8+256) + 16*items + blockBytes + 4*32*f + 1<<14
 }
 
-func (s *set) scorer(users, items naive.Matrix, ids []uint32, order arrangement, slab, k int, pause func()) *scorer {
+func (s *set) scorer(users, items naive.Matrix, ids []uint32, order arrangement, mask *naive.Mask, slab, k int, pause func()) *scorer {
 	f := users.Cols
 	w := &scorer{s: s, f: f, all: users, items: items, ids: ids, arrangement: order, panels: max(blockBytes/(4*f*s.wide), 1), meter: s.meter(pause)}
 	// A sum of f products is off by at most f/2^24 of the sum of their sizes,
@@ -341,6 +377,12 @@ func (s *set) scorer(users, items naive.Matrix, ids []uint32, order arrangement,
 	heaps := cleared[uint64](w.meter, slab*k)
 	for t := range w.slab {
 		w.slab[t].heap = heaps[t*k:][:k:k]
+	}
+	if mask.Without.Rows > 0 {
+		sets := cleared[uint64](w.meter, slab*len(marks{}))
+		for t := range w.slab {
+			w.slab[t].marks = (*marks)(sets[t*len(marks{}):])
+		}
 	}
 	w.four = make([]float32, 4*turning)
 	return w
@@ -578,8 +620,7 @@ func (w *scorer) take(g, place int) (changed bool) {
 			if c.n == len(c.heap) && x < c.heap[0] {
 				continue
 			}
-			w.meter.stream(16 * bits.Len(uint(len(c.mask.without)+len(c.mask.only)))) // what a search takes
-			if c.mask.leavesOut(id) {
+			if c.leavesOut(id, w.meter) {
 				continue
 			}
 			c.put(x, w.meter)
