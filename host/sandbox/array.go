@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"rechost/host/array"
 )
@@ -19,10 +20,17 @@ type Array struct {
 	mapped []byte // the whole file, read-only; kernels read it
 	unmap  func()
 	err    error
+
+	noted sync.Once
+	notes []atomic.Uint64 // of each whole stretch, what was found in it; 0 is nothing yet
 }
 
+// stretch is how many elements an array keeps a note of together.
+const stretch = 1 << 12
+
 // OpenArray takes over an array's file, which must be open for reading, hold
-// an array of m's shape, and not be changed by anybody while it is used.
+// an array of m's shape, and not be changed by anybody until it is closed: what
+// was found in it is not looked for again.
 func OpenArray(f *os.File, m array.Meta) (*Array, error) {
 	fi, err := f.Stat()
 	if err == nil && !fi.Mode().IsRegular() {
@@ -62,6 +70,33 @@ func (a *Array) data() ([]byte, error) {
 		return nil, a.err
 	}
 	return a.mapped[array.HeaderSize:], nil
+}
+
+// each goes through elements [from, to), of four bytes each, stretch by stretch,
+// and hands over what find finds in each, until next says no. What was found in
+// a whole stretch is kept for as long as the array is open, so find must depend
+// on the elements alone, be the only one for arrays of this type, and not find
+// 0. Elements beyond the range are not looked at. The array must be mapped.
+func (a *Array) each(from, to int, find func(from, to int) uint64, next func(found uint64) bool) {
+	a.noted.Do(func() { a.notes = make([]atomic.Uint64, (len(a.mapped)-array.HeaderSize)/4/stretch) })
+	for from < to {
+		end := min(from-from%stretch+stretch, to)
+		whole := end-from == stretch
+		var found uint64
+		if whole {
+			found = a.notes[from/stretch].Load()
+		}
+		if found == 0 {
+			found = find(from, end)
+			if whole {
+				a.notes[from/stretch].Store(found)
+			}
+		}
+		if !next(found) {
+			return
+		}
+		from = end
+	}
 }
 
 // read puts n bytes of the array's data from byte off on into the guest's

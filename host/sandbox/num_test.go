@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -294,6 +295,86 @@ func TestNumChecksMemoryAgain(t *testing.T) {
 	if _, err := c.try("row_sums", 0x300, m, 1); err == nil {
 		t.Error("an index out of range was not seen the second time")
 	}
+}
+
+// An array's stretches are looked at once, and what was found in them holds for
+// any range and any number of columns.
+func TestNumRemembersStretches(t *testing.T) {
+	const n = 3*stretch + 100
+	index := make([]uint32, n)
+	for i := range index {
+		index[i] = uint32(i % 5)
+	}
+	index[stretch+7], index[n-1] = 20, 30
+	a := &Array{Meta: array.Meta{DType: array.U32, Rows: n}, mapped: append(make([]byte, array.HeaderSize), array.BytesOf(index)...)}
+	a.once.Do(func() {})
+	try := func(first, at, entries, cols int64) string {
+		c := numCall()
+		c.open = append(c.open, &opened{Input{Name: "y.index", Array: a, Rows: n}, first, n - first})
+		m := put(c, 0x1200, 1, cols, 0, int64(mem), 0x1000, 2, at, ones, 0, entries)
+		put(c, 0x1000, 0, uint64(entries))
+		if _, err := c.try("row_sums", 0x300, m, 1); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	refused := func(index, cols int64) string {
+		return fmt.Sprintf("row_sums: an index of m is %d, not below %d", index, cols)
+	}
+	for range 2 {
+		for _, x := range []struct {
+			first, at, entries, cols int64
+			want                     string
+		}{
+			{0, 0, n, 31, ""},
+			{0, 0, n, 30, refused(30, 30)},
+			{0, 0, n - 1, 21, ""},
+			{0, 0, n, 20, refused(20, 20)},
+			{0, 0, stretch, 5, ""},
+			{0, 0, stretch, 4, refused(4, 4)},
+			{0, 3, stretch + 4, 5, ""}, // up to the one that is larger
+			{0, 3, stretch + 5, 5, refused(20, 5)},
+			{stretch, 7, 1, 21, ""},
+			{stretch, 7, 1, 20, refused(20, 20)},
+			{stretch, 8, 2 * stretch, 5, ""}, // from behind it
+			{stretch + 8, 0, 2 * stretch, 5, ""},
+			{stretch + 7, 0, 2 * stretch, 5, refused(20, 5)},
+			{0, 5, 0, 0, ""},
+		} {
+			if got := try(x.first, x.at, x.entries, x.cols); got != x.want {
+				t.Errorf("elements %d+%d to %d more, %d columns: %q, want %q", x.first, x.at, x.entries, x.cols, got, x.want)
+			}
+		}
+	}
+	looked := 0
+	count := func(from, to int) uint64 { looked += to - from; return 1 }
+	a.each(1, n, count, func(uint64) bool { return true })
+	if want := stretch - 1 + 100; looked != want {
+		t.Errorf("%d elements were looked at again, want %d", looked, want)
+	}
+}
+
+// An array may be used by several calls at a time.
+func TestArrayNotesOfManyCalls(t *testing.T) {
+	const n = 100 * stretch
+	a := &Array{mapped: make([]byte, array.HeaderSize+4*n)}
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			next := 0
+			a.each(0, n, func(from, to int) uint64 { return uint64(from + 1) }, func(found uint64) bool {
+				if found != uint64(next+1) {
+					t.Errorf("%d was found from %d on", found, next)
+				}
+				next += stretch
+				return true
+			})
+			if next != n {
+				t.Errorf("ended at %d", next)
+			}
+		})
+	}
+	calls.Wait()
 }
 
 // No rows, at an address, are not all rows.

@@ -154,7 +154,7 @@ func (a *args) sparse(what string) naive.Sparse {
 	}
 	known := w[3] >= 0 && w[5] >= 0 // inputs do not change
 	if !known || !a.known(w) {
-		a.check(what, m)
+		a.check(what, m, w[5], w[6])
 		if known {
 			a.learn(w)
 		}
@@ -162,7 +162,9 @@ func (a *args) sparse(what string) naive.Sparse {
 	return m
 }
 
-func (a *args) check(what string, m naive.Sparse) {
+// check ends the task where a sparse matrix is not as sparse says; its indices
+// lie from element at on in an input, or in memory.
+func (a *args) check(what string, m naive.Sparse, input, at int64) {
 	before := m.Offsets[0]
 	for r := m.First; r <= m.First+m.Rows; r++ {
 		o := m.Offsets[r]
@@ -176,15 +178,40 @@ func (a *args) check(what string, m naive.Sparse) {
 	}
 	from, _ := m.Range(0)
 	_, to := m.Range(m.Rows - 1)
-	for index := m.Index[from:to]; len(index) > 0; {
-		n := min(len(index), 8*piece)
-		top := largest(index[:n])
-		if int64(top) >= int64(m.Cols) {
-			a.c.fail("%s: an index of %s is %d, not below %d", a.name, what, top, m.Cols)
+	a.each(input, at, from, to, func(from, to int) uint64 { return uint64(largest(m.Index[from:to])) + 1 }, func(found uint64) bool {
+		if found > uint64(m.Cols) {
+			a.c.fail("%s: an index of %s is %d, not below %d", a.name, what, found-1, m.Cols)
 		}
-		if index = index[n:]; len(index) > 0 {
+		return true
+	})
+}
+
+// each goes through elements [from, to) of an operand that lies from element at
+// on in an input, or in memory: it hands over what find finds in a part of
+// them, part by part, until next says no. An array keeps what was found in its
+// stretches, so find must depend on the elements alone, be the only one that is
+// used with operands of its type, and not find 0.
+func (a *args) each(input, at int64, from, to int, find func(from, to int) uint64, next func(found uint64) bool) {
+	looked := 0
+	look := func(from, to int) uint64 {
+		if looked += to - from; looked > 8*piece {
+			looked = to - from
 			a.c.pause()
 		}
+		return find(from, to)
+	}
+	if input >= 0 {
+		in := a.c.open[input]
+		start := int(in.first + at)
+		in.Array.each(start+from, start+to, func(from, to int) uint64 { return look(from-start, to-start) }, next)
+		return
+	}
+	for from < to {
+		end := min(from+8*piece, to)
+		if !next(look(from, end)) {
+			return
+		}
+		from = end
 	}
 }
 
@@ -213,7 +240,7 @@ func (a *args) counting(what string) naive.Sparse {
 	seen := a.c.kernel.(checked)
 	known := seen[[abi.SparseWords]int64(w)]
 	if known == passed {
-		if known = varied; a.allOne(m) {
+		if known = varied; a.allOne(m, w[7], w[8]) {
 			known = onlyOnes
 		}
 		seen[[abi.SparseWords]int64(w)] = known
@@ -224,20 +251,26 @@ func (a *args) counting(what string) naive.Sparse {
 	return m
 }
 
-// allOne tells whether all values of a sparse matrix are 1.
-func (a *args) allOne(m naive.Sparse) bool {
+// allOne tells whether all values of a sparse matrix are 1; they lie from
+// element at on in an input.
+func (a *args) allOne(m naive.Sparse, input, at int64) bool {
+	const ones, others = 1, 2
 	from, _ := m.Range(0)
 	_, to := m.Range(m.Rows - 1)
-	for part := range slices.Chunk(m.Value[from:to], 8*piece) {
-		if part[0] != 1 || !allOne(part) {
-			return false
+	all := true
+	a.each(input, at, from, to, func(from, to int) uint64 {
+		if allOne(m.Value[from:to]) {
+			return ones
 		}
-		a.c.pause()
-	}
-	return true
+		return others
+	}, func(found uint64) bool {
+		all = found == ones
+		return all
+	})
+	return all
 }
 
-// allOne is the same of numbers, four at a time.
+// allOne tells whether all of x are 1, four at a time.
 func allOne(x []float32) bool {
 	other := uint32(0)
 	for ; len(x) >= 4; x = x[4:] {
