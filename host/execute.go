@@ -108,7 +108,7 @@ func (s *session) more(o *outcome, until string) (bool, error) {
 
 // stage runs the tasks of one turn of a stage that the journal does not have,
 // and joins their outputs to frames.
-func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times int) error {
+func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times int) (err error) {
 	start := time.Now()
 	s.at.Store(int64(index))
 	turn, err := s.plan.Unroll(index, iteration, o.env, s.shape, s.source)
@@ -135,7 +135,13 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		}
 	}
 	if !joined {
-		defer r.unsaved.release()
+		frames = nil
+		defer func() {
+			if err != nil {
+				r.unsaved.save()
+			}
+			r.unsaved.release()
+		}()
 		r.joiner = turn.Joiner(s.store)
 		defer r.joiner.Close()
 	}
@@ -161,7 +167,6 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	r.picked = s.drawShadow(o, len(turn.Tasks))
 	if len(r.missing) > 0 {
 		if err := r.run(ctx); err != nil {
-			r.unsaved.save()
 			return err
 		}
 	}
@@ -172,7 +177,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 			recorded[i].Outputs = append(recorded[i].Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
 		}
 	}
-	if err := s.shadowTurn(ctx, turn, r.picked, recorded, o); err != nil {
+	if err := s.shadowTurn(ctx, turn, r.picked, recorded, frames, o); err != nil {
 		return err
 	}
 	for _, w := range r.withheld {

@@ -8,12 +8,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"rechost/host"
 	"rechost/host/executor"
 	"rechost/host/fault"
+	"rechost/host/task"
 )
 
 // TestHelperRun is not a test: it is the run that TestKilledAndResumed starts
@@ -124,5 +126,27 @@ func TestStoppedAndResumed(t *testing.T) {
 				t.Errorf("%d of %d tasks reused, want at least the 8 that had ended", resumed.Reused, resumed.Tasks)
 			}
 		})
+	}
+}
+
+// A run that an alarm ends keeps what the other tasks of the turn gave.
+func TestAlarmKeepsTheTurn(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(120, 40, 1500), 500)
+	j := killJob(hostile(t), data, filepath.Join(dir, "store"), host.Goroutines, nil)
+	j.Params, j.Shadow = map[string]string{"how": "nothing"}, 1e-9 // one task, of the first turn
+	undo := host.ForgeShadow(func(_ task.Task, data [][]byte) [][]byte {
+		forged := slices.Clone(data[0])
+		forged[0] ^= 1
+		return append([][]byte{forged}, data[1:]...)
+	})
+	_, err := host.Run(context.Background(), j)
+	undo()
+	if fault.CodeOf(err) != fault.Differs {
+		t.Fatalf("no alarm: %v", err)
+	}
+	j.Shadow = 0
+	if resumed := run(t, j); resumed.Reused != 5 {
+		t.Errorf("%d of %d tasks reused, want the 5 of the first turn that were not compared", resumed.Reused, resumed.Tasks)
 	}
 }

@@ -65,7 +65,8 @@ func (s *session) drawShadow(o *outcome, n int) []bool {
 }
 
 // shadowTurn runs the picked tasks of a turn on the other engine and compares.
-func (s *session) shadowTurn(ctx context.Context, turn *plan.Turn, picked []bool, recorded []manifest.Task, o *outcome) error {
+// frames are the turn's where the journal had them, otherwise nil.
+func (s *session) shadowTurn(ctx context.Context, turn *plan.Turn, picked []bool, recorded []manifest.Task, frames []plan.Bound, o *outcome) error {
 	var drawn []task.Task
 	var at []int
 	for i, t := range turn.Tasks {
@@ -77,7 +78,7 @@ func (s *session) shadowTurn(ctx context.Context, turn *plan.Turn, picked []bool
 		return nil
 	}
 	s.ran.Store(true)
-	again, err := s.repeat(ctx, s.shadow, turn, drawn, at, recorded, nil)
+	again, err := s.repeat(ctx, s.shadow, turn, drawn, at, recorded, frames)
 	o.shadow.same += again.rerun
 	d := again.difference
 	switch code := fault.CodeOf(err); {

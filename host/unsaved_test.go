@@ -25,10 +25,11 @@ func TestUnsaved(t *testing.T) {
 	b := array.BytesOf([]float32{1, 2, 3})
 	short := executor.Result{Data: [][]byte{b}, Stats: task.Stats{Guest: shortTask / 4, Kernel: shortTask / 4, Host: shortTask / 4}}
 	long := executor.Result{Data: [][]byte{b}, Stats: task.Stats{Guest: shortTask / 2, Kernel: shortTask / 2, Host: 1}}
-	large := executor.Result{Data: [][]byte{make([]byte, mostUnsaved-len(b)+1)}}
+	large := executor.Result{Data: [][]byte{make([]byte, mostUnsaved-pageSize+1)}}
+	many := executor.Result{Data: make([][]byte, mostOutputs)}
 	u := &unsaved{session: s, turn: &plan.Turn{Tasks: make([]task.Task, 2)}}
-	if !u.takes(short) || u.takes(long) || u.takes(large) {
-		t.Error("a short task's outputs are not taken, or a long one's, or too many bytes")
+	if !u.takes(short) || u.takes(long) || u.takes(large) || u.takes(many) {
+		t.Error("a short task's outputs are not taken, or a long one's, or too many bytes or outputs")
 	}
 	if (&unsaved{session: s, turn: &plan.Turn{Tasks: make([]task.Task, 1)}}).takes(short) {
 		t.Error("the outputs of the only task are taken, which are a frame")

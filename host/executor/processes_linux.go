@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"rechost/host/digest"
@@ -134,11 +134,16 @@ func fileExists(name string) bool {
 	return err == nil
 }
 
-// madeBy names what this very binary makes of the module, with these options.
+// madeBy names what this very binary makes of the module, with these options. A
+// binary that took another's place has another number or another time of change,
+// which nobody sets, though packages set the time of modification.
 func (p *processes) madeBy() string {
-	var id string
+	var id []int64
 	if fi, err := os.Stat(p.path); err == nil {
-		id = fmt.Sprint(fi.Size(), fi.ModTime().UnixNano())
+		id = []int64{fi.Size(), fi.ModTime().UnixNano()}
+		if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+			id = append(id, int64(st.Dev), int64(st.Ino), st.Ctim.Nano())
+		}
 	}
 	return digest.OfJSON([]any{id, p.options.Limits.Fuel > 0, p.options.Places, runtime.GOARCH, p.options.digest()}).String()
 }

@@ -201,6 +201,10 @@ func (p *processes) task(w *workerProcess, t *task.Task, d *task.Diagnosis) (r R
 		case m.Kind == msgOutput && f != nil && len(r.Data) < len(t.Outputs) && m.Output == len(r.Data):
 			b, err := mapOutput(f, m.Size, left, t.Outputs[m.Output])
 			f.Close()
+			var own *fault.Error
+			if errors.As(err, &own) { // it is not the worker's doing
+				return r, err
+			}
 			if err != nil {
 				return r, fault.Mod("its worker process broke the protocol: output %s: %v", t.Outputs[m.Output].Name, err)
 			}
@@ -250,7 +254,7 @@ func mapOutput(f *os.File, size, left int64, o task.Output) ([]byte, error) {
 	}
 	b, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, err
+		return nil, fault.New(fault.Failed, "cannot map an output of %d bytes: %v", size, err)
 	}
 	if i := array.OddNaN(o.DType, b); i >= 0 {
 		unix.Munmap(b)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -56,12 +58,15 @@ func uncached(doing, dir string, err error) error {
 // ClearCache removes the compiled code in a CacheDir.
 func ClearCache(dir string) error {
 	var err error
-	for _, pattern := range []string{codeFolders, notePrefix + "*", preparedPrefix + "*", newNotes} {
-		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // its error is of the pattern
+	for _, prefix := range []string{codePrefix, notePrefix, preparedPrefix, newPrefix} {
+		found, e := beginning(dir, prefix)
 		for _, d := range found {
 			if e := os.RemoveAll(d); err == nil {
 				err = e
 			}
+		}
+		if err == nil && !os.IsNotExist(e) {
+			err = e
 		}
 	}
 	if err != nil {
@@ -92,12 +97,38 @@ func PrivateDir(dir string) error {
 
 // The names in a CacheDir.
 const (
-	codeFolders = "wazero-code-*"
-	notePrefix  = "code-" // and the SHA-256 of the module
-	newNotes    = "new-*"
-
+	codePrefix     = "wazero-code-" // of folders
+	notePrefix     = "code-"        // and the SHA-256 of the module
 	preparedPrefix = "prepared-"
+	newPrefix      = "new-" // of what will have another name
 )
+
+// beginning lists what in a folder has a name that begins so. The folder's own
+// name may have any character, which is why it is no pattern.
+func beginning(dir, prefix string) (paths []string, err error) {
+	found, err := os.ReadDir(dir)
+	for _, e := range found {
+		if strings.HasPrefix(e.Name(), prefix) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths, err
+}
+
+// readWhole reads a file of at most so many bytes. A pipe is not waited for.
+func readWhole(name string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !fi.Mode().IsRegular() || fi.Size() > most {
+		return nil, fmt.Errorf("%s is no file, or too long", filepath.Base(name))
+	}
+	return io.ReadAll(io.LimitReader(f, most))
+}
 
 // code is compiled code in a CacheDir.
 type code struct {
@@ -109,20 +140,21 @@ type code struct {
 // readNote returns the note of the module's compiled code, or "" where there is
 // none.
 func readNote(dir string, wasm []byte) (string, error) {
-	note, err := os.ReadFile(notePath(dir, wasm))
+	note, err := readWhole(notePath(dir, wasm), 4096)
 	if os.IsNotExist(err) {
 		return "", nil
 	}
-	if err == nil && len(note) == 0 {
-		err = errors.New("a note of it is empty")
+	if err == nil && !strings.HasPrefix(string(note), digest.Of(wasm).String()+" ") {
+		err = errors.New("its note is of another module")
 	}
 	return string(note), err
 }
 
-// findCode returns the code that a note is of. Any error means that the cache is
-// damaged.
+// findCode returns the code that a note is of: the module's digest, the file and
+// its checksum. Any error means that the cache is damaged.
 func findCode(dir, note string) (*code, error) {
-	name, sum, ok := strings.Cut(note, " ")
+	_, rest, _ := strings.Cut(note, " ")
+	name, sum, ok := strings.Cut(rest, " ")
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	if !ok || !filepath.IsLocal(name) || len(parts) != 3 { // our folder, wazero's, the file
 		return nil, errors.New("a note of it is not as it was written")
@@ -143,7 +175,7 @@ func notePath(dir string, wasm []byte) string {
 // the file. Where it did not find it, because somebody removed it, or it is of
 // another wazero, wazero has compiled the hollow and written a file of its own.
 func (c *code) served() bool {
-	found, err := filepath.Glob(filepath.Join(c.folder, "*", "*"))
+	found, err := codeFiles(c.folder)
 	if err != nil || len(found) != 1 || found[0] != c.file {
 		return false
 	}
@@ -159,7 +191,8 @@ type newCode struct {
 }
 
 func makeCode(dir string) (*newCode, error) {
-	folder, err := os.MkdirTemp(dir, codeFolders)
+	removeOld(dir)
+	folder, err := os.MkdirTemp(dir, codePrefix+"*")
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +207,7 @@ func makeCode(dir string) (*newCode, error) {
 // keep names the code that was compiled of the module so that it is found, and
 // writes its note, which it returns.
 func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, hollow []byte) (note string, err error) {
-	compiled, err := n.files()
+	compiled, err := codeFiles(n.folder)
 	if err != nil {
 		return "", err
 	}
@@ -188,7 +221,7 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, h
 	if err != nil {
 		return "", err
 	}
-	all, err := n.files()
+	all, err := codeFiles(n.folder)
 	if err != nil {
 		return "", err
 	}
@@ -209,11 +242,11 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, h
 	if err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(n.dir, newNotes)
+	f, err := os.CreateTemp(n.dir, newPrefix+"*")
 	if err != nil {
 		return "", err
 	}
-	note = local + " " + sum
+	note = digest.Of(wasm).String() + " " + local + " " + sum
 	_, err = f.WriteString(note)
 	if e := f.Close(); err == nil {
 		err = e
@@ -227,8 +260,39 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, h
 	return note, err
 }
 
-func (n *newCode) files() ([]string, error) {
-	return filepath.Glob(filepath.Join(n.folder, "*", "*"))
+// codeFiles lists the files in a folder of compiled code.
+func codeFiles(folder string) (files []string, err error) {
+	folders, err := beginning(folder, "")
+	for _, d := range folders {
+		found, e := beginning(d, "")
+		if err == nil {
+			err = e
+		}
+		files = append(files, found...)
+	}
+	return files, err
+}
+
+// removeOld removes what processes left that were killed while they compiled: it
+// is an hour old, and no note has it.
+func removeOld(dir string) {
+	notes, _ := beginning(dir, notePrefix)
+	noted := map[string]bool{}
+	for _, name := range notes {
+		if b, err := readWhole(name, 4096); err == nil {
+			if c, _ := findCode(dir, string(b)); c != nil {
+				noted[c.folder] = true
+			}
+		}
+	}
+	for _, prefix := range []string{codePrefix, newPrefix} {
+		found, _ := beginning(dir, prefix)
+		for _, name := range found {
+			if fi, err := os.Lstat(name); err == nil && !noted[name] && time.Since(fi.ModTime()) > time.Hour {
+				os.RemoveAll(name)
+			}
+		}
+	}
 }
 
 func (n *newCode) remove() { os.RemoveAll(n.folder) }
@@ -247,7 +311,7 @@ func (c *code) checksum() (string, error) {
 	if !fi.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is not a file", filepath.Base(c.file))
 	}
-	f, err := os.Open(c.file)
+	f, err := os.OpenFile(c.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +17,105 @@ import (
 
 	"rechost/host/fault"
 )
+
+// renote has a note name another file.
+func renote(note, name, sum string) error {
+	b, err := os.ReadFile(note)
+	if err != nil {
+		return err
+	}
+	module, _, _ := strings.Cut(string(b), " ")
+	return os.WriteFile(note, []byte(module+" "+name+" "+sum), 0o600)
+}
+
+// A folder's name may have any character, and what killed processes left in it
+// goes when it is old.
+func TestCacheFolder(t *testing.T) {
+	name := "a[1]"
+	if runtime.GOOS != "windows" {
+		name += `*?\`
+	}
+	dir := filepath.Join(t.TempDir(), name, "code")
+	load := func() {
+		t.Helper()
+		m, err := Load(context.Background(), guest{}.bytes(), Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Prepared: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Close()
+	}
+	list := func(prefix string) []string {
+		t.Helper()
+		found, err := beginning(dir, prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	load()
+	first := list(codePrefix)
+	load()
+	if again := list(codePrefix); len(first) != 1 || !slices.Equal(again, first) || len(list(notePrefix)) != 1 || len(list(preparedPrefix)) != 1 {
+		t.Errorf("%v, then %v", first, list(""))
+	}
+	old, young := filepath.Join(dir, codePrefix+"old"), filepath.Join(dir, codePrefix+"young")
+	for _, d := range []string{old, young} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	past := time.Now().Add(-2 * time.Hour)
+	for _, d := range []string{old, first[0]} {
+		if err := os.Chtimes(d, past, past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removeOld(dir)
+	if left := list(codePrefix); len(left) != 2 || slices.Contains(left, old) {
+		t.Errorf("left: %v", left)
+	}
+	if err := ClearCache(dir); err != nil {
+		t.Fatal(err)
+	}
+	if left := list(""); len(left) != 0 {
+		t.Errorf("left of a cleared folder: %v", left)
+	}
+	load()
+}
+
+// A pipe in the place of a file is not waited for.
+func TestCachePipe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "code")
+	o := Options{Name: "g.wasm", Limits: testLimits, CacheDir: dir, Prepared: "x"}
+	for _, prefix := range []string{preparedPrefix, notePrefix} {
+		if err := ClearCache(dir); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Load(context.Background(), guest{}.bytes(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Close()
+		found, err := beginning(dir, prefix)
+		if err != nil || len(found) != 1 {
+			t.Fatal(found, err)
+		}
+		o.Prepared = "x"
+		if prefix == notePrefix {
+			o.Prepared = ""
+		}
+		if err := os.Remove(found[0]); err != nil {
+			t.Fatal(err)
+		}
+		pipe(t, found[0])
+		m, err = Load(context.Background(), guest{}.bytes(), o)
+		if stale := (*StaleCache)(nil); err == nil {
+			m.Close()
+		} else if !errors.As(err, &stale) {
+			t.Errorf("%s: %v", prefix, err)
+		}
+	}
+}
 
 // Code that is not what was written is found before wazero sees it.
 func TestCacheChecksums(t *testing.T) {
@@ -75,7 +176,7 @@ func TestCacheChecksums(t *testing.T) {
 			if err := os.Rename(file, up); err != nil {
 				return err
 			}
-			return os.WriteFile(note, []byte(filepath.Base(up)+" "+sum), 0o600)
+			return renote(note, filepath.Base(up), sum)
 		},
 		"a file elsewhere": func() error {
 			outside := filepath.Join(filepath.Dir(dir), "elsewhere")
@@ -86,7 +187,7 @@ func TestCacheChecksums(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return os.WriteFile(note, []byte("../elsewhere "+sum), 0o600)
+			return renote(note, "../elsewhere", sum)
 		},
 		"a link": func() error {
 			if err := os.Rename(file, dir+"-elsewhere"); err != nil {
@@ -99,7 +200,7 @@ func TestCacheChecksums(t *testing.T) {
 			if err := load(); err != nil {
 				t.Fatal(err)
 			}
-			file, note = one(codeFolders+"/*/*"), one(notePrefix+"*")
+			file, note = one(codePrefix+"*/*/*"), one(notePrefix+"*")
 			var err error
 			if written, err = os.ReadFile(file); err != nil {
 				t.Fatal(err)
@@ -135,7 +236,7 @@ func TestCacheNotes(t *testing.T) {
 			t.Errorf("the hollow ran: %v", err)
 		}
 		m.Close()
-		code, err := filepath.Glob(filepath.Join(dir, codeFolders, "*", "*"))
+		code, err := filepath.Glob(filepath.Join(dir, codePrefix+"*", "*", "*"))
 		if err != nil || len(code) != 1+i {
 			t.Fatalf("%v, %v", code, err)
 		}
@@ -178,7 +279,7 @@ func TestCachedCode(t *testing.T) {
 				}
 				said[i] = string(r.Emitted)
 				m.Close()
-				files, _ := filepath.Glob(filepath.Join(dir, codeFolders, "*", "*"))
+				files, _ := filepath.Glob(filepath.Join(dir, codePrefix+"*", "*", "*"))
 				for _, f := range files {
 					if fi, err := os.Stat(f); err == nil && fi.ModTime().After(stamps[i]) {
 						stamps[i] = fi.ModTime()
@@ -210,7 +311,7 @@ func TestHollowCompiled(t *testing.T) {
 	if err := load(); err != nil {
 		t.Fatal(err)
 	}
-	files, _ := filepath.Glob(filepath.Join(dir, codeFolders, "*", "*"))
+	files, _ := filepath.Glob(filepath.Join(dir, codePrefix+"*", "*", "*"))
 	notes, _ := filepath.Glob(filepath.Join(dir, notePrefix+"*"))
 	if len(files) != 1 || len(notes) != 1 {
 		t.Fatal(files, notes)
@@ -231,7 +332,7 @@ func TestHollowCompiled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(notes[0], []byte(name+" "+sum), 0o600); err != nil {
+	if err := renote(notes[0], name, sum); err != nil {
 		t.Fatal(err)
 	}
 	err = load()
@@ -287,7 +388,7 @@ func BenchmarkCacheChecksum(b *testing.B) {
 		b.Fatal(err)
 	}
 	m.Close()
-	found, _ := filepath.Glob(filepath.Join(dir, codeFolders, "*", "*"))
+	found, _ := filepath.Glob(filepath.Join(dir, codePrefix+"*", "*", "*"))
 	for _, f := range found {
 		if fi, err := os.Stat(f); err == nil {
 			b.SetBytes(fi.Size())

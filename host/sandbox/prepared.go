@@ -29,8 +29,8 @@ func PreparedFile(dir, name string) string { return filepath.Join(dir, preparedP
 // readPrepared reads the file that keep wrote; it returns nil where there is
 // none, or a damaged one, or one of nothing.
 func readPrepared(name string) *prepared {
-	b, err := os.ReadFile(name)
-	if err != nil || len(b) < preparedSum || string(b[:preparedSum]) != sumOf(b[preparedSum:]) {
+	b, err := readWhole(name, mostPrepared)
+	if err != nil || len(b) < preparedSum || string(b[:preparedSum]) != sumOf(name, b[preparedSum:]) {
 		return nil
 	}
 	p := new(prepared)
@@ -47,11 +47,11 @@ func (p *prepared) keep(name string) {
 	if gob.NewEncoder(&b).Encode(p) != nil {
 		return
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), newNotes)
+	f, err := os.CreateTemp(filepath.Dir(name), newPrefix+"*")
 	if err != nil {
 		return
 	}
-	_, err = f.WriteString(sumOf(b.Bytes()) + b.String())
+	_, err = f.WriteString(sumOf(name, b.Bytes()) + b.String())
 	if e := f.Close(); err == nil {
 		err = e
 	}
@@ -60,9 +60,13 @@ func (p *prepared) keep(name string) {
 	}
 }
 
-// sumOf is a checksum as that of code, preparedSum bytes.
-func sumOf(b []byte) string {
-	return fmt.Sprintf("%08x%08x", crc32.Checksum(b, castagnoli), crc32.ChecksumIEEE(b))
+// sumOf is a checksum as that of code, preparedSum bytes, of a file of this name.
+func sumOf(name string, b []byte) string {
+	own := []byte(filepath.Base(name))
+	return fmt.Sprintf("%08x%08x", crc32.Update(crc32.Checksum(own, castagnoli), castagnoli, b), crc32.Update(crc32.ChecksumIEEE(own), crc32.IEEETable, b))
 }
 
-const preparedSum = 16
+const (
+	preparedSum  = 16
+	mostPrepared = 256 << 20 // bytes; a module has 64 MiB at most
+)

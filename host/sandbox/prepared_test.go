@@ -62,7 +62,7 @@ func TestPrepared(t *testing.T) {
 				func(b []byte) []byte { return b[:len(b)-1] },
 				func(b []byte) []byte { return b[:10] },
 				func([]byte) []byte { return nil },
-				func([]byte) []byte { return []byte(sumOf([]byte("no gob")) + "no gob") },
+				func([]byte) []byte { return []byte(sumOf(file, []byte("no gob")) + "no gob") },
 			} {
 				if err := os.WriteFile(file, change(append([]byte(nil), kept...)), 0o600); err != nil {
 					t.Fatal(err)
@@ -84,7 +84,7 @@ func TestPrepared(t *testing.T) {
 			}
 			// It is believed only with the code that it is of.
 			load()
-			code, _ := filepath.Glob(filepath.Join(dir, codeFolders))
+			code, _ := beginning(dir, codePrefix)
 			if len(code) != 1 || os.RemoveAll(code[0]) != nil {
 				t.Fatal(code)
 			}
