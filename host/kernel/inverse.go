@@ -16,7 +16,9 @@ const (
 )
 
 // InverseScratch is about the bytes that Inverse allocates for a matrix of n x n.
-func InverseScratch(n int) int { return 8*pivots*(n+3*pivots) + 4*runRows*n }
+// What each thread has of its own counts for sixteen, whatever there are: how
+// much a guest may have depends on no machine.
+func InverseScratch(n int) int { return 8*pivots*(n+3*pivots) + 4*runRows*n + 16*8*(pivots+runRows)*32 }
 
 // Inverse is naive.Inverse.
 func Inverse(a []float32, n, threads int, pause func()) int {

@@ -352,8 +352,15 @@ func additions(p *naive.Product, r int, m *meter) (n int) {
 // before do not matter; afterwards they are the row's, or 0 or what they were.
 func (a *accumulator) tally(p *naive.Product, r, additions int, m *meter) bool {
 	from, to := p.A.Range(r)
-	if additions == 0 || len(p.B.Value) > 0 || to-from >= 1<<24 || !allOne(p.A, from, to) {
+	if additions == 0 || len(p.B.Value) > 0 || to-from >= 1<<24 {
 		return false
+	}
+	for at := from; at < to && len(p.A.Value) > 0; at += longest {
+		end := min(at+longest, to)
+		m.spend(end - at)
+		if !allOne(p.A, at, end) {
+			return false
+		}
 	}
 	if a.counts == nil {
 		a.counts = cleared[byte](m, roundUp(len(a.sum), 64))
