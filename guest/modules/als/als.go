@@ -36,12 +36,19 @@ var module = guest.Module{
 	Plan: func(c *guest.Config, p *guest.Plan) {
 		f := c.Int("factors")
 		vectors := guest.F32("vector").Wide(f)
-		p.Stage("start_users", startUsers).Over(guest.Users).Aligned("by_user", "value").Writes("user_factors", vectors)
+		var value []string // which there is no need to hand over where all are 1
+		if c.HasValues() {
+			value = []string{"value"}
+		}
+		start := p.Stage("start_users", startUsers).Over(guest.Users).Writes("user_factors", vectors)
+		if c.HasValues() {
+			start.Aligned("by_user", value...)
+		}
 		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors).Sums("item_gram", f, vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
 			// One side's vectors, with those of the other fixed.
 			side := func(over, own, other string, solve func(*guest.Task)) {
-				p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, other, "value").
+				p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, append(value, other)...).
 					Aligned(own+"_factors").Whole(other+"_factors").Whole(other+"_gram").
 					Writes(own+"_factors", vectors).Sums(own+"_gram", f, vectors)
 			}
@@ -55,9 +62,11 @@ var module = guest.Module{
 }
 
 func startUsers(t *guest.Task) {
-	for _, v := range t.F32("by_user.value") {
-		if v < 0 {
-			t.Fail("a value is", v, "but there is no confidence below none: drop values below 0")
+	if t.HasValues() {
+		for _, v := range t.F32("by_user.value") {
+			if v < 0 {
+				t.Fail("a value is", v, "but there is no confidence below none: drop values below 0")
+			}
 		}
 	}
 	start(t, "user_factors.vector", 1)
@@ -94,12 +103,20 @@ func writeGram(t *guest.Task, frame string, x []float32) {
 
 func solveUsers(t *guest.Task) {
 	lambda := lambdas(t, t.U64("by_user.offsets"), t.Items())
-	solve(t, t.Sparse("by_user", "item", "value", t.Items()), lambda, "user", "item")
+	solve(t, t.Sparse("by_user", "item", valueOf(t), t.Items()), lambda, "user", "item")
 }
 
 func solveItems(t *guest.Task) {
 	lambda := lambdas(t, t.U64("by_item.offsets"), t.Users())
-	solve(t, t.Sparse("by_item", "user", "value", t.Users()), lambda, "item", "user")
+	solve(t, t.Sparse("by_item", "user", valueOf(t), t.Users()), lambda, "item", "user")
+}
+
+// valueOf names the array of values, if there is one.
+func valueOf(t *guest.Task) string {
+	if t.HasValues() {
+		return "value"
+	}
+	return ""
 }
 
 // lambdas is λ for each row: the parameter times (n + α0·pairs)^ν, where n is

@@ -214,3 +214,21 @@ func TestQuality(t *testing.T) {
 		c.want.holds(t, c.name+" "+c.solver, recall, ndcg)
 	}
 }
+
+// Interactions without values are worth 1 each, to the bit.
+func TestWithoutValues(t *testing.T) {
+	for _, solver := range []string{"cg", "cholesky"} {
+		run := func(values bool) *guesttest.Result {
+			x := guesttest.Checkerboard(30)
+			x.Values = values
+			r, err := guesttest.Run(module, x, guesttest.Options{Params: map[string]any{"factors": 5, "iterations": 2, "alpha": 3.0, "solver": solver}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		if err := guesttest.Same(run(true).Frames, run(false).Frames); err != nil {
+			t.Error(solver, err)
+		}
+	}
+}
