@@ -48,7 +48,7 @@ var module = guest.Module{
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {
 			// One side's vectors, with those of the other fixed.
 			side := func(over, own, other string, solve func(*guest.Task)) {
-				p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, append(value, other)...).
+				p.Stage("solve_"+own+"s", solve).Over(over).Aligned("by_"+own, append([]string{other}, value...)...).
 					Aligned(own+"_factors").Whole(other+"_factors").Whole(other+"_gram").
 					Writes(own+"_factors", vectors).Sums(own+"_gram", f, vectors)
 			}
