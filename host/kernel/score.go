@@ -9,115 +9,6 @@ import (
 	"rechost/guest/num/naive"
 )
 
-// A key orders candidates of a list: a better one is a greater number. The
-// score's bits are turned so that they order as the score does (which is never
-// -0 or NaN here), and below them lies the complement of the index.
-func key(score float32, index uint32) uint64 {
-	return uint64(turned(score))<<32 | uint64(^index)
-}
-
-func turned(score float32) uint32 {
-	b := math.Float32bits(score)
-	return b ^ (uint32(int32(b)>>31) | 1<<31) // all bits of a negative number, the sign of another
-}
-
-func unkey(k uint64) (float32, uint32) {
-	b := uint32(k >> 32)
-	if b>>31 != 0 {
-		b &^= 1 << 31
-	} else {
-		b = ^b
-	}
-	return math.Float32frombits(b), ^uint32(k)
-}
-
-// best is the best k candidates of one user, as a heap with the worst first
-// once it is full.
-type best struct {
-	heap []uint64
-	n    int
-	mask passed
-}
-
-// passed is what a mask says of one list, to be asked about columns in
-// ascending order.
-type passed struct {
-	without []uint32 // from the first that may still come
-	only    []uint32 // the same, where limited
-	limited bool
-}
-
-func passing(m *naive.Mask, r int) (p passed) {
-	if m.Without.Rows > 0 {
-		p.without = m.Without.Row(r)
-	}
-	if p.limited = m.Only.Rows > 0; p.limited {
-		p.only = m.Kept(r)
-	}
-	return p
-}
-
-// out tells whether a column is left out, not before one that was asked about
-// earlier.
-func (p *passed) out(column uint32, m *meter) bool {
-	for len(p.without) > 0 && p.without[0] < column {
-		p.without = p.without[1:]
-		m.spend(1)
-	}
-	if len(p.without) > 0 && p.without[0] == column {
-		return true
-	}
-	if !p.limited {
-		return false
-	}
-	for len(p.only) > 0 && p.only[0] < column {
-		p.only = p.only[1:]
-		m.spend(1)
-	}
-	return len(p.only) == 0 || p.only[0] != column
-}
-
-// put takes a candidate that belongs in the list, and returns the score that
-// a later one has to be above.
-func (b *best) put(key uint64, m *meter) float32 {
-	h := b.heap
-	m.stream(32)
-	if b.n < len(h) {
-		h[b.n] = key
-		if b.n++; b.n < len(h) {
-			return float32(math.Inf(-1))
-		}
-		for i := len(h)/2 - 1; i >= 0; i-- {
-			down(h, i)
-			m.stream(32)
-		}
-	} else {
-		h[0] = key
-		down(h, 0)
-	}
-	s, _ := unkey(h[0])
-	return s
-}
-
-func down(h []uint64, i int) {
-	x := h[i]
-	for {
-		c := 2*i + 1
-		if c >= len(h) {
-			break
-		}
-		if c+1 < len(h) && h[c+1] < h[c] {
-			c++
-		}
-		if x <= h[c] {
-			break
-		}
-		h[i] = h[c]
-		i = c
-	}
-	h[i] = x
-}
-
 // How many users and how many bytes of items are worked on at a time: both
 // stay in the second-level cache.
 const (
@@ -207,29 +98,6 @@ func (s *set) scoreAll(dst naive.Sparse, users naive.Matrix, rows []uint32, item
 	return written
 }
 
-// list sorts keys and writes them as list r, from entry written on; returned is
-// the number of entries then.
-func (m *meter) list(dst naive.Sparse, r int, keys []uint64, written int) int {
-	m.sort(keys)
-	written = m.write(dst, written, keys)
-	dst.Offsets[r+1] = uint64(written)
-	m.stream(32)
-	return written
-}
-
-// write writes keys as entries from written on, and returns the number of
-// entries then.
-func (m *meter) write(dst naive.Sparse, written int, keys []uint64) int {
-	for part := range slices.Chunk(keys, longest) {
-		for _, x := range part {
-			dst.Value[written], dst.Index[written] = unkey(x)
-			written++
-		}
-		m.stream(4 * len(part))
-	}
-	return written
-}
-
 // pack writes a row as column i of a panel of that height.
 func pack(panel, row []float32, i, height int) {
 	for _, v := range row {
@@ -258,51 +126,6 @@ type candidate struct {
 	length float64 // at least the vector's, and the rounding of its products
 	marks  *marks  // of the columns that the mask is without; nil where no mask is without any
 	exact  bool    // they are all below marked
-}
-
-// marked is how many columns a set of marks tells apart.
-const marked = 4096
-
-// marks is a set of columns by their remainders of marked.
-type marks [marked / 64]uint64
-
-func (s *marks) add(columns []uint32) {
-	for _, j := range columns {
-		s[j%marked/64] |= 1 << (j % 64)
-	}
-}
-
-func (s *marks) has(column uint32) bool { return s[column%marked/64]>>(column%64)&1 != 0 }
-
-// keepOut makes p the candidate's mask.
-func (c *candidate) keepOut(p passed, m *meter) {
-	c.mask = p
-	if c.marks == nil {
-		return
-	}
-	*c.marks = marks{}
-	for part := range slices.Chunk(p.without, longest) {
-		c.marks.add(part)
-		m.stream(4 * len(part))
-	}
-	c.exact = len(p.without) == 0 || p.without[len(p.without)-1] < marked
-	m.stream(2 * apart)
-}
-
-// leavesOut tells what the mask's out does, in any order of asking.
-func (c *candidate) leavesOut(column uint32, m *meter) bool {
-	m.stream(16)
-	if c.marks != nil && c.marks.has(column) && (c.exact && column < marked || searched(c.mask.without, column, m)) {
-		return true
-	}
-	return c.mask.limited && !searched(c.mask.only, column, m)
-}
-
-// searched tells whether x, in ascending order, has a column.
-func searched(x []uint32, column uint32, m *meter) bool {
-	m.stream(16 * bits.Len(uint(len(x))))
-	_, found := slices.BinarySearch(x, column)
-	return found
 }
 
 // need is the least length of an item that can still enter the list: for one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 	"os"
@@ -130,6 +131,25 @@ func readWhole(name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
+// writeWhole writes a file in a CacheDir, which has its name when it is complete.
+func writeWhole(name string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), newPrefix+"*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
 // code is compiled code in a CacheDir.
 type code struct {
 	folder string // to be named to wazero
@@ -137,38 +157,49 @@ type code struct {
 	fi     os.FileInfo
 }
 
-// readNote returns the note of the module's compiled code, or "" where there is
-// none.
-func readNote(dir string, wasm []byte) (string, error) {
-	note, err := readWhole(notePath(dir, wasm), 4096)
+// readNote returns the note of the compiled code of a module, made of this
+// digest, or "" where there is none.
+func readNote(dir string, made digest.Digest) (string, error) {
+	note, err := readWhole(notePath(dir, made), mostNote)
 	if os.IsNotExist(err) {
 		return "", nil
 	}
-	if err == nil && !strings.HasPrefix(string(note), digest.Of(wasm).String()+" ") {
+	if err == nil && !strings.HasPrefix(string(note), made.String()+" ") {
 		err = errors.New("its note is of another module")
 	}
 	return string(note), err
 }
 
-// findCode returns the code that a note is of: the module's digest, the file and
-// its checksum. Any error means that the cache is damaged.
-func findCode(dir, note string) (*code, error) {
+const mostNote = 4096 // bytes
+
+// parseNote returns the code that a note is of, unseen, and its checksum: a note
+// has the module's digest, the file and that.
+func parseNote(dir, note string) (*code, string, error) {
 	_, rest, _ := strings.Cut(note, " ")
 	name, sum, ok := strings.Cut(rest, " ")
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	if !ok || !filepath.IsLocal(name) || len(parts) != 3 { // our folder, wazero's, the file
-		return nil, errors.New("a note of it is not as it was written")
+		return nil, "", errors.New("a note of it is not as it was written")
 	}
-	c := &code{folder: filepath.Join(dir, parts[0]), file: filepath.Join(dir, name)}
+	return &code{folder: filepath.Join(dir, parts[0]), file: filepath.Join(dir, name)}, sum, nil
+}
+
+// findCode returns the code that a note is of. Any error means that the cache is
+// damaged.
+func findCode(dir, note string) (*code, error) {
+	c, sum, err := parseNote(dir, note)
+	if err != nil {
+		return nil, err
+	}
 	got, err := c.checksum()
 	if err == nil && got != sum {
-		err = fmt.Errorf("%s is not as it was written", filepath.Base(name))
+		err = fmt.Errorf("%s is not as it was written", filepath.Base(c.file))
 	}
 	return c, err
 }
 
-func notePath(dir string, wasm []byte) string {
-	return filepath.Join(dir, notePrefix+digest.Of(wasm).String())
+func notePath(dir string, made digest.Digest) string {
+	return filepath.Join(dir, notePrefix+made.String())
 }
 
 // served tells whether wazero, which has loaded the module, had its code from
@@ -204,9 +235,9 @@ func makeCode(dir string) (*newCode, error) {
 	return n, nil
 }
 
-// keep names the code that was compiled of the module so that it is found, and
-// writes its note, which it returns.
-func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, hollow []byte) (note string, err error) {
+// keep names the code that was compiled of the module of this digest so that it
+// is found, and writes its note, which it returns.
+func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, made digest.Digest, hollow []byte) (note string, err error) {
 	compiled, err := codeFiles(n.folder)
 	if err != nil {
 		return "", err
@@ -242,22 +273,8 @@ func (n *newCode) keep(ctx context.Context, config wazero.RuntimeConfig, wasm, h
 	if err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(n.dir, newPrefix+"*")
-	if err != nil {
-		return "", err
-	}
-	note = digest.Of(wasm).String() + " " + local + " " + sum
-	_, err = f.WriteString(note)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), notePath(n.dir, wasm))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return note, err
+	note = made.String() + " " + local + " " + sum
+	return note, writeWhole(notePath(n.dir, made), []byte(note))
 }
 
 // codeFiles lists the files in a folder of compiled code.
@@ -279,8 +296,8 @@ func removeOld(dir string) {
 	notes, _ := beginning(dir, notePrefix)
 	noted := map[string]bool{}
 	for _, name := range notes {
-		if b, err := readWhole(name, 4096); err == nil {
-			if c, _ := findCode(dir, string(b)); c != nil {
+		if b, err := readWhole(name, mostNote); err == nil {
+			if c, _, err := parseNote(dir, string(b)); err == nil {
 				noted[c.folder] = true
 			}
 		}
@@ -297,12 +314,25 @@ func removeOld(dir string) {
 
 func (n *newCode) remove() { os.RemoveAll(n.folder) }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// sum is two cyclic redundancy checks, of different polynomials, which
+// processors have instructions for: a SHA-256 of 8 MB of code took longer than
+// loading them. It is against damage. Whoever could put code of his own here could
+// write a note for it, too; see PrivateDir.
+type sum struct{ a, b hash.Hash32 }
 
-// checksum is the file's length and two cyclic redundancy checks of it, of
-// different polynomials, which processors have instructions for: a SHA-256 of
-// 8 MB took longer than loading them. It is against damage. Whoever could put
-// code of his own here could write a note for it, too; see PrivateDir.
+func newSum() sum { return sum{crc32.New(crc32.MakeTable(crc32.Castagnoli)), crc32.NewIEEE()} }
+
+func (s sum) Write(b []byte) (int, error) {
+	s.a.Write(b)
+	return s.b.Write(b)
+}
+
+// String is sumLength digits.
+func (s sum) String() string { return fmt.Sprintf("%08x%08x", s.a.Sum32(), s.b.Sum32()) }
+
+const sumLength = 16
+
+// checksum is the file's length and sum.
 func (c *code) checksum() (string, error) {
 	fi, err := os.Lstat(c.file)
 	if err != nil {
@@ -319,10 +349,10 @@ func (c *code) checksum() (string, error) {
 	if c.fi, err = f.Stat(); err != nil {
 		return "", err
 	}
-	a, b := crc32.New(castagnoli), crc32.NewIEEE()
-	n, err := io.Copy(io.MultiWriter(a, b), f)
+	s := newSum()
+	n, err := io.Copy(s, f)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d %08x %08x", n, a.Sum32(), b.Sum32()), nil
+	return fmt.Sprint(n, " ", s), nil
 }

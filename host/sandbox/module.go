@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"rechost/guest/abi"
+	"rechost/host/digest"
 	"rechost/host/fault"
 	"rechost/host/sandbox/rewrite"
 )
@@ -147,8 +148,9 @@ func (m *Module) compile(ctx context.Context, config wazero.RuntimeConfig, wasm 
 // compileCached is compile with a CacheDir: the code is had from there, or
 // compiled and put there. It completes what is kept of the module.
 func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig, wasm []byte, dir string, p *prepared) (err error) {
+	id := digest.Of(wasm)
 	p.Hollow = hollow(wasm)
-	if p.Code, err = readNote(dir, wasm); err != nil {
+	if p.Code, err = readNote(dir, id); err != nil {
 		return &StaleCache{err}
 	}
 	if p.Code != "" {
@@ -161,7 +163,7 @@ func (m *Module) compileCached(ctx context.Context, config wazero.RuntimeConfig,
 	m.cache = made.cache
 	config = config.WithCompilationCache(made.cache)
 	if err = m.compile(ctx, config, wasm); err == nil {
-		p.Code, err = made.keep(ctx, config, wasm, p.Hollow)
+		p.Code, err = made.keep(ctx, config, id, p.Hollow)
 	}
 	if err == nil {
 		return nil
@@ -295,6 +297,7 @@ func callOf(ctx context.Context) *call {
 
 // call runs one export in an instance of its own.
 func (m *Module) call(ctx context.Context, p phase, t Call) (r Reply, err error) {
+	m.Settle() // what the caller has not had time for; else nothing
 	start := time.Now()
 	c := &call{ctx: ctx, module: m, limits: m.limits, config: t.Config, inputs: t.Inputs, phase: p, threads: max(t.Threads, 1)}
 	if err := c.prepare(t); err != nil {

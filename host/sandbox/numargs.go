@@ -6,6 +6,7 @@ import (
 
 	"rechost/guest/abi"
 	"rechost/guest/num/naive"
+	"rechost/host/kernel"
 )
 
 // args are the arguments of one kernel call, read from the left.
@@ -259,7 +260,7 @@ func (a *args) allOne(m naive.Sparse, input, at int64) bool {
 	_, to := m.Range(m.Rows - 1)
 	all := true
 	a.each(input, at, from, to, func(from, to int) uint64 {
-		if allOne(m.Value[from:to]) {
+		if kernel.AllOne(m.Value[from:to]) {
 			return ones
 		}
 		return others
@@ -269,20 +270,6 @@ func (a *args) allOne(m naive.Sparse, input, at int64) bool {
 	})
 	return all
 }
-
-// allOne tells whether all of x are 1, four at a time.
-func allOne(x []float32) bool {
-	other := uint32(0)
-	for ; len(x) >= 4; x = x[4:] {
-		other |= (math.Float32bits(x[0]) ^ unit) | (math.Float32bits(x[1]) ^ unit) | (math.Float32bits(x[2]) ^ unit) | (math.Float32bits(x[3]) ^ unit)
-	}
-	for _, v := range x {
-		other |= math.Float32bits(v) ^ unit
-	}
-	return other == 0
-}
-
-const unit = 0x3f800000 // the bits of 1
 
 // checked remembers the records of sparse matrices in opened inputs that
 // passed, for as long as the call of the guest lasts.

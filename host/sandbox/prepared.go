@@ -3,9 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"encoding/gob"
-	"fmt"
-	"hash/crc32"
-	"os"
 	"path/filepath"
 
 	"rechost/host/sandbox/rewrite"
@@ -30,11 +27,11 @@ func PreparedFile(dir, name string) string { return filepath.Join(dir, preparedP
 // none, or a damaged one, or one of nothing.
 func readPrepared(name string) *prepared {
 	b, err := readWhole(name, mostPrepared)
-	if err != nil || len(b) < preparedSum || string(b[:preparedSum]) != sumOf(name, b[preparedSum:]) {
+	if err != nil || len(b) < sumLength || string(b[:sumLength]) != sumOf(name, b[sumLength:]) {
 		return nil
 	}
 	p := new(prepared)
-	if gob.NewDecoder(bytes.NewReader(b[preparedSum:])).Decode(p) != nil || len(p.Hollow) == 0 {
+	if gob.NewDecoder(bytes.NewReader(b[sumLength:])).Decode(p) != nil || len(p.Hollow) == 0 {
 		return nil
 	}
 	return p
@@ -47,26 +44,15 @@ func (p *prepared) keep(name string) {
 	if gob.NewEncoder(&b).Encode(p) != nil {
 		return
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), newPrefix+"*")
-	if err != nil {
-		return
-	}
-	_, err = f.WriteString(sumOf(name, b.Bytes()) + b.String())
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil || os.Rename(f.Name(), name) != nil {
-		os.Remove(f.Name())
-	}
+	_ = writeWhole(name, append([]byte(sumOf(name, b.Bytes())), b.Bytes()...))
 }
 
-// sumOf is a checksum as that of code, preparedSum bytes, of a file of this name.
+// sumOf is the sum of a file of this name.
 func sumOf(name string, b []byte) string {
-	own := []byte(filepath.Base(name))
-	return fmt.Sprintf("%08x%08x", crc32.Update(crc32.Checksum(own, castagnoli), castagnoli, b), crc32.Update(crc32.ChecksumIEEE(own), crc32.IEEETable, b))
+	s := newSum()
+	s.Write([]byte(filepath.Base(name)))
+	s.Write(b)
+	return s.String()
 }
 
-const (
-	preparedSum  = 16
-	mostPrepared = 256 << 20 // bytes; a module has 64 MiB at most
-)
+const mostPrepared = 256 << 20 // bytes; a module has 64 MiB at most

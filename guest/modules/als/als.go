@@ -36,13 +36,11 @@ var module = guest.Module{
 	Plan: func(c *guest.Config, p *guest.Plan) {
 		f := c.Int("factors")
 		vectors := guest.F32("vector").Wide(f)
+		first := p.Stage("start_users", startUsers).Over(guest.Users).Writes("user_factors", vectors)
 		var value []string // which there is no need to hand over where all are 1
 		if c.HasValues() {
 			value = []string{"value"}
-		}
-		start := p.Stage("start_users", startUsers).Over(guest.Users).Writes("user_factors", vectors)
-		if c.HasValues() {
-			start.Aligned("by_user", value...)
+			first.Aligned("by_user", value...)
 		}
 		p.Stage("start_items", startItems).Over(guest.Items).Writes("item_factors", vectors).Sums("item_gram", f, vectors)
 		p.Repeat(c.Int("iterations"), func(p *guest.Plan) {

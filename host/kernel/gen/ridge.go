@@ -78,6 +78,12 @@ func (g *generator) line() {
 	g.ret()
 }
 
+// square adds the squares of t's lanes to sum, and leaves them in t.
+func (g *generator) square(t, sum reg.VecVirtual) {
+	g.VMULPS(t, t, t)
+	g.VADDPS(t, sum, sum)
+}
+
 // aim begins a row (a is -1, src its start) and its first step (1, the residual).
 func (g *generator) aim() {
 	g.function("aim", "func(dir, q *float32, a float32, src *float32, lambda float32, k int) float32",
@@ -91,8 +97,7 @@ func (g *generator) aim() {
 		g.VMOVUPS(t, operand.Mem{Base: dir, Disp: at})
 		g.VMULPS(t, lambda, u)
 		g.VMOVUPS(u, operand.Mem{Base: q, Disp: at})
-		g.VMULPS(t, t, t)
-		g.VADDPS(t, s[l], s[l])
+		g.square(t, s[l])
 	}, func(at, l int, m mask) {
 		g.loadEnd(operand.Mem{Base: src, Disp: at}, m, t)
 		g.VMULPS(t, a, t)
@@ -101,8 +106,7 @@ func (g *generator) aim() {
 		g.storeEnd(u, m, operand.Mem{Base: q, Disp: at})
 		// The other lanes may hold 0 times infinity.
 		g.loadEnd(operand.Mem{Base: dir, Disp: at}, m, t)
-		g.VMULPS(t, t, t)
-		g.VADDPS(t, s[l], s[l])
+		g.square(t, s[l])
 	})
 	r := g.tree(s)
 	g.Store(r.AsX(), g.ReturnIndex(0))
@@ -141,8 +145,7 @@ func (g *generator) along() {
 		g.VMULPS(operand.Mem{Base: q, Disp: at}, minus, t)
 		g.VADDPS(operand.Mem{Base: res, Disp: at}, t, t)
 		g.VMOVUPS(t, operand.Mem{Base: res, Disp: at})
-		g.VMULPS(t, t, t)
-		g.VADDPS(t, s[l], s[l])
+		g.square(t, s[l])
 	}, func(at, l int, m mask) {
 		g.loadEnd(operand.Mem{Base: dir, Disp: at}, m, t)
 		g.VMULPS(t, alpha, t)
@@ -156,8 +159,7 @@ func (g *generator) along() {
 		g.storeEnd(t, m, operand.Mem{Base: res, Disp: at})
 		// The other lanes may hold 0 times infinity.
 		g.loadEnd(operand.Mem{Base: res, Disp: at}, m, t)
-		g.VMULPS(t, t, t)
-		g.VADDPS(t, s[l], s[l])
+		g.square(t, s[l])
 	})
 	now := g.tree(s)
 	g.Store(now.AsX(), g.ReturnIndex(0))
