@@ -147,7 +147,7 @@ func (s *set) addPanels(dst []float32, a naive.Matrix, panels []float32, cols in
 		high := min(s.tall, a.Rows-r)
 		for p := 0; p < n; p += deep {
 			end := min(p+deep, n)
-			s.columns(rows[p*s.tall:end*s.tall], a, r, high, p, end)
+			s.packTall(rows[p*s.tall:end*s.tall], a.Data[r*n+p:], n, high)
 			meter.stream(64 + 2*high*(end-p))
 		}
 		for j := 0; j < cols; j += s.wide {
@@ -180,27 +180,6 @@ func (s *set) tileAll(dst *float32, ldc int, a, b []float32, n int, m *meter) {
 		s.tile(dst, ldc, &a[p*s.tall], s.tall, &b[p*s.wide], s.wide, steps)
 		m.spend(s.tall * s.wide * steps)
 		m.stream(64)
-	}
-}
-
-// columns writes elements [from, end) of rows [r, r+high) of m column by column,
-// tall numbers each.
-func (s *set) columns(to []float32, m naive.Matrix, r, high, from, end int) {
-	row := func(i int) []float32 { return m.Row(r + i)[from:end] }
-	if high < s.tall || s.tall%6 != 0 {
-		clear(to)
-		for i := range high {
-			pack(to, row(i), i, s.tall)
-		}
-		return
-	}
-	for i := 0; i < high; i += 6 {
-		a := row(i)
-		b, c := row(i + 1)[:len(a)], row(i + 2)[:len(a)]
-		d, e, f := row(i + 3)[:len(a)], row(i + 4)[:len(a)], row(i + 5)[:len(a)]
-		for p := range a {
-			*(*[6]float32)(to[p*s.tall+i:]) = [6]float32{a[p], b[p], c[p], d[p], e[p], f[p]}
-		}
 	}
 }
 

@@ -67,7 +67,7 @@ func TestAddProduct(t *testing.T) {
 	forms(t, func(t *testing.T, s *set, r *rand.Rand) {
 		for kind, fill := range fills(r) {
 			for _, rows := range []int{0, 1, 5, 6, 12, 25, 37} {
-				for _, n := range []int{1, 3, 40} {
+				for _, n := range []int{1, 3, 40, 43} {
 					for _, cols := range []int{1, 16, 31, 32, 33, 64, 70} {
 						a, b := naive.Matrix{Rows: rows, Cols: n}, naive.Matrix{Rows: n, Cols: cols}
 						a.Data, _ = guarded(r, rows*n, fill)
