@@ -69,10 +69,10 @@ func scoreAVX2(dst *float32, a *float32, b *float32, n int, floor *float32, hits
 //go:noescape
 func rowsAVX2(dst *float32, v *float32, m *float32, index *uint32, n int, floor float32) uint64
 
-// turnAVX2 sets dst[p*ldd+i] to src[i*lds+p] for i < 4, p < n, a multiple of 4.
+// turnAVX2 sets dst[p*ldd+i] to src[i*lds+p] for i < rows and p < n, multiples of 4 and above 0.
 //
 //go:noescape
-func turnAVX2(dst *float32, ldd int, src *float32, lds int, n int)
+func turnAVX2(dst *float32, ldd int, src *float32, lds int, rows int, n int)
 
 // cleanAVX2 changes the bits flip of n elements of x and makes NaNs canonical.
 //
@@ -137,7 +137,7 @@ func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n 
 // columnAVX2 is count tiles one below the other; see set.column.
 //
 //go:noescape
-func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
+func columnAVX2(dst *float32, ldc int, next int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 
 // cornerAVX2 adds c[i]*r[j] to dst[i*ld+j] for i <= j < n; see set.corner.
 //
@@ -153,3 +153,8 @@ func sweepAVX2(rows *float32, minus *float32, ratio *float32, c *float32, pivot 
 //
 //go:noescape
 func liftAVX2(dst *float32, src *float32, lds int, n int)
+
+// dealAVX2 deals n rows out to panels; see set.deal.
+//
+//go:noescape
+func dealAVX2(dst *float32, at *int, rows *float32, n int)

@@ -14,9 +14,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y1, Y1, Y1
 	MOVQ   CX, CX
 
-dot198:
+dot200:
 	CMPQ    DX, $0x10
-	JL      dotend199
+	JL      dotend201
 	VMOVUPS (AX), Y2
 	VMULPS  (CX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -26,18 +26,18 @@ dot198:
 	ADDQ    $0x40, AX
 	ADDQ    $0x40, CX
 	SUBQ    $0x10, DX
-	JMP     dot198
+	JMP     dot200
 
-dotend199:
+dotend201:
 	TESTQ      DX, DX
-	JZ         dotdone200
+	JZ         dotdone202
 	CMPQ       DX, $0x08
-	JL         dotshort201
+	JL         dotshort203
 	VMOVUPS    (AX), Y2
 	VMULPS     (CX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DX
-	JZ         dotdone200
+	JZ         dotdone202
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -45,9 +45,9 @@ dotend199:
 	VMASKMOVPS 32(CX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone200
+	JMP        dotdone202
 
-dotshort201:
+dotshort203:
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -56,7 +56,7 @@ dotshort201:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone200:
+dotdone202:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -95,9 +95,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	MOVQ         CX, CX
 
-axpywide202:
+axpywide204:
 	CMPQ    DX, $0x20
-	JL      axpy203
+	JL      axpy205
 	VMULPS  (AX), Y0, Y1
 	VMULPS  32(AX), Y0, Y2
 	VMULPS  64(AX), Y0, Y3
@@ -113,22 +113,22 @@ axpywide202:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, DX
-	JMP     axpywide202
+	JMP     axpywide204
 
-axpy203:
+axpy205:
 	CMPQ    DX, $0x08
-	JL      axpyend204
+	JL      axpyend206
 	VMULPS  (AX), Y0, Y1
 	VADDPS  (CX), Y1, Y1
 	VMOVUPS Y1, (CX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, DX
-	JMP     axpy203
+	JMP     axpy205
 
-axpyend204:
+axpyend206:
 	TESTQ      DX, DX
-	JZ         axpydone205
+	JZ         axpydone207
 	LEAQ       ends<>+32(SB), BX
 	NEGQ       DX
 	VMOVUPS    (BX)(DX*4), Y3
@@ -138,7 +138,7 @@ axpyend204:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y3, (CX)
 
-axpydone205:
+axpydone207:
 	VZEROUPPER
 	RET
 
@@ -149,19 +149,19 @@ TEXT ·divideAVX2(SB), NOSPLIT, $0-24
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
 
-divide206:
+divide208:
 	CMPQ    CX, $0x08
-	JL      divideend207
+	JL      divideend209
 	VMOVUPS (AX), Y1
 	VDIVPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
-	JMP     divide206
+	JMP     divide208
 
-divideend207:
+divideend209:
 	TESTQ      CX, CX
-	JZ         dividedone208
+	JZ         dividedone210
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y2
@@ -169,7 +169,7 @@ divideend207:
 	VDIVPS     Y0, Y1, Y1
 	VMASKMOVPS Y1, Y2, (AX)
 
-dividedone208:
+dividedone210:
 	VZEROUPPER
 	RET
 
@@ -184,9 +184,9 @@ TEXT ·gemvAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+40(FP), DI
 	SHLQ $0x02, DI
 
-gemv64212:
+gemv64214:
 	CMPQ    SI, $0x40
-	JL      gemvone209
+	JL      gemvone211
 	VMOVUPS (AX), Y2
 	VMOVUPS 32(AX), Y3
 	VMOVUPS 64(AX), Y4
@@ -199,9 +199,9 @@ gemv64212:
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv64done214
+	JZ      gemv64done216
 
-gemv64row213:
+gemv64row215:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
@@ -222,9 +222,9 @@ gemv64row213:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv64row213
+	JNZ          gemv64row215
 
-gemv64done214:
+gemv64done216:
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
 	VMOVUPS Y4, 64(AX)
@@ -236,38 +236,38 @@ gemv64done214:
 	ADDQ    $0x00000100, AX
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x40, SI
-	JMP     gemv64212
+	JMP     gemv64214
 
-gemvone209:
-gemv1215:
+gemvone211:
+gemv1217:
 	CMPQ    SI, $0x08
-	JL      gemvend210
+	JL      gemvend212
 	VMOVUPS (AX), Y2
 	MOVQ    CX, R8
 	MOVQ    DX, R9
 	MOVQ    BX, R10
 	TESTQ   R10, R10
-	JZ      gemv1done217
+	JZ      gemv1done219
 
-gemv1row216:
+gemv1row218:
 	VBROADCASTSS (R8), Y0
 	VMULPS       (R9), Y0, Y1
 	VADDPS       Y1, Y2, Y2
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemv1row216
+	JNZ          gemv1row218
 
-gemv1done217:
+gemv1done219:
 	VMOVUPS Y2, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x08, SI
-	JMP     gemv1215
+	JMP     gemv1217
 
-gemvend210:
+gemvend212:
 	TESTQ      SI, SI
-	JZ         gemvall211
+	JZ         gemvall213
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       SI
 	VMOVUPS    (R8)(SI*4), Y2
@@ -276,9 +276,9 @@ gemvend210:
 	MOVQ       DX, R9
 	MOVQ       BX, R10
 	TESTQ      R10, R10
-	JZ         gemvtaildone220
+	JZ         gemvtaildone222
 
-gemvtailrow219:
+gemvtailrow221:
 	VBROADCASTSS (R8), Y0
 	VMASKMOVPS   (R9), Y2, Y1
 	VMULPS       Y1, Y0, Y1
@@ -286,12 +286,12 @@ gemvtailrow219:
 	ADDQ         $0x04, R8
 	ADDQ         DI, R9
 	DECQ         R10
-	JNZ          gemvtailrow219
+	JNZ          gemvtailrow221
 
-gemvtaildone220:
+gemvtaildone222:
 	VMASKMOVPS Y3, Y2, (AX)
 
-gemvall211:
+gemvall213:
 	VZEROUPPER
 	RET
 
@@ -306,23 +306,23 @@ TEXT ·fitAVX2(SB), NOSPLIT, $8-72
 	MOVQ  k+64(FP), DI
 	MOVQ  more+56(FP), R8
 	TESTQ SI, SI
-	JZ    fitdone221
+	JZ    fitdone223
 	ADDQ  SI, R8
 	LEAQ  -4(DX)(R8*4), R8
 	MOVQ  c+40(FP), R9
 	MOVQ  $0x00000004, (SP)
 	TESTQ R9, R9
-	JNZ   fitc222
+	JNZ   fitc224
 	LEAQ  none<>+0(SB), R9
 	MOVQ  $0x00000000, (SP)
 
-fitc222:
+fitc224:
 	MOVQ   q+0(FP), R10
 	VMOVSS (R9), X0
 	MOVQ   DI, R11
 	SHLQ   $0x02, DI
 
-fitk223:
+fitk225:
 	LEAQ       16(DX), R12
 	CMPQ       R12, R8
 	CMOVQHI    R8, R12
@@ -337,16 +337,16 @@ fitk223:
 	ADDQ       CX, R12
 	MOVL       (BX), R13
 	ADDL       R13, R13
-	JZ         fitkskip224
+	JZ         fitkskip226
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	MOVQ       R12, R13
 	MOVQ       AX, R14
 	MOVQ       R11, R15
 
-dot225:
+dot227:
 	CMPQ    R15, $0x10
-	JL      dotend226
+	JL      dotend228
 	VMOVUPS (R13), Y3
 	VMULPS  (R14), Y3, Y3
 	VADDPS  Y3, Y1, Y1
@@ -356,18 +356,18 @@ dot225:
 	ADDQ    $0x40, R13
 	ADDQ    $0x40, R14
 	SUBQ    $0x10, R15
-	JMP     dot225
+	JMP     dot227
 
-dotend226:
+dotend228:
 	TESTQ      R15, R15
-	JZ         dotdone227
+	JZ         dotdone229
 	CMPQ       R15, $0x08
-	JL         dotshort228
+	JL         dotshort230
 	VMOVUPS    (R13), Y3
 	VMULPS     (R14), Y3, Y3
 	VADDPS     Y3, Y1, Y1
 	SUBQ       $0x08, R15
-	JZ         dotdone227
+	JZ         dotdone229
 	LEAQ       ends<>+32(SB), BP
 	NEGQ       R15
 	VMOVUPS    (BP)(R15*4), Y4
@@ -375,9 +375,9 @@ dotend226:
 	VMASKMOVPS 32(R14), Y4, Y4
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y2, Y2
-	JMP        dotdone227
+	JMP        dotdone229
 
-dotshort228:
+dotshort230:
 	LEAQ       ends<>+32(SB), BP
 	NEGQ       R15
 	VMOVUPS    (BP)(R15*4), Y4
@@ -386,7 +386,7 @@ dotshort228:
 	VMULPS     Y4, Y3, Y3
 	VADDPS     Y3, Y1, Y1
 
-dotdone227:
+dotdone229:
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -397,14 +397,14 @@ dotdone227:
 	VMULSS       (BX), X1, X1
 	VADDSS       X1, X0, X0
 
-fitkskip224:
+fitkskip226:
 	VBROADCASTSS X0, Y1
 	MOVQ         R10, R13
 	MOVQ         R11, R14
 
-axpywide229:
+axpywide231:
 	CMPQ    R14, $0x20
-	JL      axpy230
+	JL      axpy232
 	VMULPS  (R12), Y1, Y2
 	VMULPS  32(R12), Y1, Y3
 	VMULPS  64(R12), Y1, Y4
@@ -420,22 +420,22 @@ axpywide229:
 	ADDQ    $0x00000080, R12
 	ADDQ    $0x00000080, R13
 	SUBQ    $0x20, R14
-	JMP     axpywide229
+	JMP     axpywide231
 
-axpy230:
+axpy232:
 	CMPQ    R14, $0x08
-	JL      axpyend231
+	JL      axpyend233
 	VMULPS  (R12), Y1, Y2
 	VADDPS  (R13), Y2, Y2
 	VMOVUPS Y2, (R13)
 	ADDQ    $0x00000020, R12
 	ADDQ    $0x00000020, R13
 	SUBQ    $0x08, R14
-	JMP     axpy230
+	JMP     axpy232
 
-axpyend231:
+axpyend233:
 	TESTQ      R14, R14
-	JZ         axpydone232
+	JZ         axpydone234
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -445,19 +445,19 @@ axpyend231:
 	VADDPS     Y3, Y2, Y2
 	VMASKMOVPS Y2, Y4, (R13)
 
-axpydone232:
+axpydone234:
 	CMPQ   SI, $0x01
-	JE     fitlast233
+	JE     fitlast235
 	ADDQ   (SP), R9
 	VMOVSS (R9), X0
 
-fitlast233:
+fitlast235:
 	ADDQ $0x04, DX
 	ADDQ $0x04, BX
 	DECQ SI
-	JNZ  fitk223
+	JNZ  fitk225
 
-fitdone221:
+fitdone223:
 	VZEROUPPER
 	RET
 
@@ -490,7 +490,7 @@ TEXT ·energyAVX2(SB), NOSPLIT, $0-64
 	MOVQ  k+56(FP), DI
 	MOVQ  more+48(FP), R8
 	TESTQ SI, SI
-	JZ    energydone234
+	JZ    energydone236
 	ADDQ  SI, R8
 	LEAQ  -4(DX)(R8*4), R8
 	MOVQ  s+0(FP), R9
@@ -498,7 +498,7 @@ TEXT ·energyAVX2(SB), NOSPLIT, $0-64
 	MOVQ  DI, R11
 	SHLQ  $0x02, DI
 
-energyk235:
+energyk237:
 	LEAQ       16(DX), R12
 	CMPQ       R12, R8
 	CMOVQHI    R8, R12
@@ -513,15 +513,15 @@ energyk235:
 	ADDQ       CX, R12
 	MOVL       (BX), R13
 	ADDL       R13, R13
-	JZ         energykskip236
+	JZ         energykskip238
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       AX, R13
 	MOVQ       R11, R14
 
-dot237:
+dot239:
 	CMPQ    R14, $0x10
-	JL      dotend238
+	JL      dotend240
 	VMOVUPS (R12), Y2
 	VMULPS  (R13), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -531,18 +531,18 @@ dot237:
 	ADDQ    $0x40, R12
 	ADDQ    $0x40, R13
 	SUBQ    $0x10, R14
-	JMP     dot237
+	JMP     dot239
 
-dotend238:
+dotend240:
 	TESTQ      R14, R14
-	JZ         dotdone239
+	JZ         dotdone241
 	CMPQ       R14, $0x08
-	JL         dotshort240
+	JL         dotshort242
 	VMOVUPS    (R12), Y2
 	VMULPS     (R13), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         dotdone239
+	JZ         dotdone241
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y3
@@ -550,9 +550,9 @@ dotend238:
 	VMASKMOVPS 32(R13), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone239
+	JMP        dotdone241
 
-dotshort240:
+dotshort242:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y3
@@ -561,7 +561,7 @@ dotshort240:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone239:
+dotdone241:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -574,15 +574,15 @@ dotdone239:
 	VADDSS       (R9)(R10*4), X1, X1
 	VMOVSS       X1, (R9)(R10*4)
 
-energykskip236:
+energykskip238:
 	INCL R10
 	ANDL $0x0f, R10
 	ADDQ $0x04, DX
 	ADDQ $0x04, BX
 	DECQ SI
-	JNZ  energyk235
+	JNZ  energyk237
 
-energydone234:
+energydone236:
 	VZEROUPPER
 	RET
 
@@ -597,9 +597,9 @@ TEXT ·lineAVX2(SB), NOSPLIT, $0-40
 	VXORPS       Y3, Y3, Y3
 	XORQ         BX, BX
 
-line241:
+line243:
 	CMPQ      DX, $0x08
-	JL        lineend242
+	JL        lineend244
 	VMULPS    (CX), Y0, Y2
 	VADDPS    Y2, Y1, Y2
 	VMOVUPS   Y2, (AX)
@@ -610,11 +610,11 @@ line241:
 	ADDQ      $0x20, CX
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, DX
-	JMP       line241
+	JMP       line243
 
-lineend242:
+lineend244:
 	TESTQ      DX, DX
-	JZ         linedone243
+	JZ         linedone245
 	LEAQ       ends<>+32(SB), SI
 	MOVQ       DX, DI
 	NEGQ       DI
@@ -629,7 +629,7 @@ lineend242:
 	POPCNTL    AX, AX
 	ADDQ       AX, BX
 
-linedone243:
+linedone245:
 	MOVQ BX, ret+32(FP)
 	VZEROUPPER
 	RET
@@ -646,9 +646,9 @@ TEXT ·aimAVX2(SB), NOSPLIT, $0-52
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 
-aim244:
+aim246:
 	CMPQ    BX, $0x10
-	JL      aimend245
+	JL      aimend247
 	VMULPS  (DX), Y0, Y4
 	VMOVUPS Y4, (AX)
 	VMULPS  Y4, Y1, Y5
@@ -665,13 +665,13 @@ aim244:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     aim244
+	JMP     aim246
 
-aimend245:
+aimend247:
 	TESTQ      BX, BX
-	JZ         aimdone246
+	JZ         aimdone248
 	CMPQ       BX, $0x08
-	JL         aimshort247
+	JL         aimshort249
 	VMULPS     (DX), Y0, Y4
 	VMOVUPS    Y4, (AX)
 	VMULPS     Y4, Y1, Y5
@@ -679,7 +679,7 @@ aimend245:
 	VMULPS     Y4, Y4, Y4
 	VADDPS     Y4, Y2, Y2
 	SUBQ       $0x08, BX
-	JZ         aimdone246
+	JZ         aimdone248
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y6
@@ -691,9 +691,9 @@ aimend245:
 	VMASKMOVPS 32(AX), Y6, Y4
 	VMULPS     Y4, Y4, Y4
 	VADDPS     Y4, Y3, Y3
-	JMP        aimdone246
+	JMP        aimdone248
 
-aimshort247:
+aimshort249:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y6
@@ -706,7 +706,7 @@ aimshort247:
 	VMULPS     Y4, Y4, Y4
 	VADDPS     Y4, Y2, Y2
 
-aimdone246:
+aimdone248:
 	VADDPS       Y3, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -730,9 +730,9 @@ TEXT ·alongAVX2(SB), NOSPLIT, $0-52
 	MOVQ   CX, SI
 	MOVQ   DX, DI
 
-dot248:
+dot250:
 	CMPQ    DI, $0x10
-	JL      dotend249
+	JL      dotend251
 	VMOVUPS (BX), Y2
 	VMULPS  (SI), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -742,18 +742,18 @@ dot248:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     dot248
+	JMP     dot250
 
-dotend249:
+dotend251:
 	TESTQ      DI, DI
-	JZ         dotdone250
+	JZ         dotdone252
 	CMPQ       DI, $0x08
-	JL         dotshort251
+	JL         dotshort253
 	VMOVUPS    (BX), Y2
 	VMULPS     (SI), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, DI
-	JZ         dotdone250
+	JZ         dotdone252
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -761,9 +761,9 @@ dotend249:
 	VMASKMOVPS 32(SI), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone250
+	JMP        dotdone252
 
-dotshort251:
+dotshort253:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y3
@@ -772,7 +772,7 @@ dotshort251:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone250:
+dotdone252:
 	VADDPS       Y1, Y0, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -783,7 +783,7 @@ dotdone250:
 	VMOVSS       old+32(FP), X0
 	VDIVSS       X1, X0, X1
 	VBROADCASTSS X1, Y1
-	VBROADCASTSS number252<>+0(SB), Y2
+	VBROADCASTSS number254<>+0(SB), Y2
 	VMULPS       Y1, Y2, Y2
 	MOVQ         x+16(FP), BX
 	MOVQ         res+24(FP), SI
@@ -791,9 +791,9 @@ dotdone250:
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-along253:
+along255:
 	CMPQ    DI, $0x10
-	JL      alongend254
+	JL      alongend256
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (BX)
@@ -815,13 +815,13 @@ along253:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
-	JMP     along253
+	JMP     along255
 
-alongend254:
+alongend256:
 	TESTQ      DI, DI
-	JZ         alongdone255
+	JZ         alongdone257
 	CMPQ       DI, $0x08
-	JL         alongshort256
+	JL         alongshort258
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (BX)
@@ -831,7 +831,7 @@ alongend254:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 	SUBQ       $0x08, DI
-	JZ         alongdone255
+	JZ         alongdone257
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -848,9 +848,9 @@ alongend254:
 	VMASKMOVPS 32(SI), Y6, Y5
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	JMP        alongdone255
+	JMP        alongdone257
 
-alongshort256:
+alongshort258:
 	LEAQ       ends<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y6
@@ -868,7 +868,7 @@ alongshort256:
 	VMULPS     Y5, Y5, Y5
 	VADDPS     Y5, Y3, Y3
 
-alongdone255:
+alongdone257:
 	VADDPS       Y4, Y3, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -884,9 +884,9 @@ alongdone255:
 	MOVQ         q+8(FP), CX
 	MOVQ         res+24(FP), BX
 
-alongdir257:
+alongdir259:
 	CMPQ    DX, $0x10
-	JL      alongdirend258
+	JL      alongdirend260
 	VMULPS  (AX), Y1, Y5
 	VADDPS  (BX), Y5, Y5
 	VMOVUPS Y5, (AX)
@@ -901,20 +901,20 @@ alongdir257:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, BX
 	SUBQ    $0x10, DX
-	JMP     alongdir257
+	JMP     alongdir259
 
-alongdirend258:
+alongdirend260:
 	TESTQ      DX, DX
-	JZ         alongdirdone259
+	JZ         alongdirdone261
 	CMPQ       DX, $0x08
-	JL         alongdirshort260
+	JL         alongdirshort262
 	VMULPS     (AX), Y1, Y5
 	VADDPS     (BX), Y5, Y5
 	VMOVUPS    Y5, (AX)
 	VMULPS     Y5, Y0, Y5
 	VMOVUPS    Y5, (CX)
 	SUBQ       $0x08, DX
-	JZ         alongdirdone259
+	JZ         alongdirdone261
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       DX
 	VMOVUPS    (SI)(DX*4), Y2
@@ -925,9 +925,9 @@ alongdirend258:
 	VMASKMOVPS Y5, Y2, 32(AX)
 	VMULPS     Y5, Y0, Y5
 	VMASKMOVPS Y5, Y2, 32(CX)
-	JMP        alongdirdone259
+	JMP        alongdirdone261
 
-alongdirshort260:
+alongdirshort262:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       DX
 	VMOVUPS    (SI)(DX*4), Y2
@@ -939,12 +939,12 @@ alongdirshort260:
 	VMULPS     Y5, Y0, Y5
 	VMASKMOVPS Y5, Y2, (CX)
 
-alongdirdone259:
+alongdirdone261:
 	VZEROUPPER
 	RET
 
-DATA number252<>+0(SB)/4, $0xbf800000
-GLOBL number252<>(SB), RODATA|NOPTR, $4
+DATA number254<>+0(SB)/4, $0xbf800000
+GLOBL number254<>(SB), RODATA|NOPTR, $4
 
 // func peakAVX2(n int)
 // Requires: AVX
@@ -958,7 +958,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 
-peak261:
+peak263:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y2, Y2
 	VMULPS Y0, Y0, Y1
@@ -1008,7 +1008,7 @@ peak261:
 	VMULPS Y0, Y0, Y1
 	VADDPS Y1, Y7, Y7
 	DECQ   AX
-	JNZ    peak261
+	JNZ    peak263
 	VZEROUPPER
 	RET
 
@@ -1069,9 +1069,9 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-56
 	PREFETCHT0 60(R9)
 	ADDQ       CX, R9
 	TESTQ      R8, R8
-	JZ         productdone263
+	JZ         productdone265
 
-product262:
+product264:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (DX), Y14
@@ -1107,9 +1107,9 @@ product262:
 	ADDQ         BX, DX
 	ADDQ         DI, SI
 	DECQ         R8
-	JNZ          product262
+	JNZ          product264
 
-productdone263:
+productdone265:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1153,9 +1153,9 @@ TEXT ·scoreAVX2(SB), NOSPLIT, $0-52
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	TESTQ  BX, BX
-	JZ     productdone265
+	JZ     productdone267
 
-product264:
+product266:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VBROADCASTSS (CX), Y14
@@ -1191,9 +1191,9 @@ product264:
 	ADDQ         $0x18, CX
 	ADDQ         $0x00000040, DX
 	DECQ         BX
-	JNZ          product264
+	JNZ          product266
 
-productdone265:
+productdone267:
 	XORL         CX, CX
 	VBROADCASTSS (SI), Y12
 	VCMPPS       $0x1e, Y12, Y0, Y13
@@ -1250,7 +1250,7 @@ productdone265:
 	MOVL         DX, 20(DI)
 	ORL          DX, CX
 	TESTL        CX, CX
-	JZ           scorenone266
+	JZ           scorenone268
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	VMOVUPS      Y2, 128(AX)
@@ -1264,7 +1264,7 @@ productdone265:
 	VMOVUPS      Y10, 640(AX)
 	VMOVUPS      Y11, 672(AX)
 
-scorenone266:
+scorenone268:
 	MOVL CX, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -1286,9 +1286,9 @@ TEXT ·rowsAVX2(SB), NOSPLIT, $0-56
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
 	TESTQ   SI, SI
-	JZ      rowsdone268
+	JZ      rowsdone270
 
-rows267:
+rows269:
 	MOVL         (BX), DI
 	SHLQ         $0x08, DI
 	ADDQ         DX, DI
@@ -1312,9 +1312,9 @@ rows267:
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, BX
 	DECQ         SI
-	JNZ          rows267
+	JNZ          rows269
 
-rowsdone268:
+rowsdone270:
 	VBROADCASTSS floor+40(FP), Y8
 	XORQ         CX, CX
 	VMOVUPS      Y0, (AX)
@@ -1360,25 +1360,29 @@ rowsdone268:
 	VZEROUPPER
 	RET
 
-// func turnAVX2(dst *float32, ldd int, src *float32, lds int, n int)
+// func turnAVX2(dst *float32, ldd int, src *float32, lds int, rows int, n int)
 // Requires: AVX
-TEXT ·turnAVX2(SB), NOSPLIT, $0-40
-	MOVQ  dst+0(FP), AX
-	MOVQ  ldd+8(FP), CX
-	MOVQ  src+16(FP), DX
-	MOVQ  lds+24(FP), BX
-	MOVQ  n+32(FP), SI
-	SHLQ  $0x02, CX
-	SHLQ  $0x02, BX
-	LEAQ  (BX)(BX*2), DI
-	TESTQ SI, SI
-	JZ    turndone270
+TEXT ·turnAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ ldd+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ lds+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+	SHLQ $0x02, CX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), R8
 
-turn269:
-	VMOVUPS   (DX), X0
-	VMOVUPS   (DX)(BX*1), X1
-	VMOVUPS   (DX)(BX*2), X2
-	VMOVUPS   (DX)(DI*1), X3
+turnrows271:
+	MOVQ AX, R9
+	MOVQ DX, R10
+	MOVQ DI, R11
+
+turn272:
+	VMOVUPS   (R10), X0
+	VMOVUPS   (R10)(BX*1), X1
+	VMOVUPS   (R10)(BX*2), X2
+	VMOVUPS   (R10)(R8*1), X3
 	VUNPCKLPS X1, X0, X4
 	VUNPCKHPS X1, X0, X5
 	VUNPCKLPS X3, X2, X1
@@ -1387,19 +1391,21 @@ turn269:
 	VUNPCKHPD X1, X4, X1
 	VUNPCKLPD X3, X5, X2
 	VUNPCKHPD X3, X5, X3
-	VMOVUPS   X0, (AX)
-	ADDQ      CX, AX
-	VMOVUPS   X1, (AX)
-	ADDQ      CX, AX
-	VMOVUPS   X2, (AX)
-	ADDQ      CX, AX
-	VMOVUPS   X3, (AX)
-	ADDQ      CX, AX
-	ADDQ      $0x10, DX
+	VMOVUPS   X0, (R9)
+	ADDQ      CX, R9
+	VMOVUPS   X1, (R9)
+	ADDQ      CX, R9
+	VMOVUPS   X2, (R9)
+	ADDQ      CX, R9
+	VMOVUPS   X3, (R9)
+	ADDQ      CX, R9
+	ADDQ      $0x10, R10
+	SUBQ      $0x04, R11
+	JNZ       turn272
+	ADDQ      $0x10, AX
+	LEAQ      (DX)(BX*4), DX
 	SUBQ      $0x04, SI
-	JNZ       turn269
-
-turndone270:
+	JNZ       turnrows271
 	VZEROUPPER
 	RET
 
@@ -1415,9 +1421,9 @@ TEXT ·cleanAVX2(SB), NOSPLIT, $0-20
 	VMOVD        DX, X1
 	VPBROADCASTD X1, Y1
 
-clean271:
+clean273:
 	CMPQ      CX, $0x08
-	JL        cleanend272
+	JL        cleanend274
 	VMOVUPS   (AX), Y2
 	VPXOR     Y0, Y2, Y2
 	VCMPPS    $0x03, Y2, Y2, Y3
@@ -1425,11 +1431,11 @@ clean271:
 	VMOVUPS   Y2, (AX)
 	ADDQ      $0x20, AX
 	SUBQ      $0x08, CX
-	JMP       clean271
+	JMP       clean273
 
-cleanend272:
+cleanend274:
 	TESTQ      CX, CX
-	JZ         cleandone273
+	JZ         cleandone275
 	LEAQ       ends<>+32(SB), DX
 	NEGQ       CX
 	VMOVUPS    (DX)(CX*4), Y3
@@ -1439,7 +1445,7 @@ cleanend272:
 	VBLENDVPS  Y0, Y1, Y2, Y2
 	VMASKMOVPS Y2, Y3, (AX)
 
-cleandone273:
+cleandone275:
 	VZEROUPPER
 	RET
 
@@ -1454,11 +1460,11 @@ TEXT ·scatterAVX2(SB), NOSPLIT, $0-64
 	MOVQ  value+40(FP), SI
 	MOVQ  m+48(FP), DI
 	TESTQ SI, SI
-	JZ    scatterones274
+	JZ    scatterones276
 
-scatterfour276:
+scatterfour278:
 	CMPQ   DI, $0x04
-	JL     scatterone277
+	JL     scatterone279
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1490,11 +1496,11 @@ scatterfour276:
 	ADDQ   $0x10, BX
 	ADDQ   $0x10, SI
 	SUBQ   $0x04, DI
-	JMP    scatterfour276
+	JMP    scatterfour278
 
-scatterone277:
+scatterone279:
 	TESTQ  DI, DI
-	JZ     scatterdone275
+	JZ     scatterdone277
 	MOVL   (BX), R8
 	MOVL   R8, (CX)(DX*4)
 	CMPL   (AX)(R8*4), $0x01
@@ -1505,12 +1511,12 @@ scatterone277:
 	ADDQ   $0x04, BX
 	ADDQ   $0x04, SI
 	SUBQ   $0x01, DI
-	JMP    scatterone277
+	JMP    scatterone279
 
-scatterones274:
-scatterfour278:
+scatterones276:
+scatterfour280:
 	CMPQ   DI, $0x04
-	JL     scatterone279
+	JL     scatterone281
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1537,11 +1543,11 @@ scatterfour278:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x10, BX
 	SUBQ   $0x04, DI
-	JMP    scatterfour278
+	JMP    scatterfour280
 
-scatterone279:
+scatterone281:
 	TESTQ  DI, DI
-	JZ     scatterdone275
+	JZ     scatterdone277
 	MOVL   (BX), SI
 	MOVL   SI, (CX)(DX*4)
 	CMPL   (AX)(SI*4), $0x01
@@ -1550,9 +1556,9 @@ scatterone279:
 	VMOVSS X1, (AX)(SI*4)
 	ADDQ   $0x04, BX
 	SUBQ   $0x01, DI
-	JMP    scatterone279
+	JMP    scatterone281
 
-scatterdone275:
+scatterdone277:
 	MOVQ DX, ret+56(FP)
 	VZEROUPPER
 	RET
@@ -1566,11 +1572,11 @@ TEXT ·spreadAVX2(SB), NOSPLIT, $0-40
 	MOVQ  value+24(FP), DX
 	MOVQ  m+32(FP), BX
 	TESTQ DX, DX
-	JZ    spreadones280
+	JZ    spreadones282
 
-spreadfour282:
+spreadfour284:
 	CMPQ   BX, $0x04
-	JL     spreadone283
+	JL     spreadone285
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1590,11 +1596,11 @@ spreadfour282:
 	ADDQ   $0x10, CX
 	ADDQ   $0x10, DX
 	SUBQ   $0x04, BX
-	JMP    spreadfour282
+	JMP    spreadfour284
 
-spreadone283:
+spreadone285:
 	TESTQ  BX, BX
-	JZ     spreaddone281
+	JZ     spreaddone283
 	MOVL   (CX), SI
 	VMULSS (DX), X0, X1
 	VADDSS (AX)(SI*4), X1, X1
@@ -1602,12 +1608,12 @@ spreadone283:
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
 	SUBQ   $0x01, BX
-	JMP    spreadone283
+	JMP    spreadone285
 
-spreadones280:
-spreadfour284:
+spreadones282:
+spreadfour286:
 	CMPQ   BX, $0x04
-	JL     spreadone285
+	JL     spreadone287
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
@@ -1622,19 +1628,19 @@ spreadfour284:
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x10, CX
 	SUBQ   $0x04, BX
-	JMP    spreadfour284
+	JMP    spreadfour286
 
-spreadone285:
+spreadone287:
 	TESTQ  BX, BX
-	JZ     spreaddone281
+	JZ     spreaddone283
 	MOVL   (CX), DX
 	VADDSS (AX)(DX*4), X0, X1
 	VMOVSS X1, (AX)(DX*4)
 	ADDQ   $0x04, CX
 	SUBQ   $0x01, BX
-	JMP    spreadone285
+	JMP    spreadone287
 
-spreaddone281:
+spreaddone283:
 	VZEROUPPER
 	RET
 
@@ -1650,14 +1656,14 @@ TEXT ·tallyAVX2(SB), NOSPLIT, $0-48
 	SHLQ $0x02, SI
 	SUBQ SI, DI
 
-tallyrow286:
+tallyrow288:
 	MOVL       (CX), R9
 	MOVQ       (BX)(R9*8), SI
 	MOVQ       8(BX)(R9*8), R8
 	SUBQ       SI, R8
 	LEAQ       (DI)(SI*4), SI
 	CMPQ       DX, $0x02
-	JLE        tallylast287
+	JLE        tallylast289
 	MOVL       8(CX), R9
 	MOVQ       (BX)(R9*8), R9
 	LEAQ       (DI)(R9*4), R9
@@ -1666,10 +1672,10 @@ tallyrow286:
 	PREFETCHT0 128(R9)
 	PREFETCHT0 192(R9)
 
-tallylast287:
-tallyfour288:
+tallylast289:
+tallyfour290:
 	CMPQ R8, $0x04
-	JL   tallyone289
+	JL   tallyone291
 	MOVL (SI), R9
 	ADDB $0x01, (AX)(R9*1)
 	MOVL 4(SI), R9
@@ -1680,21 +1686,21 @@ tallyfour288:
 	ADDB $0x01, (AX)(R9*1)
 	ADDQ $0x10, SI
 	SUBQ $0x04, R8
-	JMP  tallyfour288
+	JMP  tallyfour290
 
-tallyone289:
+tallyone291:
 	TESTQ R8, R8
-	JZ    tallyend290
+	JZ    tallyend292
 	MOVL  (SI), R9
 	ADDB  $0x01, (AX)(R9*1)
 	ADDQ  $0x04, SI
 	SUBQ  $0x01, R8
-	JMP   tallyone289
+	JMP   tallyone291
 
-tallyend290:
+tallyend292:
 	ADDQ $0x04, CX
 	DECQ DX
-	JNZ  tallyrow286
+	JNZ  tallyrow288
 	RET
 
 // func askAVX2(index *uint32, value *float32, n int)
@@ -1705,22 +1711,22 @@ TEXT ·askAVX2(SB), NOSPLIT, $0-24
 	MOVQ  n+16(FP), DX
 	ADDQ  $0x0f, DX
 	TESTQ CX, CX
-	JZ    askplain292
+	JZ    askplain294
 
-ask291:
+ask293:
 	SUBQ       $0x10, DX
-	JL         askdone293
+	JL         askdone295
 	PREFETCHT0 (AX)(DX*4)
 	PREFETCHT0 (CX)(DX*4)
-	JMP        ask291
+	JMP        ask293
 
-askplain292:
+askplain294:
 	SUBQ       $0x10, DX
-	JL         askdone293
+	JL         askdone295
 	PREFETCHT0 (AX)(DX*4)
-	JMP        askplain292
+	JMP        askplain294
 
-askdone293:
+askdone295:
 	RET
 
 // func widenAVX2(sum *uint32, count *byte, n int, fresh int) int
@@ -1733,9 +1739,9 @@ TEXT ·widenAVX2(SB), NOSPLIT, $0-40
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
-widen294:
+widen296:
 	TESTQ     DX, DX
-	JZ        widendone297
+	JZ        widendone299
 	VMOVDQU   (CX), Y2
 	VPSADBW   Y0, Y2, Y2
 	VPADDQ    Y2, Y1, Y1
@@ -1749,14 +1755,14 @@ widen294:
 	VCVTDQ2PS Y5, Y5
 	VMOVDQU   Y0, (CX)
 	TESTQ     BX, BX
-	JZ        widenadd295
+	JZ        widenadd297
 	VMOVUPS   Y2, (AX)
 	VMOVUPS   Y3, 32(AX)
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   Y5, 96(AX)
-	JMP       widennext296
+	JMP       widennext298
 
-widenadd295:
+widenadd297:
 	VADDPS  (AX), Y2, Y2
 	VMOVUPS Y2, (AX)
 	VADDPS  32(AX), Y3, Y3
@@ -1766,13 +1772,13 @@ widenadd295:
 	VADDPS  96(AX), Y5, Y5
 	VMOVUPS Y5, 96(AX)
 
-widennext296:
+widennext298:
 	ADDQ $0x00000080, AX
 	ADDQ $0x20, CX
 	SUBQ $0x20, DX
-	JMP  widen294
+	JMP  widen296
 
-widendone297:
+widendone299:
 	VEXTRACTI128 $0x01, Y1, X0
 	VPADDQ       X0, X1, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1791,9 +1797,9 @@ TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	XORL SI, SI
 
-fetchfour298:
+fetchfour300:
 	CMPQ BX, $0x04
-	JL   fetchone299
+	JL   fetchone301
 	MOVL (DX), DI
 	MOVL (CX)(DI*4), R8
 	MOVL SI, (CX)(DI*4)
@@ -1813,11 +1819,11 @@ fetchfour298:
 	ADDQ $0x10, AX
 	ADDQ $0x10, DX
 	SUBQ $0x04, BX
-	JMP  fetchfour298
+	JMP  fetchfour300
 
-fetchone299:
+fetchone301:
 	TESTQ BX, BX
-	JZ    fetchdone300
+	JZ    fetchdone302
 	MOVL  (DX), DI
 	MOVL  (CX)(DI*4), R8
 	MOVL  SI, (CX)(DI*4)
@@ -1825,9 +1831,9 @@ fetchone299:
 	ADDQ  $0x04, AX
 	ADDQ  $0x04, DX
 	SUBQ  $0x01, BX
-	JMP   fetchone299
+	JMP   fetchone301
 
-fetchdone300:
+fetchdone302:
 	VZEROUPPER
 	RET
 
@@ -1848,12 +1854,12 @@ TEXT ·rateAVX2(SB), NOSPLIT, $0-56
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 
-rate301:
+rate303:
 	TESTQ      BX, BX
-	JZ         ratedone303
+	JZ         ratedone305
 	VMOVUPS    (AX), Y6
 	TESTQ      DX, DX
-	JZ         rateplain302
+	JZ         rateplain304
 	VMOVUPS    (CX), Y7
 	VPCMPEQD   Y9, Y9, Y9
 	VGATHERDPS Y9, (DX)(Y7*4), Y8
@@ -1863,7 +1869,7 @@ rate301:
 	VSUBPS     Y7, Y8, Y8
 	VDIVPS     Y8, Y6, Y6
 
-rateplain302:
+rateplain304:
 	VPSRAD  $0x1f, Y6, Y7
 	VCMPPS  $0x0c, Y5, Y6, Y9
 	VPOR    Y3, Y7, Y7
@@ -1874,9 +1880,9 @@ rateplain302:
 	ADDQ    $0x20, AX
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, BX
-	JMP     rate301
+	JMP     rate303
 
-ratedone303:
+ratedone305:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y4, 32(SI)
 	VZEROUPPER
@@ -1890,18 +1896,18 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS least+16(FP), Y0
 	VXORPS       Y2, Y2, Y2
 
-above304:
+above306:
 	TESTQ    CX, CX
-	JZ       abovedone305
+	JZ       abovedone307
 	VMOVUPS  (AX), Y1
 	VPMAXUD  Y0, Y1, Y3
 	VPCMPEQD Y3, Y1, Y3
 	VPSUBD   Y3, Y2, Y2
 	ADDQ     $0x20, AX
 	SUBQ     $0x08, CX
-	JMP      above304
+	JMP      above306
 
-abovedone305:
+abovedone307:
 	VEXTRACTI128 $0x01, Y2, X0
 	VPADDD       X0, X2, X0
 	VPSHUFD      $0x4e, X0, X1
@@ -1924,9 +1930,9 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 32(AX), Y1
 	MOVQ    DX, DX
 
-dot306:
+dot308:
 	CMPQ    BX, $0x10
-	JL      dotend307
+	JL      dotend309
 	VMOVUPS (CX), Y2
 	VMULPS  (DX), Y2, Y2
 	VADDPS  Y2, Y0, Y0
@@ -1936,18 +1942,18 @@ dot306:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	SUBQ    $0x10, BX
-	JMP     dot306
+	JMP     dot308
 
-dotend307:
+dotend309:
 	TESTQ      BX, BX
-	JZ         dotdone308
+	JZ         dotdone310
 	CMPQ       BX, $0x08
-	JL         dotshort309
+	JL         dotshort311
 	VMOVUPS    (CX), Y2
 	VMULPS     (DX), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, BX
-	JZ         dotdone308
+	JZ         dotdone310
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1955,9 +1961,9 @@ dotend307:
 	VMASKMOVPS 32(DX), Y3, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        dotdone308
+	JMP        dotdone310
 
-dotshort309:
+dotshort311:
 	LEAQ       ends<>+32(SB), SI
 	NEGQ       BX
 	VMOVUPS    (SI)(BX*4), Y3
@@ -1966,7 +1972,7 @@ dotshort309:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-dotdone308:
+dotdone310:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -1980,19 +1986,19 @@ TEXT ·blocksAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS      order<>+0(SB), Y0
 	VPBROADCASTQ counter+24(FP), Y1
 	VPADDQ       Y1, Y0, Y0
-	VPBROADCASTQ word310<>+0(SB), Y1
+	VPBROADCASTQ word312<>+0(SB), Y1
 	VPBROADCASTQ seed+8(FP), Y2
 	VPBROADCASTQ stream+16(FP), Y3
-	VPBROADCASTQ word311<>+0(SB), Y4
-	VPBROADCASTQ word312<>+0(SB), Y5
-	VPBROADCASTQ word313<>+0(SB), Y6
-	VPBROADCASTQ word314<>+0(SB), Y7
+	VPBROADCASTQ word313<>+0(SB), Y4
+	VPBROADCASTQ word314<>+0(SB), Y5
+	VPBROADCASTQ word315<>+0(SB), Y6
+	VPBROADCASTQ word316<>+0(SB), Y7
 	VPSRLQ       $0x20, Y2, Y9
 	VPSRLQ       $0x20, Y3, Y8
 	TESTQ        CX, CX
-	JZ           blocksdone316
+	JZ           blocksdone318
 
-blocks315:
+blocks317:
 	VMOVAPS     Y0, Y10
 	VPSRLQ      $0x20, Y0, Y11
 	VMOVAPS     Y3, Y12
@@ -2134,9 +2140,9 @@ blocks315:
 	ADDQ        $0x00000040, AX
 	VPADDQ      Y1, Y0, Y0
 	SUBQ        $0x04, CX
-	JNZ         blocks315
+	JNZ         blocks317
 
-blocksdone316:
+blocksdone318:
 	VZEROUPPER
 	RET
 
@@ -2146,20 +2152,20 @@ DATA order<>+16(SB)/8, $0x0000000000000001
 DATA order<>+24(SB)/8, $0x0000000000000003
 GLOBL order<>(SB), RODATA|NOPTR, $32
 
-DATA word310<>+0(SB)/8, $0x0000000000000004
-GLOBL word310<>(SB), RODATA|NOPTR, $8
-
-DATA word311<>+0(SB)/8, $0x00000000d2511f53
-GLOBL word311<>(SB), RODATA|NOPTR, $8
-
-DATA word312<>+0(SB)/8, $0x00000000cd9e8d57
+DATA word312<>+0(SB)/8, $0x0000000000000004
 GLOBL word312<>(SB), RODATA|NOPTR, $8
 
-DATA word313<>+0(SB)/8, $0x000000009e3779b9
+DATA word313<>+0(SB)/8, $0x00000000d2511f53
 GLOBL word313<>(SB), RODATA|NOPTR, $8
 
-DATA word314<>+0(SB)/8, $0x00000000bb67ae85
+DATA word314<>+0(SB)/8, $0x00000000cd9e8d57
 GLOBL word314<>(SB), RODATA|NOPTR, $8
+
+DATA word315<>+0(SB)/8, $0x000000009e3779b9
+GLOBL word315<>(SB), RODATA|NOPTR, $8
+
+DATA word316<>+0(SB)/8, $0x00000000bb67ae85
+GLOBL word316<>(SB), RODATA|NOPTR, $8
 
 // func ascendAVX2(users *float32, items *float32, bias *float32, drawn *uint32, n int, k int, rate float32, decay float32)
 // Requires: AVX, AVX2
@@ -2171,10 +2177,10 @@ TEXT ·ascendAVX2(SB), NOSPLIT, $64-56
 	MOVQ  drawn+24(FP), SI
 	MOVQ  n+32(FP), DI
 	TESTQ DI, DI
-	JZ    ascenddone317
+	JZ    ascenddone319
 	XORQ  R8, R8
 
-ascenddot318:
+ascenddot320:
 	MOVL   (SI), R9
 	IMULQ  BX, R9
 	LEAQ   (AX)(R9*4), R9
@@ -2190,9 +2196,9 @@ ascenddot318:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R14
 
-apart319:
+apart321:
 	CMPQ    R14, $0x10
-	JL      apartend320
+	JL      apartend322
 	VMOVUPS (R10), Y2
 	VSUBPS  (R11), Y2, Y2
 	VMULPS  (R9), Y2, Y2
@@ -2205,19 +2211,19 @@ apart319:
 	ADDQ    $0x40, R10
 	ADDQ    $0x40, R11
 	SUBQ    $0x10, R14
-	JMP     apart319
+	JMP     apart321
 
-apartend320:
+apartend322:
 	TESTQ      R14, R14
-	JZ         apartdone321
+	JZ         apartdone323
 	CMPQ       R14, $0x08
-	JL         apartshort322
+	JL         apartshort324
 	VMOVUPS    (R10), Y2
 	VSUBPS     (R11), Y2, Y2
 	VMULPS     (R9), Y2, Y2
 	VADDPS     Y2, Y0, Y0
 	SUBQ       $0x08, R14
-	JZ         apartdone321
+	JZ         apartdone323
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -2227,9 +2233,9 @@ apartend320:
 	VMASKMOVPS 32(R9), Y4, Y3
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y1, Y1
-	JMP        apartdone321
+	JMP        apartdone323
 
-apartshort322:
+apartshort324:
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y4
@@ -2240,7 +2246,7 @@ apartshort322:
 	VMULPS     Y3, Y2, Y2
 	VADDPS     Y2, Y0, Y0
 
-apartdone321:
+apartdone323:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -2255,31 +2261,25 @@ apartdone321:
 	ADDQ         $0x0c, SI
 	ADDQ         $0x04, R8
 	DECQ         DI
-	JNZ          ascenddot318
+	JNZ          ascenddot320
 	VMOVUPS      (SP), Y0
-	VBROADCASTSS number323<>+0(SB), Y1
+	VBROADCASTSS number325<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number324<>+0(SB), Y2
+	VBROADCASTSS number326<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number325<>+0(SB), Y2
+	VBROADCASTSS number327<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number326<>+0(SB), Y2
+	VBROADCASTSS number328<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number327<>+0(SB), Y3
+	VBROADCASTSS number329<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number328<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number329<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number330<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number331<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number331<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number332<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -2290,9 +2290,15 @@ apartdone321:
 	VBROADCASTSS number334<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number334<>+0(SB), Y3
+	VBROADCASTSS number335<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number334<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number336<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number336<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number336<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -2301,29 +2307,23 @@ apartdone321:
 	VBLENDVPS    Y1, Y0, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS number323<>+0(SB), Y1
+	VBROADCASTSS number325<>+0(SB), Y1
 	VMINPS       Y0, Y1, Y1
-	VBROADCASTSS number324<>+0(SB), Y2
+	VBROADCASTSS number326<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVAPS      Y1, Y4
-	VBROADCASTSS number325<>+0(SB), Y2
+	VBROADCASTSS number327<>+0(SB), Y2
 	VMULPS       Y2, Y1, Y1
-	VBROADCASTSS number326<>+0(SB), Y2
+	VBROADCASTSS number328<>+0(SB), Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y2
-	VBROADCASTSS number327<>+0(SB), Y3
+	VBROADCASTSS number329<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number328<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS number329<>+0(SB), Y2
-	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number330<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number331<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y3
+	VSUBPS       Y3, Y4, Y4
+	VBROADCASTSS number331<>+0(SB), Y2
 	VMULPS       Y4, Y2, Y2
 	VBROADCASTSS number332<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
@@ -2334,9 +2334,15 @@ apartdone321:
 	VBROADCASTSS number334<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS number334<>+0(SB), Y3
+	VBROADCASTSS number335<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VBROADCASTSS number334<>+0(SB), Y3
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number336<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS number336<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS number336<>+0(SB), Y3
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       Y1, Y2, Y2
 	VADDPS       Y3, Y2, Y2
@@ -2349,10 +2355,10 @@ apartdone321:
 	MOVQ         drawn+24(FP), SI
 	MOVQ         n+32(FP), DI
 	TESTQ        DI, DI
-	JZ           ascenddone317
+	JZ           ascenddone319
 	XORQ         R8, R8
 
-ascendpull335:
+ascendpull337:
 	MOVL         (SI), R9
 	IMULQ        BX, R9
 	LEAQ         (AX)(R9*4), R9
@@ -2367,9 +2373,9 @@ ascendpull335:
 	VBROADCASTSS (SP)(R8*1), Y2
 	MOVQ         BX, R14
 
-pull336:
+pull338:
 	CMPQ    R14, $0x08
-	JL      pullend337
+	JL      pullend339
 	VMOVUPS (R9), Y3
 	VMOVUPS (R10), Y4
 	VMOVUPS (R11), Y5
@@ -2395,11 +2401,11 @@ pull336:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R14
-	JMP     pull336
+	JMP     pull338
 
-pullend337:
+pullend339:
 	TESTQ      R14, R14
-	JZ         pulldone338
+	JZ         pulldone340
 	LEAQ       ends<>+32(SB), R15
 	NEGQ       R14
 	VMOVUPS    (R15)(R14*4), Y9
@@ -2425,7 +2431,7 @@ pullend337:
 	VMASKMOVPS Y4, Y9, (R10)
 	VMASKMOVPS Y5, Y9, (R11)
 
-pulldone338:
+pulldone340:
 	VMOVSS (DX)(R12*4), X3
 	VMULSS X1, X3, X4
 	VSUBSS X4, X2, X4
@@ -2441,68 +2447,69 @@ pulldone338:
 	ADDQ   $0x0c, SI
 	ADDQ   $0x04, R8
 	DECQ   DI
-	JNZ    ascendpull335
+	JNZ    ascendpull337
 
-ascenddone317:
+ascenddone319:
 	VZEROUPPER
 	RET
 
-DATA number323<>+0(SB)/4, $0x42200000
-GLOBL number323<>(SB), RODATA|NOPTR, $4
-
-DATA number324<>+0(SB)/4, $0xc2200000
-GLOBL number324<>(SB), RODATA|NOPTR, $4
-
-DATA number325<>+0(SB)/4, $0x3fb8aa3b
+DATA number325<>+0(SB)/4, $0x42200000
 GLOBL number325<>(SB), RODATA|NOPTR, $4
 
-DATA number326<>+0(SB)/4, $0x4b400000
+DATA number326<>+0(SB)/4, $0xc2200000
 GLOBL number326<>(SB), RODATA|NOPTR, $4
 
-DATA number327<>+0(SB)/4, $0x3f318000
+DATA number327<>+0(SB)/4, $0x3fb8aa3b
 GLOBL number327<>(SB), RODATA|NOPTR, $4
 
-DATA number328<>+0(SB)/4, $0xb95e8083
+DATA number328<>+0(SB)/4, $0x4b400000
 GLOBL number328<>(SB), RODATA|NOPTR, $4
 
-DATA number329<>+0(SB)/4, $0x3ab60b61
+DATA number329<>+0(SB)/4, $0x3f318000
 GLOBL number329<>(SB), RODATA|NOPTR, $4
 
-DATA number330<>+0(SB)/4, $0x3c088889
+DATA number330<>+0(SB)/4, $0xb95e8083
 GLOBL number330<>(SB), RODATA|NOPTR, $4
 
-DATA number331<>+0(SB)/4, $0x3d2aaaab
+DATA number331<>+0(SB)/4, $0x3ab60b61
 GLOBL number331<>(SB), RODATA|NOPTR, $4
 
-DATA number332<>+0(SB)/4, $0x3e2aaaab
+DATA number332<>+0(SB)/4, $0x3c088889
 GLOBL number332<>(SB), RODATA|NOPTR, $4
 
-DATA number333<>+0(SB)/4, $0x3f000000
+DATA number333<>+0(SB)/4, $0x3d2aaaab
 GLOBL number333<>(SB), RODATA|NOPTR, $4
 
-DATA number334<>+0(SB)/4, $0x3f800000
+DATA number334<>+0(SB)/4, $0x3e2aaaab
 GLOBL number334<>(SB), RODATA|NOPTR, $4
 
-// func columnAVX2(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
+DATA number335<>+0(SB)/4, $0x3f000000
+GLOBL number335<>(SB), RODATA|NOPTR, $4
+
+DATA number336<>+0(SB)/4, $0x3f800000
+GLOBL number336<>(SB), RODATA|NOPTR, $4
+
+// func columnAVX2(dst *float32, ldc int, next int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 // Requires: AVX, MMX+
-TEXT ·columnAVX2(SB), NOSPLIT, $0-80
+TEXT ·columnAVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ldc+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ panel+24(FP), BX
-	MOVQ count+48(FP), SI
-	MOVQ ahead+64(FP), DI
-	MOVQ hop+72(FP), R8
+	MOVQ a+24(FP), DX
+	MOVQ panel+32(FP), BX
+	MOVQ count+56(FP), SI
+	MOVQ ahead+72(FP), DI
+	MOVQ hop+80(FP), R8
 	SHLQ $0x02, CX
 	SHLQ $0x02, BX
 	SHLQ $0x02, R8
-	LEAQ 64(AX), R9
+	MOVQ next+16(FP), R9
+	LEAQ (AX)(R9*4), R9
 
-column339:
-	MOVQ   fresh+56(FP), R11
+column341:
+	MOVQ   fresh+64(FP), R11
 	MOVQ   AX, R10
 	TESTQ  R11, R11
-	JZ     columnadd340
+	JZ     columnadd342
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	ADDQ   CX, R10
@@ -2521,9 +2528,9 @@ column339:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	ADDQ   CX, R10
-	JMP    columnbegun341
+	JMP    columnbegun343
 
-columnadd340:
+columnadd342:
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
 	ADDQ    CX, R10
@@ -2543,12 +2550,14 @@ columnadd340:
 	VMOVUPS 32(R10), Y11
 	ADDQ    CX, R10
 
-columnbegun341:
+columnbegun343:
 	CMPQ SI, $0x01
-	JNE  columnbelow342
+	JNE  columnbelow344
 	MOVQ R9, R10
 
-columnbelow342:
+columnbelow344:
+	CMPQ       CX, $0x00000040
+	JEQ        columnwhole345
 	PREFETCHT0 (R10)
 	PREFETCHT0 32(R10)
 	PREFETCHT0 60(R10)
@@ -2573,53 +2582,57 @@ columnbelow342:
 	PREFETCHT0 32(R10)
 	PREFETCHT0 60(R10)
 	ADDQ       CX, R10
-	MOVQ       b+32(FP), R11
-	MOVQ       n+40(FP), R12
-	MOVQ       DX, R10
-	TESTQ      R12, R12
-	JZ         productdone344
+	MOVQ       AX, R10
 
-product343:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
-	VBROADCASTSS (R10), Y14
+columnwhole345:
+	MOVQ  b+40(FP), R12
+	MOVQ  n+48(FP), R13
+	MOVQ  DX, R11
+	TESTQ R13, R13
+	JZ    productdone347
+
+product346:
+	VMOVUPS      (R12), Y12
+	VMOVUPS      32(R12), Y13
+	VBROADCASTSS (R11), Y14
 	VMULPS       Y12, Y14, Y15
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y14, Y14
 	VADDPS       Y14, Y1, Y1
-	VBROADCASTSS 4(R10), Y14
+	VBROADCASTSS 4(R11), Y14
 	VMULPS       Y12, Y14, Y15
 	VADDPS       Y15, Y2, Y2
 	VMULPS       Y13, Y14, Y14
 	VADDPS       Y14, Y3, Y3
-	VBROADCASTSS 8(R10), Y14
+	VBROADCASTSS 8(R11), Y14
 	VMULPS       Y12, Y14, Y15
 	VADDPS       Y15, Y4, Y4
 	VMULPS       Y13, Y14, Y14
 	VADDPS       Y14, Y5, Y5
-	VBROADCASTSS 12(R10), Y14
+	VBROADCASTSS 12(R11), Y14
 	VMULPS       Y12, Y14, Y15
 	VADDPS       Y15, Y6, Y6
 	VMULPS       Y13, Y14, Y14
 	VADDPS       Y14, Y7, Y7
-	VBROADCASTSS 16(R10), Y14
+	VBROADCASTSS 16(R11), Y14
 	VMULPS       Y12, Y14, Y15
 	VADDPS       Y15, Y8, Y8
 	VMULPS       Y13, Y14, Y14
 	VADDPS       Y14, Y9, Y9
-	VBROADCASTSS 20(R10), Y14
+	VBROADCASTSS 20(R11), Y14
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y10, Y10
 	VMULPS       Y13, Y14, Y14
 	VADDPS       Y14, Y11, Y11
+	PREFETCHT0   (R10)(R13*2)
 	PREFETCHT1   (DI)
 	ADDQ         R8, DI
-	ADDQ         $0x18, R10
-	ADDQ         $0x00000040, R11
-	DECQ         R12
-	JNZ          product343
+	ADDQ         $0x18, R11
+	ADDQ         $0x00000040, R12
+	DECQ         R13
+	JNZ          product346
 
-productdone344:
+productdone347:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2640,7 +2653,7 @@ productdone344:
 	ADDQ    CX, AX
 	ADDQ    BX, DX
 	DECQ    SI
-	JNZ     column339
+	JNZ     column341
 	VZEROUPPER
 	RET
 
@@ -2656,7 +2669,7 @@ TEXT ·cornerAVX2(SB), NOSPLIT, $0-40
 	LEAQ (CX)(CX*2), DI
 	XORQ R8, R8
 
-corner345:
+corner348:
 	MOVQ         R8, R9
 	ANDQ         $-16, R9
 	LEAQ         (AX)(R9*4), R10
@@ -2668,7 +2681,7 @@ corner345:
 	VBROADCASTSS 8(DX)(R8*4), Y2
 	VBROADCASTSS 12(DX)(R8*4), Y3
 
-cornerloop346:
+cornerloop349:
 	VMOVUPS (R11), Y4
 	VMULPS  Y0, Y4, Y5
 	VADDPS  (R10), Y5, Y5
@@ -2685,11 +2698,11 @@ cornerloop346:
 	ADDQ    $0x20, R10
 	ADDQ    $0x20, R11
 	SUBQ    $0x08, R12
-	JNZ     cornerloop346
+	JNZ     cornerloop349
 	LEAQ    (AX)(CX*4), AX
 	ADDQ    $0x04, R8
 	CMPQ    R8, SI
-	JL      corner345
+	JL      corner348
 	VZEROUPPER
 	RET
 
@@ -2727,11 +2740,11 @@ TEXT ·sweepAVX2(SB), NOSPLIT, $0-48
 	VDIVPS       Y12, Y1, Y1
 	VMOVUPS      Y1, 32(DX)
 	TESTQ        DI, DI
-	JNZ          sweep347
+	JNZ          sweep350
 	VMOVUPS      Y0, Y13
 	VMOVUPS      Y1, Y14
 
-sweep347:
+sweep350:
 	VBROADCASTSS 4(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y2, Y2
@@ -2770,16 +2783,11 @@ sweep347:
 	VDIVPS       Y12, Y3, Y3
 	VMOVUPS      Y3, 96(DX)
 	TESTQ        DI, DI
-	JNZ          sweep348
+	JNZ          sweep351
 	VMOVUPS      Y2, Y13
 	VMOVUPS      Y3, Y14
 
-sweep348:
-	VBROADCASTSS 24(BX), Y12
-	VMULPS       Y12, Y13, Y15
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y12, Y14, Y12
-	VADDPS       Y12, Y1, Y1
+sweep351:
 	VBROADCASTSS 32(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y4, Y4
@@ -2796,10 +2804,15 @@ sweep348:
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y9, Y9
 	VBROADCASTSS 44(BX), Y12
-	VMULPS       Y12, Y13, Y13
-	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y10, Y10
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y11, Y11
+	VBROADCASTSS 24(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
 	MOVL         $0x80000000, R8
 	VMOVD        R8, X12
 	VPBROADCASTD X12, Y12
@@ -2813,21 +2826,11 @@ sweep348:
 	VDIVPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 160(DX)
 	TESTQ        DI, DI
-	JNZ          sweep349
+	JNZ          sweep352
 	VMOVUPS      Y4, Y13
 	VMOVUPS      Y5, Y14
 
-sweep349:
-	VBROADCASTSS 48(BX), Y12
-	VMULPS       Y12, Y13, Y15
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y12, Y14, Y12
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS 52(BX), Y12
-	VMULPS       Y12, Y13, Y15
-	VADDPS       Y15, Y2, Y2
-	VMULPS       Y12, Y14, Y12
-	VADDPS       Y12, Y3, Y3
+sweep352:
 	VBROADCASTSS 60(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y6, Y6
@@ -2839,10 +2842,20 @@ sweep349:
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y9, Y9
 	VBROADCASTSS 68(BX), Y12
-	VMULPS       Y12, Y13, Y13
-	VADDPS       Y13, Y10, Y10
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y10, Y10
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y11, Y11
+	VBROADCASTSS 48(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS 52(BX), Y12
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y2, Y2
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y3, Y3
 	MOVL         $0x80000000, R8
 	VMOVD        R8, X12
 	VPBROADCASTD X12, Y12
@@ -2856,11 +2869,21 @@ sweep349:
 	VDIVPS       Y12, Y7, Y7
 	VMOVUPS      Y7, 224(DX)
 	TESTQ        DI, DI
-	JNZ          sweep350
+	JNZ          sweep353
 	VMOVUPS      Y6, Y13
 	VMOVUPS      Y7, Y14
 
-sweep350:
+sweep353:
+	VBROADCASTSS 88(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y8, Y8
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y9, Y9
+	VBROADCASTSS 92(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
 	VBROADCASTSS 72(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2872,20 +2895,10 @@ sweep350:
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y3, Y3
 	VBROADCASTSS 80(BX), Y12
-	VMULPS       Y12, Y13, Y15
-	VADDPS       Y15, Y4, Y4
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y4, Y4
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y5, Y5
-	VBROADCASTSS 88(BX), Y12
-	VMULPS       Y12, Y13, Y15
-	VADDPS       Y15, Y8, Y8
-	VMULPS       Y12, Y14, Y12
-	VADDPS       Y12, Y9, Y9
-	VBROADCASTSS 92(BX), Y12
-	VMULPS       Y12, Y13, Y13
-	VADDPS       Y13, Y10, Y10
-	VMULPS       Y12, Y14, Y12
-	VADDPS       Y12, Y11, Y11
 	MOVL         $0x80000000, R8
 	VMOVD        R8, X12
 	VPBROADCASTD X12, Y12
@@ -2899,11 +2912,16 @@ sweep350:
 	VDIVPS       Y12, Y9, Y9
 	VMOVUPS      Y9, 288(DX)
 	TESTQ        DI, DI
-	JNZ          sweep351
+	JNZ          sweep354
 	VMOVUPS      Y8, Y13
 	VMOVUPS      Y9, Y14
 
-sweep351:
+sweep354:
+	VBROADCASTSS 116(BX), Y12
+	VMULPS       Y12, Y13, Y15
+	VADDPS       Y15, Y10, Y10
+	VMULPS       Y12, Y14, Y12
+	VADDPS       Y12, Y11, Y11
 	VBROADCASTSS 96(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2920,15 +2938,10 @@ sweep351:
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y5, Y5
 	VBROADCASTSS 108(BX), Y12
-	VMULPS       Y12, Y13, Y15
-	VADDPS       Y15, Y6, Y6
+	VMULPS       Y12, Y13, Y13
+	VADDPS       Y13, Y6, Y6
 	VMULPS       Y12, Y14, Y12
 	VADDPS       Y12, Y7, Y7
-	VBROADCASTSS 116(BX), Y12
-	VMULPS       Y12, Y13, Y13
-	VADDPS       Y13, Y10, Y10
-	VMULPS       Y12, Y14, Y12
-	VADDPS       Y12, Y11, Y11
 	MOVL         $0x80000000, R8
 	VMOVD        R8, X12
 	VPBROADCASTD X12, Y12
@@ -2942,11 +2955,11 @@ sweep351:
 	VDIVPS       Y12, Y11, Y11
 	VMOVUPS      Y11, 352(DX)
 	TESTQ        DI, DI
-	JNZ          sweep352
+	JNZ          sweep355
 	VMOVUPS      Y10, Y13
 	VMOVUPS      Y11, Y14
 
-sweep352:
+sweep355:
 	VBROADCASTSS 120(BX), Y12
 	VMULPS       Y12, Y13, Y15
 	VADDPS       Y15, Y0, Y0
@@ -2999,9 +3012,9 @@ TEXT ·liftAVX2(SB), NOSPLIT, $0-32
 	SHLQ  $0x04, SI
 	ADDQ  CX, SI
 	TESTQ BX, BX
-	JZ    liftdone354
+	JZ    liftdone357
 
-lift353:
+lift356:
 	VMOVUPS    (CX), Y0
 	VMOVUPS    32(CX), Y1
 	VMOVUPS    64(CX), Y2
@@ -3027,8 +3040,48 @@ lift353:
 	ADDQ       DX, CX
 	ADDQ       DX, SI
 	DECQ       BX
-	JNZ        lift353
+	JNZ        lift356
 
-liftdone354:
+liftdone357:
+	VZEROUPPER
+	RET
+
+// func dealAVX2(dst *float32, at *int, rows *float32, n int)
+// Requires: AVX
+TEXT ·dealAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ at+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVQ (CX), SI
+	MOVQ 8(CX), DI
+	MOVQ 16(CX), R8
+	MOVQ 24(CX), R9
+	MOVQ 32(CX), R10
+	MOVQ 40(CX), R11
+	MOVQ 48(CX), R12
+	MOVQ 56(CX), CX
+
+deal358:
+	VMOVSD (DX), X0
+	VMOVSD X0, (AX)(SI*4)
+	VMOVSD 8(DX), X0
+	VMOVSD X0, (AX)(DI*4)
+	VMOVSD 16(DX), X0
+	VMOVSD X0, (AX)(R8*4)
+	VMOVSD 24(DX), X0
+	VMOVSD X0, (AX)(R9*4)
+	VMOVSD 32(DX), X0
+	VMOVSD X0, (AX)(R10*4)
+	VMOVSD 40(DX), X0
+	VMOVSD X0, (AX)(R11*4)
+	VMOVSD 48(DX), X0
+	VMOVSD X0, (AX)(R12*4)
+	VMOVSD 56(DX), X0
+	VMOVSD X0, (AX)(CX*4)
+	ADDQ   $0x00000040, DX
+	ADDQ   $0x18, AX
+	DECQ   BX
+	JNZ    deal358
 	VZEROUPPER
 	RET

@@ -69,10 +69,10 @@ func scoreAVX512(dst *float32, a *float32, b *float32, n int, floor *float32, hi
 //go:noescape
 func rowsAVX512(dst *float32, v *float32, m *float32, index *uint32, n int, floor float32) uint64
 
-// turnAVX512 sets dst[p*ldd+i] to src[i*lds+p] for i < 4, p < n, a multiple of 4.
+// turnAVX512 sets dst[p*ldd+i] to src[i*lds+p] for i < rows and p < n, multiples of 4 and above 0.
 //
 //go:noescape
-func turnAVX512(dst *float32, ldd int, src *float32, lds int, n int)
+func turnAVX512(dst *float32, ldd int, src *float32, lds int, rows int, n int)
 
 // cleanAVX512 changes the bits flip of n elements of x and makes NaNs canonical.
 //
@@ -157,7 +157,7 @@ func meetAVX512(dst *float32, ldd int, rows *uint64, columns *uint64, words int,
 // columnAVX512 is count tiles one below the other; see set.column.
 //
 //go:noescape
-func columnAVX512(dst *float32, ldc int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
+func columnAVX512(dst *float32, ldc int, next int, a *float32, panel int, b *float32, n int, count int, fresh int, ahead *float32, hop int)
 
 // cornerAVX512 adds c[i]*r[j] to dst[i*ld+j] for i <= j < n; see set.corner.
 //
@@ -173,3 +173,8 @@ func sweepAVX512(rows *float32, minus *float32, ratio *float32, c *float32, pivo
 //
 //go:noescape
 func liftAVX512(dst *float32, src *float32, lds int, n int)
+
+// dealAVX512 deals n rows out to panels; see set.deal.
+//
+//go:noescape
+func dealAVX512(dst *float32, at *int, rows *float32, n int)

@@ -145,7 +145,7 @@ func (g *gemm) rows(w *gemmWorker, right []float32, i, p, j, width, depth int, m
 	for j := 0; j < width; j += s.wide {
 		r, b := 0, &right[j*depth]
 		if count := height / s.tall; j+s.wide <= width && count > 0 {
-			s.column(&dst[j], ldc, &w.left[0], s.tall*depth, b, depth, count, fresh, &right[min(j+s.wide, last)*depth], s.wide/count)
+			s.column(&dst[j], ldc, s.wide, &w.left[0], s.tall*depth, b, depth, count, fresh, &right[min(j+s.wide, last)*depth], s.wide/count)
 			r = count * s.tall
 		}
 		for ; r < height; r += s.tall {
@@ -191,19 +191,20 @@ func (s *set) packTall(panel, from []float32, stride, rows int) {
 
 // transpose sets dst[p*ldd+i] to src[i*lds+p] for i < rows and p < n.
 func (s *set) transpose(dst []float32, ldd int, src []float32, lds, rows, n int) {
-	i, whole := 0, n&^3
-	for ; i+4 <= rows && whole > 0; i += 4 {
-		_, _ = src[(i+3)*lds+n-1], dst[(n-1)*ldd+i+3]
-		s.turn(&dst[i], ldd, &src[i*lds], lds, whole)
-		for j := i; j < i+4; j++ {
-			for p := whole; p < n; p++ {
-				dst[p*ldd+j] = src[j*lds+p]
-			}
-		}
+	r, m := rows&^3, n&^3
+	if r > 0 && m > 0 {
+		_, _ = src[(r-1)*lds+n-1], dst[(n-1)*ldd+r-1]
+		s.turn(&dst[0], ldd, &src[0], lds, r, m)
+	} else {
+		r = 0
 	}
-	for ; i < rows; i++ {
-		for p, v := range src[i*lds:][:n] {
-			dst[p*ldd+i] = v
+	for i := range rows {
+		from := 0
+		if i < r {
+			from = m
+		}
+		for p := from; p < n; p++ {
+			dst[p*ldd+i] = src[i*lds+p]
 		}
 	}
 }

@@ -45,6 +45,14 @@ var plain = set{
 			copy(unsafe.Slice(at(dst, r*span), span), unsafe.Slice(at(src, r*lds), span))
 		}
 	},
+	deal: func(dst *float32, places *int, rows *float32, n int) {
+		const tall, wide = 2, 4
+		for k := range n {
+			for x, place := range unsafe.Slice(places, wide) {
+				*at(dst, place+k*tall) = *at(rows, k*wide+x)
+			}
+		}
+	},
 	clean:   goClean,
 	spread:  goSpread,
 	scatter: goScatter,
@@ -128,7 +136,7 @@ func goTile(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n i
 	*r1 = [4]float32{s10, s11, s12, s13}
 }
 
-func goColumn(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, _ *float32, _ int) {
+func goColumn(dst *float32, ldc, _ int, a *float32, panel int, b *float32, n, count, fresh int, _ *float32, _ int) {
 	const tall, wide = 2, 4
 	for t := range count {
 		d := at(dst, t*tall*ldc)

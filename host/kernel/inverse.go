@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	pivots  = 192 // swept before the rest of the matrix follows: a multiple of runRows and of every tile's sides
+	pivots  = 192 // swept before the rest of the matrix follows: a multiple of inner
+	inner   = 96  // swept before the rest of a block follows: a multiple of runRows and of every tile's sides
 	abreast = 3   // strips that are a piece of work, so that no other thread writes to the same panels of tall
 
 	runRows = 48 // a piece of work: a multiple of every tile's height and of half its width
@@ -28,13 +29,14 @@ func Inverse(a []float32, n, threads int, pause func()) int {
 // Inverse sweeps a block of pivots at a time. An element outside the block's
 // rows and columns gets its updates in the order of the pivots whether they
 // come one by one or as a product of the block's c and r, which is what a tile
-// computes; so it does within the block, by a tile's height of pivots.
+// computes. Within a block it is the same again, with smaller blocks, and in
+// these by a tile's height of pivots.
 //
 // For each block there are the strips of its rows, then the rest of the matrix.
 // What the next block needs of the rest comes first, and then the next block's
 // pivots, which one thread sweeps while the others go on with the rest.
 //
-// Meanwhile the upper half lies in tiles, one after the other, see inverting.run.
+// Meanwhile the upper half lies in tiles, one after the other, see half.run.
 // The first block's pieces pack it, each before its first use, and the last
 // block's unpack it.
 func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
@@ -48,7 +50,7 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 	for r := range min(pivots/runRows, w.runs) {
 		w.pack(r, m)
 	}
-	w.pivots(0, m)
+	w.pivots(&w.mine[0], 0, m)
 	w.swept.Store(1)
 	each := w.strips + w.early + 1 + w.runs
 	meters := s.meter(nil).each(threads)
@@ -67,22 +69,34 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 	return -1
 }
 
-// inverting is the inverse on its way.
-type inverting struct {
+// half is a symmetric matrix of n x n on its way to its inverse.
+type half struct {
 	s *set
-	a []float32
 	n int
 
 	// run holds the upper half by runs of runRows rows: runRows x wide numbers, row
 	// by row, for each wide columns from those on in which the run's first row has
-	// its diagonal. They are aligned, whatever n is, and a run goes through memory
-	// from its start to its end. Rows and columns that are not in the matrix, and
-	// what is below the diagonal, hold anything.
-	//
-	// A run takes less room than its rows in a, but for the first ones, so it lies
-	// in the rows of the run before it, which has been packed by then. The first
-	// one, and those for which there is no room, lie elsewhere.
+	// its diagonal. Rows and columns that are not in the matrix, and what is below
+	// the diagonal, hold anything.
 	run [][]float32
+
+	// Step k of a block of pivots, counted from the block's first: -c of the whole matrix as
+	// panels of tall and r as panels of wide, and r of the block's rows as panels of tall.
+	// A panel has depth steps, of which the block's begin with first.
+	tall, wide, ratio []float32
+	depth, first      int
+	pivot             []float32
+}
+
+// inverting is the inverse on its way: a half whose runs are aligned, whatever
+// n is, and go through memory from start to end.
+//
+// A run takes less room than its rows in a, but for the first ones, so it lies
+// in the rows of the run before it, which has been packed by then. The first
+// one, and those for which there is no room, lie elsewhere.
+type inverting struct {
+	half
+	a []float32
 
 	// How many blocks of pivots there are, and for each pieces of strips of wide columns,
 	// pieces of the rest that come early, and runs of rows.
@@ -93,31 +107,28 @@ type inverting struct {
 	swept, stripped, hurried, rested, packed, unpacked atomic.Int64
 	bad                                                atomic.Int64 // the first pivot not above 0, or -1
 
-	// Step k of the block, counted from its first: -c and r of the block's own
-	// elements and the pivot, and of the whole matrix -c as panels of tall and r as
-	// panels of wide, of as many steps as the block has pivots.
-	block        []float32 // the block itself, its upper half
-	minus, ratio []float32 // panels of tall
-	pivot        []float32
-	tall, wide   []float32
-	mine         []sweeper
+	block []float32 // pivots that are swept one by one: their upper half
+	mine  []sweeper
 }
 
 // sweeper is a thread's own space.
-type sweeper struct{ rows, minus []float32 }
+type sweeper struct {
+	rows, minus []float32
+	at          [8]int
+}
 
 func (s *set) inverting(a []float32, n, threads int) *inverting {
 	b, cols := min(pivots, n), roundUp(n, s.wide)
-	w := &inverting{s: s, a: a, n: n}
+	w := &inverting{half: half{s: s, n: n, depth: b}, a: a}
 	w.blocks, w.strips, w.runs = (n+pivots-1)/pivots, (cols/s.wide+abreast-1)/abreast, (n+runRows-1)/runRows
 	w.early = pivots/runRows + w.runs
-	w.block, w.pivot = make([]float32, roundUp(b, 16)*roundUp(b, 16)), make([]float32, b)
-	w.minus, w.ratio = make([]float32, b*roundUp(b, s.tall)), make([]float32, b*roundUp(b, s.tall))
+	w.block = make([]float32, inner*inner)
+	w.pivot, w.ratio = make([]float32, b), make([]float32, b*roundUp(roundUp(b, s.wide), runRows))
 	panels := Space[float32]((roundUp(cols, runRows) + cols) * b)
 	w.tall, w.wide = panels[cols*b:], panels[:cols*b]
 	w.mine = make([]sweeper, threads)
 	for i := range w.mine {
-		w.mine[i] = sweeper{make([]float32, (b+s.tall)*s.wide), make([]float32, b*s.wide)}
+		w.mine[i] = sweeper{rows: make([]float32, (b+s.tall)*s.wide), minus: make([]float32, b*s.wide)}
 	}
 	w.run = make([][]float32, w.runs)
 	for r := range w.run {
@@ -137,9 +148,9 @@ const line = 64
 
 // at is row i from column j on, a multiple of wide: wide numbers, after which
 // come the next row's of the run, and after these the next wide columns'.
-func (w *inverting) at(i, j int) []float32 {
-	r, wide := i/runRows, w.s.wide
-	return w.run[r][(j/wide-r*runRows/wide)*runRows*wide+i%runRows*wide:]
+func (h *half) at(i, j int) []float32 {
+	r, wide := i/runRows, h.s.wide
+	return h.run[r][(j/wide-r*runRows/wide)*runRows*wide+i%runRows*wide:]
 }
 
 // piece does a piece of work of block t, when those before are as far as it
@@ -150,6 +161,11 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 	}
 	at := t * pivots
 	b, next := min(pivots, w.n-at), at+pivots
+	rest := func(top, from, to int) {
+		if w.bad.Load() < 0 {
+			w.rest(at, b, top, from, to, meter)
+		}
+	}
 	switch {
 	case i < w.strips: // the rest of the last block has used what strips write
 		enough(&w.swept, t+1)
@@ -157,7 +173,7 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 		enough(&w.rested, t*w.runs)
 		for j := i * abreast * w.s.wide; j < min((i+1)*abreast*w.s.wide, w.n); j += w.s.wide {
 			if (j < at || j >= at+b) && w.bad.Load() < 0 {
-				w.strip(mine, at, b, j)
+				w.strip(mine, at, b, j, false)
 				meter.spend(2 * b * b * w.s.wide)
 			}
 		}
@@ -171,16 +187,16 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 				enough(&w.packed, r)
 				w.pack(r, meter)
 			}
-			w.rest(at, b, next+i*runRows, next, w.n, meter)
+			rest(next+i*runRows, next, w.n)
 		} else if top := (i - own) * runRows; top < next {
-			w.rest(at, b, top, next, next+pivots, meter)
+			rest(top, next, next+pivots)
 		}
 		w.hurried.Add(1)
 		return
 	case i == w.strips+w.early:
 		enough(&w.hurried, (t+1)*w.early)
 		if next < w.n && w.bad.Load() < 0 {
-			w.pivots(next, meter)
+			w.pivots(mine, next, meter)
 		}
 		w.swept.Add(1)
 		return
@@ -191,14 +207,14 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 		r = w.runs - 1 - r
 	}
 	if top := r * runRows; top < next {
-		w.rest(at, b, top, 0, next, meter)
-		w.rest(at, b, top, next+pivots, w.n, meter)
+		rest(top, 0, next)
+		rest(top, next+pivots, w.n)
 	} else if top >= next+pivots {
 		if t == 0 {
 			enough(&w.packed, r)
 			w.pack(r, meter)
 		}
-		w.rest(at, b, top, 0, w.n, meter)
+		rest(top, 0, w.n)
 	}
 	if t == w.blocks-1 && w.bad.Load() < 0 {
 		enough(&w.unpacked, w.runs-1-r)
@@ -243,123 +259,148 @@ func (w *inverting) unpack(r int, meter *meter) {
 }
 
 // pivots sweeps the block from at on alone, up to a pivot that is not above 0.
-func (w *inverting) pivots(at int, meter *meter) {
-	s, b := w.s, min(pivots, w.n-at)
-	side := roundUp(b, 16)
-	row := func(i int) []float32 { return w.block[i*side:][:side:side] }
-	for i := range b {
-		for j := i / s.wide * s.wide; j < b; j += s.wide {
-			copy(row(i)[j:], w.at(at+i, at+j)[:s.wide])
+func (w *inverting) pivots(m *sweeper, at int, meter *meter) {
+	b := min(pivots, w.n-at)
+	h := half{s: w.s, n: b, run: w.run[at/runRows:], tall: w.tall[at*w.depth:], wide: w.wide[at*w.depth:], ratio: w.ratio, depth: w.depth, pivot: w.pivot}
+	for t := 0; t < b; t += inner {
+		q := min(inner, b-t)
+		h.first = t
+		if k := h.corner(w.block, t, q, meter); k >= 0 {
+			w.bad.Store(int64(at + k))
+			return
+		}
+		for j := 0; j < b; j += w.s.wide {
+			if j < t || j >= t+q {
+				h.strip(m, t, q, j, true)
+				meter.spend(2 * q * q * w.s.wide)
+			}
+		}
+		for top := 0; top < b; top += runRows {
+			h.rest(t, q, top, 0, b, meter)
 		}
 	}
-	var c, r [pivots]float32
+}
+
+// corner sweeps the b <= inner pivots from at on one by one, within their own
+// rows and columns, which lie in block meanwhile. It returns the first that is
+// not above 0, or -1.
+func (h *half) corner(block []float32, at, b int, meter *meter) int {
+	s, side, bad := h.s, roundUp(b, 16), -1
+	row := func(i int) []float32 { return block[i*side:][:side:side] }
+	for i := range b {
+		for j := i / s.wide * s.wide; j < b; j += s.wide {
+			copy(row(i)[j:], h.at(at+i, at+j)[:s.wide])
+		}
+	}
+	var c, r [inner]float32
 	for k := range b {
 		u := row(k)
 		d := u[k]
 		if !(d > 0) {
-			w.bad.Store(int64(at + k))
+			bad = at + k
 			break
 		}
 		for i := range k {
-			r[i] = w.block[i*side+k]
+			r[i] = block[i*side+k]
 		}
 		copy(r[k:b], u[k:])
 		for i, v := range r[:b] {
 			c[i] = -v
 		}
 		s.divide(d, &r[0], b)
-		s.corner(&w.block[0], side, &c[0], &r[0], side)
+		s.corner(&block[0], side, &c[0], &r[0], side)
 		for i, v := range r[:k] {
-			w.block[i*side+k] = v
+			block[i*side+k] = v
 		}
 		copy(u[k+1:b], r[k+1:])
 		u[k] = -1 / d
-		w.pivot[k] = d
+		h.pivot[h.first+k] = d
+		minus, ratio := h.steps(at)
 		for i := 0; i < b; i += s.tall {
-			copy(w.minus[i*b+k*s.tall:][:s.tall], c[i:b])
-			copy(w.ratio[i*b+k*s.tall:][:s.tall], r[i:b])
+			copy(minus[i*h.depth+k*s.tall:][:s.tall], c[i:b])
+			copy(ratio[i*h.depth+k*s.tall:][:s.tall], r[i:b])
 		}
 		meter.spend(2 * b * b)
 	}
 	for i := range b {
 		for j := i / s.wide * s.wide; j < b; j += s.wide {
-			copy(w.at(at+i, at+j)[:s.wide], row(i)[j:])
+			copy(h.at(at+i, at+j)[:s.wide], row(i)[j:])
 		}
 	}
+	return bad
+}
+
+// steps is -c and r of the rows of the block of pivots from at on, as panels of tall.
+func (h *half) steps(at int) (minus, ratio []float32) {
+	step := h.first * h.s.tall
+	return h.tall[at*h.depth+step:], h.ratio[at%pivots*h.depth+step:]
 }
 
 // strip sweeps the rows of the block of b pivots from at on in wide columns from
 // j on, outside the block. To the left of the block these are columns of the
 // upper half, whose c has the smaller number: there an update is -c[j]*r[i] for
-// row i of the block, to the right it is -c[i]*r[j].
-func (w *inverting) strip(m *sweeper, at, b, j int) {
-	s := w.s
+// row i of the block, to the right it is -c[i]*r[j]. With keep, r goes to ratio too.
+func (h *half) strip(m *sweeper, at, b, j int, keep bool) {
+	s := h.s
 	tall, wide := s.tall, s.wide
-	ratio := w.wide[j*b:][:b*wide]
-	coefficient, source, left := w.minus, ratio, 0
-	rows := func(i int) *float32 { return &w.at(at+i, j)[0] }
+	minus, own := h.steps(at)
+	ratio := h.wide[j*h.depth+h.first*wide:][:b*wide]
+	coefficient, source, left := minus, ratio, 0
+	rows := func(i int) *float32 { return &h.at(at+i, j)[0] }
 	if j < at {
-		w.across(m.rows, at, b, j, false)
-		coefficient, source, left = w.ratio, m.minus, 1
+		h.across(m.rows, at, b, j, false)
+		coefficient, source, left = own, m.minus, 1
 		rows = func(i int) *float32 { return &m.rows[i*wide] }
+	}
+	part := s.part()
+	for x := range wide / part {
+		m.at[x] = (j+x*part)/tall*tall*h.depth + (j+x*part)%tall
 	}
 	// update adds what pivots [k, end) give to a tile of rows from i on.
 	update := func(k, end, i int) {
 		if k < end {
-			s.tile(rows(i), wide, &coefficient[i*b+k*tall], tall, &source[k*wide], wide, end-k)
+			s.tile(rows(i), wide, &coefficient[i*h.depth+k*tall], tall, &source[k*wide], wide, end-k)
 		}
 	}
 	for g := 0; g < b; g += tall {
 		update(0, g, g)
-		minus, r, c := &m.minus[g*wide], &ratio[g*wide], &coefficient[g*b+g*tall]
+		minus, r, c := &m.minus[g*wide], &ratio[g*wide], &coefficient[g*h.depth+g*tall]
 		if g+tall <= b {
-			s.sweep(rows(g), minus, r, c, &w.pivot[g], left)
+			s.sweep(rows(g), minus, r, c, &h.pivot[h.first+g], left)
 		} else {
-			plainSweep(rows(g), minus, r, c, &w.pivot[g], left, b-g, tall, wide)
+			plainSweep(rows(g), minus, r, c, &h.pivot[h.first+g], left, b-g, tall, wide)
 		}
 		// To write them here and there keeps the tiles from waiting for their lines.
-		w.panels(m.minus, b, j, g, min(g+tall, b))
+		n := min(tall, b-g)
+		s.deal(&h.tall[(h.first+g)*tall], &m.at[0], minus, n)
+		if keep {
+			s.deal(&h.ratio[(h.first+g)*tall], &m.at[0], r, n)
+		}
 	}
 	for g := 0; g < b; g += tall {
 		update(min(g+tall, b), b, g)
 	}
 	if j < at {
-		w.across(m.rows, at, b, j, true)
+		h.across(m.rows, at, b, j, true)
 	}
 }
 
-// panels copies rows [from, to) of minus, which are those of wide columns from j
-// on, to panels of tall.
-func (w *inverting) panels(minus []float32, b, j, from, to int) {
-	tall, wide := w.s.tall, w.s.wide
-	for x := 0; x < wide; x += 4 { // a panel's height is a multiple of 4, or else of 2
-		panel := w.tall[(j+x)/tall*tall*b+(j+x)%tall:]
-		if tall%4 == 0 {
-			for k := from; k < to; k++ {
-				*(*[4]float32)(panel[k*tall:]) = [4]float32(minus[k*wide+x:])
-			}
-			continue
-		}
-		next := w.tall[(j+x+2)/tall*tall*b+(j+x+2)%tall:]
-		for k := from; k < to; k++ {
-			*(*[2]float32)(panel[k*tall:]) = [2]float32(minus[k*wide+x:])
-			*(*[2]float32)(next[k*tall:]) = [2]float32(minus[k*wide+x+2:])
-		}
-	}
-}
+// part is how many numbers of a row of wide lie together in a panel of tall,
+// wherever the row begins.
+func (s *set) part() int { return max(s.wide/8, 1) }
 
 // across copies wide rows from j on of the columns of the block of b pivots
 // from at on to rows, where they are its columns, or back.
-func (w *inverting) across(rows []float32, at, b, j int, back bool) {
-	wide := w.s.wide
+func (h *half) across(rows []float32, at, b, j int, back bool) {
+	wide := h.s.wide
 	some := min(wide, 16) // rows of one run
 	for i := 0; i < wide; i += some {
 		for k := 0; k < b; k += wide {
-			mine, cols := w.at(j+i, at+k), min(wide, b-k)
+			mine, cols := h.at(j+i, at+k), min(wide, b-k)
 			if back {
-				w.s.transpose(mine, wide, rows[k*wide+i:], wide, cols, some)
+				h.s.transpose(mine, wide, rows[k*wide+i:], wide, cols, some)
 			} else {
-				w.s.transpose(rows[k*wide+i:], wide, mine, wide, some, cols)
+				h.s.transpose(rows[k*wide+i:], wide, mine, wide, some, cols)
 			}
 		}
 	}
@@ -367,13 +408,13 @@ func (w *inverting) across(rows []float32, at, b, j int, back bool) {
 
 // rest updates runRows rows of the upper half from top on in columns [from,
 // to), outside the rows and columns of the block of b pivots from at on.
-func (w *inverting) rest(at, b, top, from, to int, meter *meter) {
-	if top >= at && top < at+b || w.bad.Load() >= 0 {
+func (h *half) rest(at, b, top, from, to int, meter *meter) {
+	if top >= at && top < at+b {
 		return
 	}
-	s, end := w.s, min(top+runRows, w.n)
-	last := (w.n - 1) / s.wide * s.wide
-	for j := max(from, top/s.wide*s.wide); j < min(to, w.n); j += s.wide {
+	s, end := h.s, min(top+runRows, h.n)
+	step, last := h.first*s.wide, (h.n-1)/s.wide*s.wide
+	for j := max(from, top/s.wide*s.wide); j < min(to, h.n); j += s.wide {
 		if j >= at && j < at+b {
 			continue
 		}
@@ -381,8 +422,8 @@ func (w *inverting) rest(at, b, top, from, to int, meter *meter) {
 		if count <= 0 {
 			continue
 		}
-		tiles := w.at(top, j)
-		s.column(&tiles[0], s.wide, &w.tall[top*b], s.tall*b, &w.wide[j*b], b, count, 0, &w.wide[min(j+s.wide, last)*b], s.wide/count)
+		s.column(&h.at(top, j)[0], s.wide, runRows*s.wide, &h.tall[top*h.depth+h.first*s.tall], s.tall*h.depth,
+			&h.wide[j*h.depth+step], b, count, 0, &h.wide[min(j+s.wide, last)*h.depth+step], s.wide/count)
 		meter.spend((end - top) * s.wide * b)
 	}
 }

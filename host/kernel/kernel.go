@@ -71,7 +71,7 @@ type set struct {
 	// where fresh is not 0. Who goes through columns from left to right finds the
 	// next one in the cache, and with it what ahead points to: hop elements more at
 	// each step, whatever is there.
-	column func(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)
+	column func(dst *float32, ldc, next int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)
 	// corner adds c[i]*r[j] to dst[i*ld+j] for i <= j < n, a multiple of 16. What is
 	// below the diagonal may become anything.
 	corner func(dst *float32, ld int, c, r *float32, n int)
@@ -89,8 +89,12 @@ type set struct {
 	// rows adds v[e]*m[index[e]*span+j] to dst[j] for j < span, for n entries e
 	// in order. Bit j of what it returns tells whether dst[j] is above floor.
 	rows func(dst, v, m *float32, index *uint32, n int, floor float32) uint64
-	// turn sets dst[p*ldd+i] to src[i*lds+p] for i < 4 and p < n, a multiple of 4.
-	turn func(dst *float32, ldd int, src *float32, lds, n int)
+	// turn sets dst[p*ldd+i] to src[i*lds+p] for i < rows and p < n, multiples of 4
+	// and above 0.
+	turn func(dst *float32, ldd int, src *float32, lds, rows, n int)
+	// deal copies n > 0 rows of wide elements to panels of tall. A row is in parts, see
+	// set.part: part x of row k goes to dst[at[x]+k*tall].
+	deal func(dst *float32, at *int, rows *float32, n int)
 	// lift copies n rows of span elements, which are lds apart, to one after the other.
 	lift func(dst, src *float32, lds, n int)
 	// clean changes the bits flip of n elements of x and makes NaNs canonical.

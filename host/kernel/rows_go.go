@@ -23,8 +23,8 @@ func goRows(dst, v, m *float32, index *uint32, n int, floor float32) uint64 {
 }
 
 // goTurn is set.turn in Go.
-func goTurn(dst *float32, ldd int, src *float32, lds, n int) {
-	for i := range 4 {
+func goTurn(dst *float32, ldd int, src *float32, lds, rows, n int) {
+	for i := range rows {
 		for p, v := range unsafe.Slice(at(src, i*lds), n) {
 			*at(dst, p*ldd+i) = v
 		}

@@ -57,6 +57,7 @@ func main() {
 		g.corner()
 		g.sweep()
 		g.lift()
+		g.deal()
 		if err := g.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

@@ -1,19 +1,25 @@
 package main
 
-import "github.com/mmcloughlin/avo/operand"
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
 
 // turn transposes four numbers of four rows at a time.
 func (g *generator) turn() {
-	g.function("turn", "func(dst *float32, ldd int, src *float32, lds, n int)",
-		"sets dst[p*ldd+i] to src[i*lds+p] for i < 4, p < n, a multiple of 4.")
-	dst, ldd, src, lds, n := g.arg("dst"), g.arg("ldd"), g.arg("src"), g.arg("lds"), g.arg("n")
+	g.function("turn", "func(dst *float32, ldd int, src *float32, lds, rows, n int)",
+		"sets dst[p*ldd+i] to src[i*lds+p] for i < rows and p < n, multiples of 4 and above 0.")
+	to, ldd, from, lds, rows, width := g.arg("dst"), g.arg("ldd"), g.arg("src"), g.arg("lds"), g.arg("rows"), g.arg("n")
 	g.SHLQ(operand.U8(2), ldd)
 	g.SHLQ(operand.U8(2), lds)
 	three := g.GP64()
 	g.LEAQ(operand.Mem{Base: lds, Index: lds, Scale: 2}, three)
-	loop, done := label("turn"), label("turndone")
-	g.TESTQ(n, n)
-	g.JZ(operand.LabelRef(done))
+	next, loop := label("turnrows"), label("turn")
+	dst, src, n := g.GP64(), g.GP64(), g.GP64()
+	g.Label(next)
+	g.MOVQ(to, dst)
+	g.MOVQ(from, src)
+	g.MOVQ(width, n)
 	g.Label(loop)
 	r := []operand.Mem{{Base: src}, {Base: src, Index: lds, Scale: 1}, {Base: src, Index: lds, Scale: 2}, {Base: src, Index: three, Scale: 1}}
 	a, b, c, d := g.XMM(), g.XMM(), g.XMM(), g.XMM()
@@ -41,7 +47,40 @@ func (g *generator) turn() {
 	g.ADDQ(operand.U8(16), src)
 	g.SUBQ(operand.U8(4), n)
 	g.JNZ(operand.LabelRef(loop))
-	g.Label(done)
+	g.ADDQ(operand.U8(16), to)
+	g.LEAQ(operand.Mem{Base: from, Index: lds, Scale: 4}, from)
+	g.SUBQ(operand.U8(4), rows)
+	g.JNZ(operand.LabelRef(next))
+	g.ret()
+}
+
+// deal moves an eighth of a row with one instruction.
+func (g *generator) deal() {
+	g.function("deal", "func(dst *float32, at *int, rows *float32, n int)",
+		"deals n rows out to panels; see set.deal.")
+	dst, table, rows, n := g.arg("dst"), g.arg("at"), g.arg("rows"), g.arg("n")
+	part := g.isa.wide / 8
+	at := make([]reg.GPVirtual, 8)
+	for x := range at {
+		at[x] = g.GP64()
+		g.MOVQ(operand.Mem{Base: table, Disp: 8 * x}, at[x])
+	}
+	loop := label("deal")
+	g.Label(loop)
+	for x := range at {
+		from, to, v := operand.Mem{Base: rows, Disp: 4 * part * x}, operand.Mem{Base: dst, Index: at[x], Scale: 4}, g.XMM()
+		if part == 4 {
+			g.VMOVUPS(from, v)
+			g.VMOVUPS(v, to)
+		} else {
+			g.VMOVSD(from, v)
+			g.VMOVSD(v, to)
+		}
+	}
+	g.ADDQ(operand.U32(4*g.isa.wide), rows)
+	g.ADDQ(operand.U8(4*g.isa.tall), dst)
+	g.DECQ(n)
+	g.JNZ(operand.LabelRef(loop))
 	g.ret()
 }
 

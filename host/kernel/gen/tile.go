@@ -17,21 +17,12 @@ func (g *generator) product(s [][2]reg.VecVirtual, a, b, n reg.GPVirtual, lda, l
 	g.VMOVUPS(operand.Mem{Base: b}, b0)
 	g.VMOVUPS(operand.Mem{Base: b, Disp: g.bytes()}, b1)
 	for i := range s {
-		x := operand.Mem{Base: a, Disp: 4 * i}
-		if g.isa.lanes == 16 {
-			t, u := g.vec(), g.vec()
-			g.VMULPS_BCST(x, b0, t)
-			g.VADDPS(t, s[i][0], s[i][0])
-			g.VMULPS_BCST(x, b1, u)
-			g.VADDPS(u, s[i][1], s[i][1])
-		} else {
-			t, u := g.vec(), g.vec()
-			g.VBROADCASTSS(x, t)
-			g.VMULPS(b0, t, u)
-			g.VADDPS(u, s[i][0], s[i][0])
-			g.VMULPS(b1, t, t)
-			g.VADDPS(t, s[i][1], s[i][1])
-		}
+		t, u := g.vec(), g.vec()
+		g.VBROADCASTSS(operand.Mem{Base: a, Disp: 4 * i}, t)
+		g.VMULPS(b0, t, u)
+		g.VADDPS(u, s[i][0], s[i][0])
+		g.VMULPS(b1, t, t)
+		g.VADDPS(t, s[i][1], s[i][1])
 	}
 	for _, f := range also {
 		f()
@@ -106,18 +97,18 @@ func (g *generator) tile() {
 
 // column is tiles one below the other.
 func (g *generator) column() {
-	g.function("column", "func(dst *float32, ldc int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)",
+	g.function("column", "func(dst *float32, ldc, next int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)",
 		"is count tiles one below the other; see set.column.")
 	dst, ldc, a, panel, count := g.arg("dst"), g.arg("ldc"), g.arg("a"), g.arg("panel"), g.arg("count")
 	ahead, hop := g.arg("ahead"), g.arg("hop")
 	for _, r := range []reg.GPVirtual{ldc, panel, hop} {
 		g.SHLQ(operand.U8(2), r)
 	}
-	right := g.GP64()
-	g.LEAQ(operand.Mem{Base: dst, Disp: 4 * g.isa.wide}, right)
+	right, step := g.GP64(), g.arg("next")
+	g.LEAQ(operand.Mem{Base: dst, Index: step, Scale: 4}, right)
 	s := g.tiles()
 	at, from := g.GP64(), g.GP64()
-	next, add, begun, below := label("column"), label("columnadd"), label("columnbegun"), label("columnbelow")
+	next, add, begun, below, whole := label("column"), label("columnadd"), label("columnbegun"), label("columnbelow"), label("columnwhole")
 	g.Label(next)
 	fresh := g.GP64()
 	g.Load(g.Param("fresh"), fresh)
@@ -142,15 +133,20 @@ func (g *generator) column() {
 	g.JNE(operand.LabelRef(below))
 	g.MOVQ(right, at)
 	g.Label(below)
+	g.CMPQ(ldc, operand.U32(4*g.isa.wide))
+	g.JEQ(operand.LabelRef(whole))
 	for range s {
 		g.PREFETCHT0(operand.Mem{Base: at})
 		g.PREFETCHT0(operand.Mem{Base: at, Disp: g.bytes()})
 		g.PREFETCHT0(operand.Mem{Base: at, Disp: 2*g.bytes() - 4})
 		g.ADDQ(ldc, at)
 	}
+	g.MOVQ(dst, at)
+	g.Label(whole)
 	b, n := g.arg("b"), g.arg("n")
 	g.MOVQ(a, from)
 	g.product(s, from, b, n, operand.U8(4*g.isa.tall), operand.U32(4*g.isa.wide), func() {
+		g.PREFETCHT0(operand.Mem{Base: at, Index: n, Scale: uint8(4 * g.isa.tall * g.isa.wide / 192)})
 		g.PREFETCHT1(operand.Mem{Base: ahead})
 		g.ADDQ(hop, ahead)
 	})
@@ -249,10 +245,8 @@ func (g *generator) sweep() {
 			g.VMOVUPS(s[k][h], x[h])
 		}
 		g.Label(keep)
-		for i := range s {
-			if i == k {
-				continue
-			}
+		for q := 1; q < len(s); q++ {
+			i := (k + q) % len(s) // first the row that the next division waits for
 			g.VBROADCASTSS(operand.Mem{Base: c, Disp: 4 * (k*g.isa.tall + i)}, ones)
 			for h := range 2 {
 				t := g.vec()
