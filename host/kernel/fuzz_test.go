@@ -84,6 +84,29 @@ func FuzzRidge(f *testing.F) {
 	})
 }
 
+// Odd numbers come anywhere in a positive definite matrix, which then mostly has
+// no inverse; without any it has one.
+func FuzzInverse(f *testing.F) {
+	f.Add([]byte("\x40"), uint8(40), uint8(1), uint64(1))
+	f.Fuzz(func(t *testing.T, b []byte, size, threads uint8, seed uint64) {
+		n := int(size) + 1
+		r := rand.New(rand.NewPCG(seed, 0))
+		from := definite(r, n)
+		for _, v := range floats(b) {
+			from[r.IntN(n*n)] = v
+		}
+		want := slices.Clone(from)
+		bad := naive.Inverse(want, n)
+		for _, s := range available() {
+			got := slices.Clone(from)
+			if k := s.Inverse(got, n, int(threads%3)+1, nil); k != bad {
+				t.Fatalf("%s: first bad pivot %d, want %d", s.name, k, bad)
+			}
+			same(t, s.name, got, want)
+		}
+	})
+}
+
 func FuzzLists(f *testing.F) {
 	f.Add([]byte("the quick brown fox\x00\x01\x02\x03\x04"), uint8(4), uint8(9), uint64(1))
 	f.Fuzz(func(t *testing.T, b []byte, cols, k uint8, seed uint64) {

@@ -13,7 +13,8 @@ const (
 	inner   = 96  // swept before the rest of a block follows: a multiple of runRows and of every tile's sides
 	abreast = 3   // strips that are a piece of work, so that no other thread writes to the same panels of tall
 
-	runRows = 48 // a piece of work: a multiple of every tile's height and of half its width
+	runRows = 48               // a piece of work: a multiple of every tile's height and of half its width
+	early   = pivots / runRows // pieces that the next block's pivots wait for
 )
 
 // InverseScratch is about the bytes that Inverse allocates for a matrix of n x n.
@@ -33,8 +34,8 @@ func Inverse(a []float32, n, threads int, pause func()) int {
 // these by a tile's height of pivots.
 //
 // For each block there are the strips of its rows, then the rest of the matrix.
-// What the next block needs of the rest comes first, and then the next block's
-// pivots, which one thread sweeps while the others go on with the rest.
+// The next block's rows come first, and then its pivots, which one thread sweeps
+// while the others go on with the rest.
 //
 // Meanwhile the upper half lies in tiles, one after the other, see half.run.
 // The first block's pieces pack it, each before its first use, and the last
@@ -52,7 +53,7 @@ func (s *set) Inverse(a []float32, n, threads int, pause func()) int {
 	}
 	w.pivots(&w.mine[0], 0, m)
 	w.swept.Store(1)
-	each := w.strips + w.early + 1 + w.runs
+	each := w.strips + early + 1 + w.runs
 	meters := s.meter(nil).each(threads)
 	share(threads, w.blocks*each, pause, func(worker, piece int, pause func()) {
 		w.piece(piece/each, piece%each, &w.mine[worker], meters[worker].use(pause))
@@ -98,17 +99,18 @@ type inverting struct {
 	half
 	a []float32
 
-	// How many blocks of pivots there are, and for each pieces of strips of wide columns,
-	// pieces of the rest that come early, and runs of rows.
-	blocks, strips, early, runs int
-	// How many blocks' pivots have been swept, and how many strips and pieces of
-	// the rest that come early and late are done, of all blocks; and how many runs
+	// How many blocks of pivots there are, and for each pieces of strips of wide columns
+	// and runs of rows.
+	blocks, strips, runs int
+	// How many blocks' pivots have been swept, and how many pieces of strips, of rows
+	// that come early and of the others are done, of all blocks; and how many runs
 	// have been packed, from the first on, and unpacked, from the last on.
 	swept, stripped, hurried, rested, packed, unpacked atomic.Int64
 	bad                                                atomic.Int64 // the first pivot not above 0, or -1
 
-	block []float32 // pivots that are swept one by one: their upper half
-	mine  []sweeper
+	block  []float32 // pivots that are swept one by one: their upper half
+	within []float32 // half.wide of a block by itself, while others use wide
+	mine   []sweeper
 }
 
 // sweeper is a thread's own space.
@@ -121,9 +123,9 @@ func (s *set) inverting(a []float32, n, threads int) *inverting {
 	b, cols := min(pivots, n), roundUp(n, s.wide)
 	w := &inverting{half: half{s: s, n: n, depth: b}, a: a}
 	w.blocks, w.strips, w.runs = (n+pivots-1)/pivots, (cols/s.wide+abreast-1)/abreast, (n+runRows-1)/runRows
-	w.early = pivots/runRows + w.runs
-	w.block = make([]float32, inner*inner)
-	w.pivot, w.ratio = make([]float32, b), make([]float32, b*roundUp(roundUp(b, s.wide), runRows))
+	side := roundUp(roundUp(b, s.wide), runRows)
+	w.block, w.within = make([]float32, inner*inner), make([]float32, b*side)
+	w.pivot, w.ratio = make([]float32, b), make([]float32, b*side)
 	panels := Space[float32]((roundUp(cols, runRows) + cols) * b)
 	w.tall, w.wide = panels[cols*b:], panels[:cols*b]
 	w.mine = make([]sweeper, threads)
@@ -161,15 +163,19 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 	}
 	at := t * pivots
 	b, next := min(pivots, w.n-at), at+pivots
-	rest := func(top, from, to int) {
+	update := func(r int) {
+		if t == 0 && r >= early {
+			enough(&w.packed, r)
+			w.pack(r, meter)
+		}
 		if w.bad.Load() < 0 {
-			w.rest(at, b, top, from, to, meter)
+			w.rest(at, b, r*runRows, meter)
 		}
 	}
 	switch {
 	case i < w.strips: // the rest of the last block has used what strips write
 		enough(&w.swept, t+1)
-		enough(&w.hurried, t*w.early)
+		enough(&w.hurried, t*early)
 		enough(&w.rested, t*w.runs)
 		for j := i * abreast * w.s.wide; j < min((i+1)*abreast*w.s.wide, w.n); j += w.s.wide {
 			if (j < at || j >= at+b) && w.bad.Load() < 0 {
@@ -179,22 +185,15 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 		}
 		w.stripped.Add(1)
 		return
-	case i < w.strips+w.early: // the next block's rows, then what stands above them
-		i -= w.strips
+	case i < w.strips+early: // the next block's rows
 		enough(&w.stripped, (t+1)*w.strips)
-		if own := pivots / runRows; i < own {
-			if r := next/runRows + i; t == 0 && r < w.runs {
-				enough(&w.packed, r)
-				w.pack(r, meter)
-			}
-			rest(next+i*runRows, next, w.n)
-		} else if top := (i - own) * runRows; top < next {
-			rest(top, next, next+pivots)
+		if r := next/runRows + i - w.strips; r < w.runs {
+			update(r)
 		}
 		w.hurried.Add(1)
 		return
-	case i == w.strips+w.early:
-		enough(&w.hurried, (t+1)*w.early)
+	case i == w.strips+early:
+		enough(&w.hurried, (t+1)*early)
 		if next < w.n && w.bad.Load() < 0 {
 			w.pivots(mine, next, meter)
 		}
@@ -202,19 +201,12 @@ func (w *inverting) piece(t, i int, mine *sweeper, meter *meter) {
 		return
 	}
 	enough(&w.stripped, (t+1)*w.strips)
-	r := i - w.strips - w.early - 1
+	r := i - w.strips - early - 1
 	if t == w.blocks-1 { // from the last to the first, as that is how they are unpacked
 		r = w.runs - 1 - r
 	}
-	if top := r * runRows; top < next {
-		rest(top, 0, next)
-		rest(top, next+pivots, w.n)
-	} else if top >= next+pivots {
-		if t == 0 {
-			enough(&w.packed, r)
-			w.pack(r, meter)
-		}
-		rest(top, 0, w.n)
+	if r < next/runRows || r >= next/runRows+early {
+		update(r)
 	}
 	if t == w.blocks-1 && w.bad.Load() < 0 {
 		enough(&w.unpacked, w.runs-1-r)
@@ -261,7 +253,7 @@ func (w *inverting) unpack(r int, meter *meter) {
 // pivots sweeps the block from at on alone, up to a pivot that is not above 0.
 func (w *inverting) pivots(m *sweeper, at int, meter *meter) {
 	b := min(pivots, w.n-at)
-	h := half{s: w.s, n: b, run: w.run[at/runRows:], tall: w.tall[at*w.depth:], wide: w.wide[at*w.depth:], ratio: w.ratio, depth: w.depth, pivot: w.pivot}
+	h := half{s: w.s, n: b, run: w.run[at/runRows:], tall: w.tall[at*w.depth:], wide: w.within, ratio: w.ratio, depth: w.depth, pivot: w.pivot}
 	for t := 0; t < b; t += inner {
 		q := min(inner, b-t)
 		h.first = t
@@ -276,7 +268,7 @@ func (w *inverting) pivots(m *sweeper, at int, meter *meter) {
 			}
 		}
 		for top := 0; top < b; top += runRows {
-			h.rest(t, q, top, 0, b, meter)
+			h.rest(t, q, top, meter)
 		}
 	}
 }
@@ -406,15 +398,15 @@ func (h *half) across(rows []float32, at, b, j int, back bool) {
 	}
 }
 
-// rest updates runRows rows of the upper half from top on in columns [from,
-// to), outside the rows and columns of the block of b pivots from at on.
-func (h *half) rest(at, b, top, from, to int, meter *meter) {
+// rest updates runRows rows of the upper half from top on, outside the rows and
+// columns of the block of b pivots from at on.
+func (h *half) rest(at, b, top int, meter *meter) {
 	if top >= at && top < at+b {
 		return
 	}
 	s, end := h.s, min(top+runRows, h.n)
 	step, last := h.first*s.wide, (h.n-1)/s.wide*s.wide
-	for j := max(from, top/s.wide*s.wide); j < min(to, h.n); j += s.wide {
+	for j := top / s.wide * s.wide; j < h.n; j += s.wide {
 		if j >= at && j < at+b {
 			continue
 		}
@@ -445,7 +437,7 @@ func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func())
 
 // lower copies rows [top, bottom) of the upper half of a to the lower.
 func (s *set) lower(a []float32, n, top, bottom int, meter *meter) {
-	const side = 16 // rows that are written to at a time: a processor knows the places of so many pages it writes to
+	const side = 32 // rows that are written to at a time
 	for i := top; i < bottom; i++ {
 		for j := i + 1; j < bottom; j++ {
 			a[j*n+i] = a[i*n+j]

@@ -68,9 +68,9 @@ type set struct {
 	tile       func(dst *float32, ldc int, a *float32, lda int, b *float32, ldb int, n int)
 	// column is count > 0 tiles one below the other, with lda = tall and ldb = wide:
 	// the next one's a begins panel elements after the last one's. They start from 0
-	// where fresh is not 0. Who goes through columns from left to right finds the
-	// next one in the cache, and with it what ahead points to: hop elements more at
-	// each step, whatever is there.
+	// where fresh is not 0. Who goes on with the column that begins next elements
+	// after dst finds it in the cache, and with it what ahead points to: hop elements
+	// more at each step, whatever is there.
 	column func(dst *float32, ldc, next int, a *float32, panel int, b *float32, n, count, fresh int, ahead *float32, hop int)
 	// corner adds c[i]*r[j] to dst[i*ld+j] for i <= j < n, a multiple of 16. What is
 	// below the diagonal may become anything.

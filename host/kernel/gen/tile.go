@@ -128,7 +128,9 @@ func (g *generator) column() {
 		g.ADDQ(ldc, at)
 	}
 	g.Label(begun)
-	// What comes next is the tile below, or else the column to the right.
+	// What comes next is the tile below, or else the next column. Where a tile's rows
+	// are one after the other, it is asked for bit by bit, as if there were 192 steps:
+	// all at once, the panels' lines would wait.
 	g.CMPQ(count, operand.U8(1))
 	g.JNE(operand.LabelRef(below))
 	g.MOVQ(right, at)
