@@ -437,7 +437,7 @@ func (s *set) mirror(a []float32, n int, flip uint32, threads int, pause func())
 
 // lower copies rows [top, bottom) of the upper half of a to the lower.
 func (s *set) lower(a []float32, n, top, bottom int, meter *meter) {
-	const side = 32 // rows that are written to at a time
+	const side = 32 // rows that are written to at a time, each on a page of its own
 	for i := top; i < bottom; i++ {
 		for j := i + 1; j < bottom; j++ {
 			a[j*n+i] = a[i*n+j]
