@@ -145,10 +145,11 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		r.joiner = turn.Joiner(s.store)
 		defer r.joiner.Close()
 	}
-	for i, t := range turn.Tasks {
+	for _, i := range turn.Order() {
 		if joined {
 			break
 		}
+		t := turn.Tasks[i]
 		if e, ok := s.journal.Get(t.ID); ok {
 			if turn.CheckKept(t, e.Outputs, s.store) == nil {
 				r.parts[i] = e.Outputs
@@ -233,7 +234,7 @@ type record struct {
 type running struct {
 	s       *session
 	turn    *plan.Turn
-	missing []task.Task // that the journal does not have
+	missing []task.Task // that the journal does not have, in the order in which they begin
 	at      []int       // which tasks of the turn these are
 	picked  []bool      // to be shadowed, by task of the turn
 

@@ -163,6 +163,31 @@ func TestJournal(t *testing.T) {
 	}
 }
 
+// The task of the largest shard is begun first. The first users have the most
+// interactions, so that of the three shards the last has the most users.
+func TestLargestShardFirst(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(60, 40, 600), 500)
+	for shard, before := range []int{2, 1, 0} {
+		done := 0
+		_, err := host.Run(context.Background(), host.Job{
+			Module: hostile(t), Params: map[string]string{"how": "fail", "shard": fmt.Sprint(shard)}, Paths: []string{data}, Shards: 3,
+			Executor: host.Goroutines, Workers: 1, NoCache: true, Out: filepath.Join(dir, "out.parquet"),
+			Progress: func(e host.Event) {
+				if e.Stage == "lists" {
+					done = max(done, e.Done)
+				}
+			},
+		})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("stage lists, shard %d of 3", shard+1)) {
+			t.Errorf("shard %d: %v", shard+1, err)
+		}
+		if done != before {
+			t.Errorf("%d tasks were done before that of shard %d, want %d", done, shard+1, before)
+		}
+	}
+}
+
 // What a hostile module does is its own error, naming module, stage and shard,
 // with the right code; there is no output, and the host goes on working.
 func TestHostileModules(t *testing.T) {

@@ -57,15 +57,21 @@ func (t *Turn) Joiner(st Store) *Joiner {
 		j.order[o] = t.order(o)
 	}
 	for k, pl := range t.outputs {
-		col := t.Makes[pl.output].Arrays[pl.array]
-		if !t.Cuts(k) || pl.array == abi.Offsets || col.PerEntry {
+		if !t.grows(k) {
 			continue
 		}
+		m := t.Makes[pl.output].Arrays[pl.array].Meta
 		g := &growing{parts: make(chan part, len(j.parts))}
 		j.growing[k] = g
-		j.wg.Go(func() { g.meta, g.err = grow(col.Meta, g.parts, k, len(j.parts), st) })
+		j.wg.Go(func() { g.meta, g.err = grow(m, g.parts, k, len(j.parts), st) })
 	}
 	return j
+}
+
+// grows tells whether output k is joined while later tasks run.
+func (t *Turn) grows(k int) bool {
+	pl := t.outputs[k]
+	return t.Cuts(k) && pl.array != abi.Offsets && !t.Makes[pl.output].Arrays[pl.array].PerEntry
 }
 
 // order lists the shards in the order of their rows in an output frame.

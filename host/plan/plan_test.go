@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -203,6 +204,40 @@ func TestUnroll(t *testing.T) {
 	var c abi.Config
 	if err := json.Unmarshal(turn.Tasks[1].Config, &c); err != nil || *c.Task != (abi.Task{Stage: "norms", Shard: 1, Shards: 2, First: 1, Rows: 2}) {
 		t.Errorf("configuration %s, %v", turn.Tasks[1].Config, err)
+	}
+}
+
+// Tasks of large shards are begun first, but not where their outputs are joined
+// on the way.
+func TestOrder(t *testing.T) {
+	p, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, s, offsets := matrix()
+	s.Cuts[abi.OverTargets] = []int{0, 1, 2, 5}
+	src := Source{Offsets: func(m array.Meta) ([]uint64, error) { return offsets[m.Digest], nil }}
+	for i, x := range p.Stages {
+		e["norms"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"norm": {Meta: array.Meta{DType: array.F32, Rows: 3}}}}}
+		e["x"] = Bound{Extent: abi.OverItems, Frame: array.Frame{Rows: 3, Arrays: map[string]array.Column{"v": {Meta: array.Meta{DType: array.F32, Rows: 3, Width: 2}}}}}
+		e["y"] = e["x"]
+		e["g"] = Bound{Extent: "g", Frame: array.Frame{Rows: 2, Arrays: map[string]array.Column{"m": {Meta: array.Meta{DType: array.F32, Rows: 2, Width: 2}}}}}
+		turn, err := p.Unroll(i, 0, e, s, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][]int{
+			"norms": {0, 1}, // one row and two
+			"gram":  {1, 0}, // the same, but summed
+			"turn":  {0, 1},
+			"score": {2, 0, 1}, // lists of one user, one and three
+		}[x.Name]
+		if want == nil {
+			want = []int{0}
+		}
+		if got := turn.Order(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", x.Name, got, want)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ type Turn struct {
 	Iteration int
 	Rows      int // that the stage runs over
 	Tasks     []task.Task
-	shards    int
+	cut       []int   // first rows of the shards, and the end
 	Makes     []Bound // one for each output, without digests
 	outputs   []place // for each of a task's outputs, where it belongs
 	rotated   []bool  // by output frame
@@ -80,8 +80,8 @@ func (p *Plan) Unroll(index, iteration int, e Env, shape Shape, src Source) (*Tu
 			t.outputs = append(t.outputs, place{len(t.Makes) - 1, n})
 		}
 	}
+	t.cut = cut
 	shards := len(cut) - 1
-	t.shards = shards
 	offsets := map[string][]uint64{}
 	for shard := range shards {
 		first, n := cut[shard], cut[shard+1]-cut[shard]
@@ -183,7 +183,27 @@ func (t *Turn) output(pl place, shard, rows int, shape Shape) task.Output {
 }
 
 // part is the partition that a shard's rotated rows belong to.
-func (t *Turn) part(shard int) int { return (shard + t.Iteration) % t.shards }
+func (t *Turn) part(shard int) int { return (shard + t.Iteration) % (len(t.cut) - 1) }
+
+// Order lists the shards in the order in which their tasks are best begun: those
+// with the most rows first. Shards have about as many rows and entries together,
+// so that where a row takes longer than an entry, workers would otherwise wait
+// for one that began the largest last. But where what tasks give is joined while
+// later ones run, the order is that of the joining.
+func (t *Turn) Order() []int {
+	order := make([]int, len(t.Tasks))
+	for shard := range order {
+		order[shard] = shard
+	}
+	for k := range t.outputs {
+		if t.grows(k) {
+			return order
+		}
+	}
+	rows := func(shard int) int { return t.cut[shard+1] - t.cut[shard] }
+	slices.SortStableFunc(order, func(a, b int) int { return rows(b) - rows(a) })
+	return order
+}
 
 // Parts are the outputs of one task: an array for each task.Output.
 type Parts []array.Meta
