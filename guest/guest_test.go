@@ -29,12 +29,17 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 	for want, do := range map[string]func(t *guest.Task){
-		"no parameter nope is declared":                    func(t *guest.Task) { t.Int("nope") },
-		"parameter w is not a whole number":                func(t *guest.Task) { t.Int("w") },
-		"parameter n is not true or false":                 func(t *guest.Task) { t.Bool("n") },
-		"stage only has no input by_user.item":             func(t *guest.Task) { t.U32("by_user.item") },
-		"input targets.item is u32, not f32":               func(t *guest.Task) { t.F32("targets.item") },
-		"input targets.value has no columns":               func(t *guest.Task) { t.Matrix("targets.value") },
+		"no parameter nope is declared":        func(t *guest.Task) { t.Int("nope") },
+		"parameter w is not a whole number":    func(t *guest.Task) { t.Int("w") },
+		"parameter n is not true or false":     func(t *guest.Task) { t.Bool("n") },
+		"stage only has no input by_user.item": func(t *guest.Task) { t.U32("by_user.item") },
+		"input targets.item is u32, not f32":   func(t *guest.Task) { t.F32("targets.item") },
+		"input targets.value has no columns":   func(t *guest.Task) { t.Matrix("targets.value") },
+		"input targets.value has no elements from 1 to ": func(t *guest.Task) {
+			t.ReadF32(make([]float32, len(t.F32("targets.value"))), "targets.value", 1)
+		},
+		"input targets.value has no elements from -1 to 0": func(t *guest.Task) { t.ReadF32(make([]float32, 1), "targets.value", -1) },
+		"targets.item is u32, not f32":                     func(t *guest.Task) { t.ReadF32(nil, "targets.item", 0) },
 		"stage only declares no output x.y":                func(t *guest.Task) { t.WriteF32("x.y", nil) },
 		"recommendations.item is declared as u32, not f32": func(t *guest.Task) { t.WriteF32("recommendations.item", nil) },
 		"row 0 of recommendations has 1 ids and 0 values":  func(t *guest.Task) { t.Recommendations().Add([]uint32{1}, nil) },
@@ -81,6 +86,10 @@ func TestTask(t *testing.T) {
 		t.Blocks(1, func(first, rows int) {
 			blocks += rows
 			items, values := e.Row(first)
+			some := make([]float32, len(values))
+			if t.ReadF32(some, "targets.value", int(e.Offsets[first]-e.Offsets[0])); !slices.Equal(some, values) {
+				t.Fail("row", first, "is not", values[0])
+			}
 			if len(items) != e.Len(first) {
 				t.Fail("length")
 			}

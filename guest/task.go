@@ -3,6 +3,7 @@ package guest
 import (
 	"math"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"rechost/guest/abi"
@@ -73,6 +74,25 @@ func read[T number](t *Task, name, dtype string) []T {
 		t.host.Read(in, 0, in.Elements, bytesOf(v))
 	}
 	return v
+}
+
+// ReadF32 copies elements of an input from the given one on to dst: the next
+// rows of a large input into the memory of the last.
+func (t *Task) ReadF32(dst []float32, name string, from int) {
+	in := t.open(name, "f32")
+	if from < 0 || from > in.Elements-len(dst) {
+		mistake[int]("input " + name + " has no elements from " + text(from) + " to " + text(from+len(dst)))
+	}
+	if d, ok := in.Data.([]float32); ok {
+		copy(dst, d[from:])
+		return
+	}
+	// The host maps what is larger, which costs a page that is written to then
+	// more than a copy of it.
+	for part := range slices.Chunk(dst, 1<<13) {
+		t.host.Read(in, from, len(part), bytesOf(part))
+		from += len(part)
+	}
 }
 
 // breathe lets the garbage collector in. A guest has one thread, and Go's

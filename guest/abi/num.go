@@ -65,7 +65,7 @@ const (
 	FnRowSums       = "row_sums"
 	FnColSums       = "col_sums"
 	FnTranspose     = "transpose"
-	FnGram          = "gram"
+	FnAddGram       = "add_gram"
 	FnGather        = "gather"
 	FnProductRows   = "product_rows"
 	FnProductTopK   = "product_topk"

@@ -99,10 +99,10 @@ func ColSums(dst []float32, m Sparse, power int) {
 	hostColSums(addr(dst), sparse(0, m), int32(power))
 }
 
-// Gram sets dst to MᵀM; see naive.Gram.
-func Gram(dst []float32, m Matrix) {
+// AddGram adds MᵀM to dst; see naive.AddGram.
+func AddGram(dst []float32, m Matrix) {
 	dst = dst[:m.Cols*m.Cols]
-	hostGram(addr(dst), matrix(0, m))
+	hostAddGram(addr(dst), matrix(0, m))
 }
 
 // Gather copies row rows[t] of m to row t of dst; see naive.Gather.
@@ -194,8 +194,8 @@ func hostColSums(dst, m unsafe.Pointer, power int32)
 //go:wasmimport rechost_num transpose
 func hostTranspose(m, offsets, index, value unsafe.Pointer)
 
-//go:wasmimport rechost_num gram
-func hostGram(dst, m unsafe.Pointer)
+//go:wasmimport rechost_num add_gram
+func hostAddGram(dst, m unsafe.Pointer)
 
 //go:wasmimport rechost_num gather
 func hostGather(dst, m unsafe.Pointer, n int64, rows unsafe.Pointer)

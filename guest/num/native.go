@@ -24,8 +24,8 @@ func RowSums(dst []float32, m Sparse, power int) { naive.RowSums(dst[:m.Rows], m
 // see naive.ColSums.
 func ColSums(dst []float32, m Sparse, power int) { naive.ColSums(dst[:m.Cols], m.naive(), power) }
 
-// Gram sets dst to MᵀM; see naive.Gram.
-func Gram(dst []float32, m Matrix) { naive.Gram(dst, m.naive()) }
+// AddGram adds MᵀM to dst; see naive.AddGram.
+func AddGram(dst []float32, m Matrix) { naive.AddGram(dst, m.naive()) }
 
 // Gather copies row rows[t] of m to row t of dst; see naive.Gather.
 func Gather(dst []float32, m Matrix, rows []uint32) { naive.Gather(dst, m.naive(), rows) }

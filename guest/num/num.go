@@ -7,7 +7,7 @@
 // full documentation.
 //
 //	g := make([]float32, k*k)
-//	num.Gram(g, items)                                 // YᵀY
+//	num.AddGram(g, items)                              // YᵀY
 //	num.RidgeCG(x, num.Ridge{Rows: mine, Factors: items, Gram: g, Lambda: l, …}, 3)
 //	lists := num.ScoreTopK(x, nil, items, t.Mask(0, n), 20) // offsets, items, scores
 //

@@ -34,7 +34,7 @@ func decompose(t *guest.Task, rank int) {
 	s.project(s.v)
 	v := s.v
 	h, values, all := make([]float32, b*b), make([]float32, b), make([]float32, b*b)
-	num.Gram(h, num.Dense(s.image, b))
+	num.AddGram(h, num.Dense(s.image, b))
 	num.Eigen(values, all, h, b) // of VᵀRᵀRV, whose first belong to the largest singular values
 	first := make([]float32, b*rank)
 	for i := range b {
@@ -103,7 +103,7 @@ func (s *subspace) turn(degree int, edge float32) {
 func (s *subspace) filter() (degree int, edge float32) {
 	s.project(s.v)
 	g := make([]float32, s.b*s.b)
-	num.Gram(g, num.Dense(s.image, s.b))
+	num.AddGram(g, num.Dense(s.image, s.b))
 	var least, most float32
 	for i := range s.b {
 		d := g[i*s.b+i]
@@ -125,7 +125,8 @@ func (s *subspace) filter() (degree int, edge float32) {
 func orthonormalize(v []float32, b int) {
 	g, x := make([]float32, b*b), make([]float32, b*b)
 	for range 2 {
-		num.Gram(g, num.Dense(v, b))
+		clear(g)
+		num.AddGram(g, num.Dense(v, b))
 		num.Whiten(x, g, b, independent)
 		multiply(v, b, x, b, func(i int, rows []float32) { copy(v[i*b:], rows) })
 	}

@@ -91,20 +91,20 @@ func BenchmarkGemv(b *testing.B) {
 	})
 }
 
-func BenchmarkGram(b *testing.B) {
+func BenchmarkAddGram(b *testing.B) {
 	m := naive.Matrix{Rows: 40981, Cols: 64, Data: random(40981 * 64)}
 	dst := make([]float32, 64*64)
 	every(b, func(b *testing.B, s *set) {
 		done := spent(b)
 		for b.Loop() {
-			s.Gram(dst, m, 1, nil)
+			s.AddGram(dst, m, 1, nil)
 		}
 		done(64 * 64 * 40981) // as the half that is computed
 	})
 	b.Run("naive", func(b *testing.B) {
 		done := spent(b)
 		for b.Loop() {
-			naive.Gram(dst, m)
+			naive.AddGram(dst, m)
 		}
 		done(64 * 64 * 40981)
 	})
@@ -220,7 +220,7 @@ func BenchmarkRidge(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	y := naive.Matrix{Rows: seen.Cols, Cols: 64, Data: random(seen.Cols * 64)}
 	p := naive.Ridge{Rows: seen, Factors: y, Gram: make([]float32, 64*64), Lambda: make([]float32, seen.Rows), Target: [2]float32{0, 1}}
-	Gram(p.Gram, y, 1, nil)
+	AddGram(p.Gram, y, 1, nil)
 	for i := range p.Lambda {
 		p.Lambda[i] = 0.01 + rng.Float32()
 	}

@@ -195,9 +195,9 @@ func (s *set) Axpy(a float32, x, y []float32) {
 // Scale is naive.Scale.
 func Scale(a float32, x []float32) { naive.Scale(a, x) }
 
-// Gram is naive.Gram.
-func Gram(dst []float32, m naive.Matrix, threads int, pause func()) {
-	active.Gram(dst, m, threads, pause)
+// AddGram is naive.AddGram.
+func AddGram(dst []float32, m naive.Matrix, threads int, pause func()) {
+	active.AddGram(dst, m, threads, pause)
 }
 
 // Gather is naive.Gather.

@@ -85,7 +85,7 @@ func TestDescendPauses(t *testing.T) {
 	m := naive.Matrix{Rows: 500, Cols: n, Data: make([]float32, 500*n)}
 	naive.Uniform(m.Data, 1, 2, 3)
 	p := naive.ElasticNet{Gram: naive.Matrix{Rows: n, Cols: n, Data: make([]float32, n*n)}, Tolerance: -1, Turns: 1 << 30}
-	Gram(p.Gram.Data, m, 1, nil)
+	AddGram(p.Gram.Data, m, 1, nil)
 	var gaps []time.Duration
 	last := time.Now()
 	enough := func() {

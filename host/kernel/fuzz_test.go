@@ -63,7 +63,7 @@ func FuzzRidge(f *testing.F) {
 		for i := range y.Data {
 			y.Data[i] = fill()
 		}
-		naive.Gram(p.Gram, y)
+		naive.AddGram(p.Gram, y)
 		start := make([]float32, 3*k)
 		for i := range start {
 			start[i] = fill()

@@ -27,7 +27,7 @@ func (s *set) outer(k int, m *meter) *outer {
 	return o
 }
 
-// OuterScratch is the most bytes that Gram and RidgeCholesky allocate for a sum
+// OuterScratch is the most bytes that AddGram and RidgeCholesky allocate for a sum
 // of k x k numbers, and for the rows that wait for it.
 func OuterScratch(k uint64) uint64 { return 4 * (k + 2*waiting) * (k + 32) }
 
@@ -73,14 +73,18 @@ func (o *outer) flush(m *meter) {
 // the tiles that begin in row i.
 func (o *outer) left(i int) int { return i / o.s.wide * o.s.wide }
 
-// Gram is naive.Gram. Threads take rows of the result, about as many tiles each.
-func (s *set) Gram(dst []float32, m naive.Matrix, threads int, pause func()) {
+// AddGram is naive.AddGram. Threads take rows of the result, about as many tiles each.
+func (s *set) AddGram(dst []float32, m naive.Matrix, threads int, pause func()) {
 	k := m.Cols
 	cuts := s.cutTiles(k, threads)
 	share(threads, len(cuts)-1, pause, func(_, piece int, pause func()) {
 		meter := s.meter(pause)
 		o := s.outer(k, meter)
 		o.from, o.to = cuts[piece], cuts[piece+1]
+		for i := o.from; i < min(o.to, k); i++ {
+			copy(o.row(i)[i:], dst[i*k+i:(i+1)*k])
+			meter.stream(8 + 2*(k-i))
+		}
 		for r := range m.Rows {
 			o.add(1, m.Row(r), meter)
 		}

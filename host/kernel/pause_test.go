@@ -36,7 +36,7 @@ func TestPauses(t *testing.T) {
 			continue // the same pieces, cut by the same meter, but minutes of work
 		}
 		for name, run := range map[string]func(pause func()){
-			"gram":     func(f func()) { s.Gram(make([]float32, k*k), y, 1, f) },
+			"gram":     func(f func()) { s.AddGram(make([]float32, k*k), y, 1, f) },
 			"cg":       func(f func()) { s.RidgeCG(x, p, 3, f) },
 			"cholesky": func(f func()) { s.RidgeCholesky(x, p, f) },
 			"score":    func(f func()) { s.ScoreTopK(lists(1500, 9), y, nil, y, naive.Mask{}, 9, f) },

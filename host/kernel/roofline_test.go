@@ -79,7 +79,7 @@ func BenchmarkRoofline(b *testing.B) {
 	u := naive.Matrix{Rows: users, Cols: factors, Data: random(users * factors)}
 	v := naive.Matrix{Rows: items, Cols: factors, Data: random(items * factors)}
 	gram := make([]float32, factors*factors)
-	s.Gram(gram, v, 1, nil)
+	s.AddGram(gram, v, 1, nil)
 	ridge := naive.Ridge{Rows: x, Factors: v, Gram: gram, Lambda: make([]float32, users), Weight: [2]float32{0, 1}, Target: [2]float32{0, 1}}
 	for i := range ridge.Lambda {
 		ridge.Lambda[i] = 0.01
@@ -126,7 +126,7 @@ func BenchmarkRoofline(b *testing.B) {
 		}},
 		{fmt.Sprintf("gemm, %d³", n), 2 * n * n * n, 12 * n * n, 0, func() { s.Gemm(out, sq, sq, 1, nil) }},
 		{fmt.Sprintf("inverse, %d²", n), n * n * n, 4 * n * n, 0, func() { copy(dense, from); s.Inverse(dense, n, 1, nil) }},
-		{"Gram, 40,000 x 64", factors * factors * items, 4 * factors * items, 0, func() { s.Gram(gram, v, 1, nil) }},
+		{"Gram, 40,000 x 64", factors * factors * items, 4 * factors * items, 0, func() { s.AddGram(gram, v, 1, nil) }},
 		{"score, mask, top 20", 2 * factors * float64(few.Rows) * items, 4 * factors * items, 0, func() { s.ScoreTopK(top, few, nil, v, naive.Mask{Without: fewSeen}, 20, nil) }},
 		// Three steps: four passes over a row's entries, each a dot and an axpy.
 		{"conjugate gradient, 3 steps", (3*4+2)*factors*entries + 4*2*factors*factors*users, 4 * factors * (entries + users), 0, func() { s.RidgeCG(solved, ridge, 3, nil) }},

@@ -102,7 +102,8 @@ func TestWhiten(t *testing.T) {
 					}
 				}
 				g, ok := guarded(r, k*k, ordinary(r))
-				naive.Gram(g, m)
+				clear(g)
+				naive.AddGram(g, m)
 				got, okd := guarded(r, k*k, fill)
 				want := make([]float32, k*k)
 				n := s.Whiten(got, g, k, 1e-4, nil)
@@ -137,7 +138,7 @@ func TestSubspacePauses(t *testing.T) {
 		m.Offsets[r+1] = uint64(len(m.Index))
 	}
 	g, out := make([]float32, k*k), make([]float32, 4000*k)
-	Gram(g, x, 1, nil)
+	AddGram(g, x, 1, nil)
 	for name, run := range map[string]func(pause func()){
 		"sparse":  func(f func()) { AddSparse(out, 1, m, x, 1, f) },
 		"product": func(f func()) { AddProduct(out, x, naive.Matrix{Rows: k, Cols: k, Data: g}, 1, f) },
@@ -200,7 +201,7 @@ func BenchmarkEigen(b *testing.B) {
 	x := naive.Matrix{Rows: 2 * k, Cols: k, Data: make([]float32, 2*k*k)}
 	naive.Normal(x.Data, 1, 2, 3)
 	g, w := make([]float32, k*k), make([]float32, k*k)
-	Gram(g, x, 1, nil)
+	AddGram(g, x, 1, nil)
 	for b.Loop() {
 		Eigen(make([]float32, k), w, g, k, nil)
 	}

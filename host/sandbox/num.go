@@ -33,7 +33,7 @@ func init() {
 	function(abi.FnRowSums, "ppi", "", numRowSums)
 	function(abi.FnColSums, "ppi", "", numColSums)
 	function(abi.FnTranspose, "pppp", "", numTranspose)
-	function(abi.FnGram, "pp", "", numGram)
+	function(abi.FnAddGram, "pp", "", numAddGram)
 	function(abi.FnGather, "pplp", "", numGather)
 	function(abi.FnProductRows, "ppp", "", numProductRows)
 	function(abi.FnProductTopK, "pppplpppflppp", "l", numProductTopK)
@@ -132,13 +132,13 @@ func numTranspose(a *args) uint64 {
 	return 0
 }
 
-func numGram(a *args) uint64 {
+func numAddGram(a *args) uint64 {
 	dst := a.u32()
 	m := a.matrix("m")
 	out := a.writesAt("dst", dst, uint64(m.Cols)*uint64(m.Cols))
 	a.apart()
 	a.scratch(uint64(a.c.threads) * kernel.OuterScratch(uint64(m.Cols)))
-	kernel.Gram(out, m, a.c.threads, a.c.pause)
+	kernel.AddGram(out, m, a.c.threads, a.c.pause)
 	return 0
 }
 

@@ -67,46 +67,58 @@ func startUsers(t *guest.Task) {
 			}
 		}
 	}
-	start(t, "user_factors.vector", 1)
+	start(t, "user_factors.vector", 1, nil)
 }
 
-func startItems(t *guest.Task) { writeGram(t, "item_gram", start(t, "item_factors.vector", 2)) }
+func startItems(t *guest.Task) {
+	gram := newGram(t)
+	start(t, "item_factors.vector", 2, gram)
+	t.WriteF32("item_gram.vector", gram)
+}
 
-// start draws the first vectors. A row's numbers depend on the seed and on
-// nothing else.
-func start(t *guest.Task, name string, stream uint64) []float32 {
+// start draws the first vectors X. A row's numbers depend on the seed and on
+// nothing else. It adds XᵀX to gram.
+func start(t *guest.Task, name string, stream uint64, gram []float32) {
 	f := t.Int("factors")
 	draw, scale := num.Uniform, float32(0.01)
 	if t.Text("start") == "normal" {
 		draw, scale = num.Normal, float32(t.Float("stddev")/math.Sqrt(float64(f)))
 	}
-	all := make([]float32, t.Rows*f)
-	t.Blocks(4096, func(first, rows int) {
-		x := all[first*f : (first+rows)*f]
+	blocks(t, gram, func(first int, x []float32) {
 		draw(x, uint64(t.Seed()), stream, uint64(t.First+first)*uint64(f))
 		num.Scale(scale, x)
 		t.WriteF32(name, x)
 	})
-	return all
 }
 
-// writeGram writes XᵀX, the task's part of a sum over all rows of a side: the
-// next side's equations have it in common. So no vector is looked at twice.
-func writeGram(t *guest.Task, frame string, x []float32) {
+func newGram(t *guest.Task) []float32 {
 	f := t.Int("factors")
-	g := make([]float32, f*f)
-	num.Gram(g, num.Dense(x, f))
-	t.WriteF32(frame+".vector", g)
+	return make([]float32, f*f)
+}
+
+// blocks calls do for the vectors X of the task's rows, some at a time, for it to
+// set, and adds XᵀX to gram if there is one: the task's part of a sum over all
+// rows of a side, which the next side's equations have in common. So no vector is
+// looked at twice, and those at hand are few enough for a processor's cache.
+func blocks(t *guest.Task, gram []float32, do func(first int, x []float32)) {
+	f := t.Int("factors")
+	size := max(1<<16/f, 16)
+	x := make([]float32, min(size, t.Rows)*f)
+	t.Blocks(size, func(first, rows int) {
+		x := x[:rows*f]
+		do(first, x)
+		if gram != nil {
+			num.AddGram(gram, num.Dense(x, f))
+		}
+	})
 }
 
 func solveUsers(t *guest.Task) {
-	lambda := lambdas(t, t.U64("by_user.offsets"), t.Items())
-	solve(t, t.Sparse("by_user", "item", valueOf(t), t.Items()), lambda, "user", "item")
+	solve(t, t.Sparse("by_user", "item", valueOf(t), t.Items()), lambdas(t, "by_user", t.Items()), "user", "item")
 }
 
 func solveItems(t *guest.Task) {
-	lambda := lambdas(t, t.U64("by_item.offsets"), t.Users())
-	solve(t, t.Sparse("by_item", "user", valueOf(t), t.Users()), lambda, "item", "user")
+	solve(t, t.Sparse("by_item", "user", valueOf(t), t.Users()), lambdas(t, "by_item", t.Users()), "item", "user")
 }
 
 // valueOf names the array of values, if there is one.
@@ -118,15 +130,16 @@ func valueOf(t *guest.Task) string {
 }
 
 // lambdas is λ for each row: the parameter times (n + α0·pairs)^ν, where n is
-// the number of the row's entries out of so many pairs, as Rendle et al. scale
-// it. The vector of a row without entries is 0 whatever its λ.
-func lambdas(t *guest.Task, offsets []uint64, pairs int) []float32 {
+// the number of the row's entries in a frame, out of so many pairs, as Rendle et
+// al. scale it. The vector of a row without entries is 0 whatever its λ.
+func lambdas(t *guest.Task, frame string, pairs int) []float32 {
 	lambda, exp := t.Float("regularization"), t.Float("regularization_exp")
 	all := float64(t.Float("unobserved_weight") * float64(pairs))
-	of := slices.Repeat([]float32{float32(lambda)}, len(offsets)-1)
+	of := slices.Repeat([]float32{float32(lambda)}, t.Rows)
 	if exp == 0 {
 		return of
 	}
+	offsets := t.U64(frame + ".offsets")
 	for r := range of {
 		if n := offsets[r+1] - offsets[r]; n > 0 {
 			of[r] = float32(lambda * guest.Pow(float64(n)+all, exp))
@@ -145,7 +158,7 @@ func lambdas(t *guest.Task, offsets []uint64, pairs int) []float32 {
 // term α0 (0 - x·y_i)² like every pair and αv (1 - x·y_i)² of its own, c is
 // α0+αv and c·p is αv.
 func solve(t *guest.Task, m num.Sparse, lambda []float32, own, other string) {
-	f, mine := t.Int("factors"), own+"_factors.vector"
+	f, mine, cg, steps := t.Int("factors"), own+"_factors.vector", t.Text("solver") == "cg", t.Int("cg_steps")
 	alpha, unobserved := t.Float32("alpha"), t.Float32("unobserved_weight")
 	r := num.Ridge{Factors: t.Matrix(other + "_factors.vector"), Gram: t.F32(other + "_gram.vector")}
 	num.Scale(unobserved, r.Gram)
@@ -157,18 +170,19 @@ func solve(t *guest.Task, m num.Sparse, lambda []float32, own, other string) {
 	case "added":
 		r.Weight, r.Target = [2]float32{alpha, 0}, [2]float32{alpha, 0}
 	}
-	before := t.F32(mine)
-	t.Blocks(1024, func(first, rows int) {
+	gram := newGram(t)
+	blocks(t, gram, func(first int, x []float32) {
+		rows := len(x) / f
 		r.Rows, r.Lambda = m.Slice(first, rows), lambda[first:first+rows]
-		x := before[first*f : (first+rows)*f]
-		if t.Text("solver") == "cg" {
-			num.RidgeCG(x, r, t.Int("cg_steps"))
+		if cg {
+			t.ReadF32(x, mine, first*f) // the last solution
+			num.RidgeCG(x, r, steps)
 		} else if bad := num.RidgeCholesky(x, r); bad >= 0 {
 			t.Fail("row", t.First+first+bad, "has no solution: raise regularization")
 		}
 		t.WriteF32(mine, x)
 	})
-	writeGram(t, own+"_gram", before)
+	t.WriteF32(own+"_gram.vector", gram)
 }
 
 // score lists the items with the largest x·y. A user without a profile gets no

@@ -5,18 +5,24 @@ import (
 	"sort"
 )
 
-// Gram sets dst, of Cols*Cols elements, to MᵀM: starting from 0, for each row
-// m in order,
+// AddGram adds MᵀM to dst, of Cols*Cols elements: for each row m in order, where
+// j >= i,
 //
 //	dst[i*Cols+j] += m[i] * m[j]
-func Gram(dst []float32, m Matrix) {
+//
+// In the end dst[j*Cols+i] is set to dst[i*Cols+j]: what it was does not count.
+func AddGram(dst []float32, m Matrix) {
 	k := m.Cols
 	dst = dst[:k*k]
-	clear(dst)
 	for r := range m.Rows {
 		row := m.Row(r)
 		for i, v := range row {
-			axpy(v, row, dst[i*k:][:k])
+			axpy(v, row[i:], dst[i*k+i:(i+1)*k])
+		}
+	}
+	for i := range k {
+		for j := range i {
+			dst[i*k+j] = dst[j*k+i]
 		}
 	}
 	canonical(dst)

@@ -18,7 +18,7 @@ func TestElasticNetSolves(t *testing.T) {
 		}
 	}
 	p := ElasticNet{Gram: Matrix{Rows: n, Cols: n, Data: make([]float32, n*n)}, First: first, L1: 0.5, L2: 2, Tolerance: 1e-6, Turns: 1000}
-	Gram(p.Gram.Data, m)
+	AddGram(p.Gram.Data, m)
 	w, slope := make([]float32, rows*n), make([]float32, rows*n)
 	copy(slope, p.Gram.Data[first*n:])
 	p.Descend(w, slope)

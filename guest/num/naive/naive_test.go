@@ -128,7 +128,7 @@ func TestRidgeSolves(t *testing.T) {
 	p := Ridge{Factors: y, Gram: make([]float32, k*k), Lambda: []float32{0.5, 1, 2, 3},
 		Weight: [2]float32{2, 0}, Target: [2]float32{2, 1},
 		Rows: Sparse{Rows: rows, Cols: n, Offsets: []uint64{5, 8, 8, 18, 25}, Index: make([]uint32, 20), Value: make([]float32, 20)}}
-	Gram(p.Gram, y)
+	AddGram(p.Gram, y)
 	for e := range p.Rows.Index {
 		p.Rows.Index[e], p.Rows.Value[e] = uint32(e*7%n), float32(e%3+1)
 	}

@@ -19,7 +19,7 @@ func TestEigen(t *testing.T) {
 				}
 				m := Matrix{Rows: rows, Cols: k, Data: make([]float32, rows*k)}
 				Normal(m.Data, 1, uint64(k), 3)
-				Gram(g, m)
+				AddGram(g, m)
 			case "diagonal":
 				for i := range k {
 					g[i*k+i] = float32(i % 3)
@@ -94,13 +94,14 @@ func TestWhiten(t *testing.T) {
 		row[3], row[6] = row[1]+2*row[2], 1e-6*row[6] // length does not count
 	}
 	g, x := make([]float32, k*k), make([]float32, k*k)
-	Gram(g, m)
+	AddGram(g, m)
 	if rank := Whiten(x, g, k, 1e-4); rank != k-1 {
 		t.Errorf("rank %d", rank)
 	}
 	q := Matrix{Rows: rows, Cols: k, Data: make([]float32, rows*k)}
 	AddProduct(q.Data, m, Matrix{Rows: k, Cols: k, Data: x})
-	Gram(g, q)
+	clear(g)
+	AddGram(g, q)
 	for i := range k {
 		for j := range k {
 			want := 0.

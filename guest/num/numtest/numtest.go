@@ -79,7 +79,7 @@ func Bits(y num.Matrix, m num.Sparse) (bits []uint32) {
 	floats(dense...)
 
 	g := make([]float32, Factors*Factors)
-	num.Gram(g, y)
+	num.AddGram(g, y)
 	floats(g...)
 	some := make([]float32, 3*Factors)
 	num.Gather(some, y, []uint32{2, 0, 1})

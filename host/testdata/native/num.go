@@ -26,7 +26,7 @@ func ColSums(dst []float32, m Sparse, power int) {
 	kernel.ColSums(dst[:m.Cols], m.naive(), power, nil)
 }
 
-func Gram(dst []float32, m Matrix) { kernel.Gram(dst, m.naive(), Threads, nil) }
+func AddGram(dst []float32, m Matrix) { kernel.AddGram(dst, m.naive(), Threads, nil) }
 
 func Gather(dst []float32, m Matrix, rows []uint32) { kernel.Gather(dst, m.naive(), rows, nil) }
 
