@@ -57,7 +57,7 @@ RECHOST_NUM(scale) void rechost_scale(int64_t n, float a, float *x);
 RECHOST_NUM(row_sums) void rechost_row_sums(float *dst, const rechost_sparse *m, int32_t power);
 RECHOST_NUM(col_sums) void rechost_col_sums(float *dst, const rechost_sparse *m, int32_t power);
 RECHOST_NUM(transpose) void rechost_transpose(const rechost_sparse *m, uint64_t *offsets, uint32_t *index, float *value);
-RECHOST_NUM(gram) void rechost_gram(float *dst, const rechost_matrix *m);
+RECHOST_NUM(add_gram) void rechost_add_gram(float *dst, const rechost_matrix *m);
 RECHOST_NUM(gather) void rechost_gather(float *dst, const rechost_matrix *m, int64_t n, const uint32_t *rows);
 RECHOST_NUM(product_rows) void rechost_product_rows(float *dst, const rechost_sparse *a, const rechost_sparse *b);
 RECHOST_NUM(product_topk) int64_t rechost_product_topk(const rechost_sparse *a, const rechost_sparse *b,
