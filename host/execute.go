@@ -21,9 +21,11 @@ import (
 // outcome is what the stages of a run gave.
 type outcome struct {
 	env    plan.Env
-	tasks  []manifest.Task // in the plan's order
-	last   []task.Task     // those of the stage that recommends, in its last turn
-	stages []StageTime     // by index
+	turns  [][]manifest.Task // in the order in which they ran; outputs are there when rest has ended
+	tasks  []manifest.Task   // of all turns, in the end
+	rest   chan error        // what is left of the last turn, see meanwhile; nil: nothing
+	last   []task.Task       // those of the stage that recommends, in its last turn
+	stages []StageTime       // by index
 	reused int
 	shadow shadowed
 	log    []string
@@ -85,7 +87,31 @@ func (s *session) execute(ctx context.Context) (*outcome, error) {
 	err := walk(s.plan,
 		func(index, iteration, times int) error { return s.stage(ctx, o, index, iteration, times) },
 		func(until string) (bool, error) { return s.more(o, until) })
+	if e := o.settle(); e != nil {
+		err = e // it came first
+	}
+	o.tasks = slices.Concat(o.turns...)
 	return o, err
+}
+
+// meanwhile does what is left of a turn while the next one runs, when that of the
+// turn before is done. If that failed, do is not called.
+func (o *outcome) meanwhile(do func() error) error {
+	if err := o.settle(); err != nil {
+		return err
+	}
+	o.rest = make(chan error, 1)
+	go func() { o.rest <- do() }()
+	return nil
+}
+
+// settle waits for what is left of the last turn.
+func (o *outcome) settle() (err error) {
+	if o.rest != nil {
+		err = <-o.rest
+		o.rest = nil
+	}
+	return err
 }
 
 // more reads a stop test: the one element of a frame, zero to go on.
@@ -136,14 +162,15 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 	}
 	if !joined {
 		frames = nil
-		defer func() {
-			if err != nil {
-				r.unsaved.save()
-			}
-			r.unsaved.release()
-		}()
 		r.joiner = turn.Joiner(s.store)
-		defer r.joiner.Close()
+		defer func() {
+			r.joiner.Close()
+			if err != nil {
+				r.taking.Wait()
+				r.unsaved.save()
+				r.unsaved.release()
+			}
+		}()
 	}
 	for _, i := range turn.Order() {
 		if joined {
@@ -172,18 +199,17 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		}
 	}
 	recorded := make([]manifest.Task, len(turn.Tasks))
-	for i, t := range turn.Tasks {
-		recorded[i] = manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
-		for k, m := range r.parts[i] {
-			recorded[i].Outputs = append(recorded[i].Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
-		}
-	}
-	if err := s.shadowTurn(ctx, turn, r.picked, recorded, frames, o); err != nil {
-		return err
-	}
-	for _, w := range r.withheld {
-		if err := s.journal.Put(w.id, w.outputs, w.stats); err != nil {
+	if slices.Contains(r.picked, true) {
+		if err := r.record(recorded); err != nil {
 			return err
+		}
+		if err := s.shadowTurn(ctx, turn, r.picked, recorded, frames, o); err != nil {
+			return err
+		}
+		for _, w := range r.withheld {
+			if err := s.journal.Put(w.id, w.outputs, w.stats); err != nil {
+				return err
+			}
 		}
 	}
 	s.times.Stages += seconds(time.Since(start))
@@ -192,15 +218,26 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		if frames, err = r.joiner.Frames(); err != nil {
 			return err
 		}
-		if err := s.journal.Put(joinID, frameMetas(frames), task.Stats{}); err != nil {
-			return err
+	}
+	// The next stage needs the frames, and none of the rest.
+	if err := o.meanwhile(func() error {
+		err := r.record(recorded)
+		if err == nil && !joined {
+			err = s.journal.Put(joinID, frameMetas(frames), task.Stats{})
 		}
+		if err != nil {
+			r.unsaved.save()
+		}
+		r.unsaved.release()
+		return err
+	}); err != nil {
+		return err
 	}
 	s.times.Reduce += seconds(time.Since(reduce))
 	for i, b := range frames {
 		o.env[turn.Stage.Outputs[i].Frame] = b
 	}
-	o.tasks = append(o.tasks, recorded...)
+	o.turns = append(o.turns, recorded)
 	for _, t := range turn.Tasks {
 		for _, out := range t.Outputs {
 			if out.Rows < 0 {
@@ -240,8 +277,10 @@ type running struct {
 
 	joiner  *plan.Joiner
 	unsaved unsaved
+	taking  sync.WaitGroup // what tasks gave is being hashed and recorded
 
 	mu       sync.Mutex
+	failed   error        // why that failed first
 	parts    []plan.Parts // what the turn's tasks gave
 	withheld []record     // of tasks that are to be shadowed, which are in the journal when they were
 
@@ -252,40 +291,57 @@ type running struct {
 
 // run runs the missing tasks and records what each gave as soon as it has: a
 // run that is killed loses the tasks under way, and short ones of the last second.
+// It returns when everything was given to the joiner; see record.
 func (r *running) run(ctx context.Context) error {
 	r.s.ran.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var (
-		wg    sync.WaitGroup
-		first error
-		slots = make(chan struct{}, r.s.job.Workers)
-	)
+	var joined sync.WaitGroup
+	slots := make(chan struct{}, r.s.job.Workers)
 	err := r.s.exec.Run(ctx, r.missing, func(i int, gave executor.Result) error {
 		slots <- struct{}{}
-		wg.Go(func() {
+		joined.Add(1)
+		r.taking.Go(func() {
+			added := sync.OnceFunc(joined.Done)
+			defer added()
 			defer func() { <-slots }()
-			if err := r.take(i, gave); err != nil {
+			if err := r.take(i, gave, added); err != nil {
 				r.mu.Lock()
 				defer r.mu.Unlock()
-				if first == nil {
-					first = err
-				}
+				r.failed = cmp.Or(r.failed, err)
 				cancel()
 			}
 		})
 		return nil
 	})
-	wg.Wait()
+	joined.Wait()
 	r.s.tellSaved()
-	if first != nil {
-		return first
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed != nil {
+		return r.failed
 	}
 	return r.s.ofGuest(err)
 }
 
-// take checks, joins and stores what missing task i gave.
-func (r *running) take(i int, gave executor.Result) error {
+// record waits until what the tasks gave has its digests, and fills them in.
+func (r *running) record(recorded []manifest.Task) error {
+	r.taking.Wait()
+	if r.failed != nil {
+		return r.failed
+	}
+	for i, t := range r.turn.Tasks {
+		recorded[i] = manifest.Task{ID: t.ID, Stage: t.Stage, Index: t.Index, Iteration: t.Iteration, Shard: t.Shard, Shards: t.Shards}
+		for k, m := range r.parts[i] {
+			recorded[i].Outputs = append(recorded[i].Outputs, manifest.Output{Name: t.Outputs[k].Name, Meta: m})
+		}
+	}
+	return nil
+}
+
+// take checks, joins and stores what missing task i gave. It calls added when the
+// joiner has it, which may be before it is hashed.
+func (r *running) take(i int, gave executor.Result, added func()) error {
 	t, at := &r.missing[i], r.at[i]
 	metas, err := r.s.check(r.turn, *t, gave)
 	later := err == nil && !r.picked[at] && r.unsaved.takes(gave)
@@ -295,13 +351,10 @@ func (r *running) take(i int, gave executor.Result) error {
 	if err != nil {
 		return err
 	}
-	if later { // joined while it is hashed
-		r.mu.Lock()
-		r.joiner.Add(at, slices.Clone(metas), gave.Data)
-		r.mu.Unlock()
-	}
 	var putOff func(k int) bool
-	if later {
+	if later { // joined while it is hashed
+		r.end(i, slices.Clone(metas), gave.Data, gave)
+		added()
 		putOff = r.turn.Cuts
 	}
 	if err = r.s.keep(metas, gave.Data, putOff); err != nil {
@@ -312,17 +365,26 @@ func (r *running) take(i int, gave executor.Result) error {
 			return err
 		}
 	}
+	if later {
+		r.unsaved.add(metas, gave.Data)
+	} else {
+		r.end(i, metas, nil, gave)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.picked[at] {
 		r.withheld = append(r.withheld, record{t.ID, metas, gave.Stats})
 	}
 	r.parts[at] = metas
-	if later {
-		r.unsaved.add(metas, gave.Data)
-	} else {
-		r.joiner.Add(at, metas, nil)
-	}
+	return nil
+}
+
+// end gives the joiner what missing task i gave, and tells that it has ended.
+func (r *running) end(i int, metas plan.Parts, data [][]byte, gave executor.Result) {
+	t := &r.missing[i]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.joiner.Add(r.at[i], metas, data)
 	addStats(&r.stage.Sum, gave.Stats)
 	o := r.outcome
 	for _, l := range gave.Log {
@@ -333,7 +395,6 @@ func (r *running) take(i int, gave executor.Result) error {
 	}
 	r.event.Done++
 	r.s.progress(*r.event)
-	return nil
 }
 
 // check checks the shapes of a task's outputs.

@@ -30,7 +30,7 @@ type instance struct {
 // about, and the clock and the random bytes are the same. So whether a call
 // begins from here or from nothing, no guest can tell.
 type snapshot struct {
-	memory  []byte
+	memory  *origin
 	globals []uint64 // of instance.state
 	clock   uint64
 	calls   int64
@@ -78,17 +78,17 @@ func (m *Module) discard(x *instance) {
 // nothing or left the instance torn.
 func (x *instance) restore(s *snapshot, pause func()) bool {
 	used := x.mem.bytes
-	if len(used) != len(s.memory) {
+	if len(used) != len(s.memory.bytes) {
 		// wazero takes whatever the allocator gives it for a memory that grows. It
 		// does not ask for one that is as large as it may be.
 		m := x.mod.Memory()
-		x.mem.shrinkTo = len(s.memory)
+		x.mem.shrinkTo = len(s.memory.bytes)
 		m.Grow(1)
 		if x.mem.shrinkTo != 0 {
 			x.mem.shrinkTo = 0
 			return false
 		}
-		if int(m.Size()) != len(s.memory) {
+		if int(m.Size()) != len(s.memory.bytes) {
 			x.torn = true
 			return false
 		}
@@ -152,7 +152,7 @@ func (c *call) begin(ctx context.Context, seed [32]byte) (err error) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.initial == nil {
-			s := &snapshot{memory: copied(x.mem.bytes, m.pause), clock: c.guest.now, calls: c.calls}
+			s := &snapshot{memory: newOrigin(copied(x.mem.bytes, m.pause), m.pause), clock: c.guest.now, calls: c.calls}
 			for _, g := range x.state {
 				s.globals = append(s.globals, g.Get())
 			}

@@ -149,7 +149,7 @@ func TestInstancesBeginAlike(t *testing.T) {
 				if got := len(m.idle) > 0; got != x.restored {
 					t.Errorf("%+v: restored %v, want %v", o, got, x.restored)
 				}
-				if x.restored && !bytes.Equal(m.idle[0].mem.bytes, m.initial.memory) {
+				if x.restored && !bytes.Equal(m.idle[0].mem.bytes, m.initial.memory.bytes) {
 					t.Error("an idle instance is not as it begins")
 				}
 			}

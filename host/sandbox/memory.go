@@ -117,11 +117,11 @@ func wipe(used []byte, mapped []span, from int, pause func()) error {
 	return nil
 }
 
-// restore makes m's bytes those of start, of used, which it had before it was
-// cut to the length of start. The others are zeros when the guest grows to them
+// restore makes m's bytes those of the origin, of used, which it had before it was
+// cut to its length. The others are zeros when the guest grows to them
 // again. It pauses. After an error m must be closed.
-func (m *memory) restore(used, start []byte, pause func()) error {
-	mapped := m.mapped
+func (m *memory) restore(used []byte, to *origin, pause func()) error {
+	mapped, start := m.mapped, to.bytes
 	m.mapped, m.denied = nil, 0
 	switch {
 	case m.space == nil:
@@ -146,6 +146,9 @@ func (m *memory) restore(used, start []byte, pause func()) error {
 	// Most pages are as they were, and looking costs less than writing.
 	for at := 0; at < len(start); at += comparePage {
 		was := start[at:min(at+comparePage, len(start))]
+		if to.blank[at/comparePage] {
+			was = blankPage[:len(was)]
+		}
 		if is := used[at:][:len(was)]; !bytes.Equal(is, was) {
 			copy(is, was)
 		}
@@ -156,8 +159,28 @@ func (m *memory) restore(used, start []byte, pause func()) error {
 	return nil
 }
 
+// origin is what memory is put back to.
+type origin struct {
+	bytes []byte
+	blank []bool // by page: it is zeros, and need not be brought from memory to be compared
+}
+
+// newOrigin is an origin of b, which it keeps. It pauses.
+func newOrigin(b []byte, pause func()) *origin {
+	x := &origin{bytes: b}
+	for page := range slices.Chunk(b, comparePage) {
+		x.blank = append(x.blank, bytes.Equal(page, blankPage[:len(page)]))
+		if len(x.blank)%(readPiece/comparePage) == 0 {
+			pause()
+		}
+	}
+	return x
+}
+
 // comparePage is the bytes that restore looks at at a time.
 const comparePage = 4096
+
+var blankPage [comparePage]byte
 
 // within cuts the spans off at end.
 func within(list []span, end int) []span {

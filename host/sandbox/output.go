@@ -54,7 +54,7 @@ func (b *outputBuffer) room(n int, pause func()) {
 // write takes bytes of the guest's memory, which it does not keep.
 func (b *outputBuffer) write(p []byte) error {
 	b.written += int64(len(p))
-	if b.sink == nil || len(b.pending)+len(p) <= flushAt {
+	if b.sink == nil || len(b.pending)+len(p) < flushAt {
 		b.pending = append(b.pending, p...)
 		return nil
 	}
@@ -66,7 +66,7 @@ func (b *outputBuffer) write(p []byte) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
-	if whole := len(p) - len(p)%b.DType.Size(); whole > flushAt && array.OddNaN(b.DType, p[:whole]) < 0 {
+	if whole := len(p) - len(p)%b.DType.Size(); whole >= flushAt && array.OddNaN(b.DType, p[:whole]) < 0 {
 		if _, err := b.sink.Write(p[:whole]); err != nil {
 			return err
 		}

@@ -394,9 +394,9 @@ func BenchmarkPace(b *testing.B) {
 		for range b.N {
 			w := &watch{Context: context.Background()}
 			w.start()
-			start := copied(m.bytes, w.look)
+			start := newOrigin(copied(m.bytes, w.look)[:keep/2], w.look)
 			m.bytes[0]++
-			if err := m.restore(m.bytes, start[:keep/2], w.look); err != nil {
+			if err := m.restore(m.bytes, start, w.look); err != nil {
 				b.Fatal(err)
 			}
 			if m.bytes = m.bytes[:keep/2]; m.Reallocate(uint64(keep)) == nil {
@@ -437,7 +437,7 @@ func TestMemoryPauses(t *testing.T) {
 	defer m.close()
 	count := 0
 	for name, f := range map[string]func(pause func()) error{
-		"restore": func(pause func()) error { return m.restore(m.bytes, make([]byte, keep), pause) },
+		"restore": func(pause func()) error { return m.restore(m.bytes, newOrigin(make([]byte, keep), pause), pause) },
 		"copied": func(pause func()) error {
 			if got := copied(m.bytes, pause); !bytes.Equal(got, m.bytes) {
 				return errors.New("it is another")

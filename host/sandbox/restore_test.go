@@ -435,7 +435,7 @@ func restoreScript(t testing.TB, in Input, script []byte, done *restoreCounts) {
 		mapped := len(p.x.mem.mapped)
 		p.x.release(well)
 		p.y.release(well)
-		keeps := well && box.restored && (!full || size == len(subject.initial.memory))
+		keeps := well && box.restored && (!full || size == len(subject.initial.memory.bytes))
 		if (len(subject.idle) > 0) != keeps || len(model.idle) > 0 {
 			p.fatalf("ended well: %v; with %d of its %d pages %d instances are kept, and %d of the model", well, size/wasmPage, box.guest.maxPages, len(subject.idle), len(model.idle))
 		}
@@ -459,7 +459,7 @@ func restoreScript(t testing.TB, in Input, script []byte, done *restoreCounts) {
 		if keeps && mapped > 0 {
 			done.Mapped++
 		}
-		if keeps && size > len(subject.initial.memory) {
+		if keeps && size > len(subject.initial.memory.bytes) {
 			done.Shrunk++
 		}
 	}

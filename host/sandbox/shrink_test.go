@@ -16,7 +16,7 @@ wazero does not shrink a memory any more the way this package has it do: see wha
 internal/wasm/memory.go of its module, MemoryInstance.Grow, does with what
 LinearMemory.Reallocate returns, and what the engines keep of a memory's base and
 length. Until instance.restore has another way, let it refuse instances whose
-memory has grown (return false where len(used) != len(s.memory)): they are thrown
+memory has grown (return false where len(used) != len(s.memory.bytes)): they are thrown
 away then, which is right but slow.`
 	for name, o := range map[string]restoreKind{"compiler": {}, "interpreter": {interpreter: true}, "compiler, counted": {cooperative: true, metered: true}} {
 		t.Run(name, func(t *testing.T) {
