@@ -4,6 +4,8 @@
 package main
 
 import (
+	"slices"
+
 	"rechost/guest"
 	"rechost/guest/neighbours"
 	"rechost/guest/num"
@@ -45,12 +47,14 @@ func degrees(t *guest.Task) {
 	n := make([]float32, t.Rows)
 	num.RowSums(n, t.Sparse("by_item", "user", "", t.Users()), 0)
 	from, to := make([]float32, t.Rows), make([]float32, t.Rows)
+	alpha, beta, numpy := t.Float("alpha"), t.Float("beta"), asNumPy(t)
 	for i, n := range n {
-		if n > 0 {
-			from[i], to[i] = power(n, t.Float("alpha")), power(n, t.Float("beta"))
-			if asNumPy(t) {
-				from[i], to[i] = power(1/n, t.Float("alpha")), power(n, -t.Float("beta"))
-			}
+		switch {
+		case n == 0:
+		case numpy:
+			from[i], to[i] = power(1/n, alpha), power(n, -beta)
+		default:
+			from[i], to[i] = power(n, alpha), power(n, beta)
 		}
 	}
 	t.WriteF32("from.power", from)
@@ -61,6 +65,7 @@ func degrees(t *guest.Task) {
 // sum of values)^alpha.
 func steps(t *guest.Task) {
 	m, out, alpha := t.Entries("by_user", "item", "value"), t.Lists("steps", "", "value"), t.Float("alpha")
+	var known, steps [16]float32
 	for u := range t.Rows {
 		_, values := m.Row(u)
 		var sum float64
@@ -70,16 +75,21 @@ func steps(t *guest.Task) {
 			}
 			sum += float64(v)
 		}
-		known := map[float32]float32{} // a user's values are few different ones, often all the same
+		// A user's values are few different ones, often all the same.
+		n := 0
 		var last, p float32
 		for e, v := range values {
 			if v != last {
-				var ok bool
-				if p, ok = known[v]; !ok && v > 0 {
+				last, p = v, 0
+				if at := slices.Index(known[:n], v); at >= 0 {
+					p = steps[at]
+				} else if v > 0 {
 					p = power(float32(float64(v)/sum), alpha)
-					known[v] = p
+					if n < len(known) {
+						known[n], steps[n] = v, p
+						n++
+					}
 				}
-				last = v
 			}
 			values[e] = p
 		}

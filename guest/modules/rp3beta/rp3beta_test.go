@@ -80,12 +80,25 @@ func best(v []float64, k int) float64 {
 }
 
 func TestFormula(t *testing.T) {
-	x := [][]float32{{5, 1, 0, 0, 2}, {1, 4, 3, 0, 0}, {0, 2, 1, 5, 0}, {3, 0, 0, 1, 1}, {0, 1, 0, 0, 0}}
+	few := [][]float32{{5, 1, 0, 0, 2}, {1, 4, 3, 0, 0}, {0, 2, 1, 5, 0}, {3, 0, 0, 1, 1}, {0, 1, 0, 0, 0}}
+	many := make([][]float32, 3) // values, more different ones than are remembered
+	for i := range 40 {
+		for u := range many {
+			many[u] = append(many[u], float32((7*i+u)%23))
+		}
+	}
+	testFormula(t, few, 0)
+	testFormula(t, many, len(many[0])) // equal walks are not cut
+}
+
+// testFormula compares the walks, of which at least so many are kept.
+func testFormula(t *testing.T, x [][]float32, least int) {
 	for _, c := range []struct {
 		alpha, beta float64
 		k           int
 		normalize   bool
 	}{{1, 0.6, 100, true}, {1.3, 0, 2, false}, {0.7, 1.1, 2, true}, {2, 0.2, 3, true}} {
+		c.k = max(c.k, least)
 		for _, ties := range []string{"id", "numpy"} {
 			r, err := guesttest.Run(module, guesttest.Rows(x), guesttest.Options{
 				Params: map[string]any{"alpha": c.alpha, "beta": c.beta, "neighbours": c.k, "normalize": c.normalize, "ties": ties}})
