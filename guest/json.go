@@ -183,7 +183,15 @@ func (r *jsonReader) number() any {
 
 func (r *jsonReader) string() string {
 	r.i++ // the quote
-	var b []byte
+	from := r.i
+	for r.i < len(r.s) && r.s[r.i] >= ' ' && r.s[r.i] < utf8.RuneSelf && r.s[r.i] != '\\' {
+		if r.s[r.i] == '"' { // as nearly all: what was read is what it says
+			r.i++
+			return r.s[from : r.i-1]
+		}
+		r.i++
+	}
+	b := []byte(r.s[from:r.i])
 	for {
 		if r.i == len(r.s) {
 			r.fail("string without end")
