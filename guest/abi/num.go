@@ -26,7 +26,7 @@ package abi
 //	row_sums(dst i32, m i32, power i32)                 rows of f32
 //	col_sums(dst i32, m i32, power i32)                 cols of f32
 //	transpose(m i32, offsets i32, index i32, value i32) cols+1 of u64; entries of u32 and f32; value 0 where m has none
-//	gram(dst i32, m i32)                                cols*cols of f32
+//	add_gram(dst i32, m i32)                            cols*cols of f32, symmetric, the upper half added to
 //	gather(dst i32, m i32, n i64, rows i32)             n*cols of f32; rows u32
 //	product_rows(dst i32, a i32, b i32)                 a.rows*b.cols of f32
 //	product_topk(a i32, b i32, without i32, only i32, diagonal i64, norms i32, alpha i32, beta i32, gamma f32,

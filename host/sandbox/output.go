@@ -58,10 +58,12 @@ func (b *outputBuffer) write(p []byte) error {
 		b.pending = append(b.pending, p...)
 		return nil
 	}
-	// An element may lie in two writes: it is completed before it is looked at.
+	// An element may lie in several writes: it is completed before it is looked at.
 	if n := len(b.pending) % b.DType.Size(); n > 0 {
 		n = min(b.DType.Size()-n, len(p))
-		b.pending, p = append(b.pending, p[:n]...), p[n:]
+		if b.pending, p = append(b.pending, p[:n]...), p[n:]; len(b.pending)%b.DType.Size() > 0 {
+			return nil
+		}
 	}
 	if err := b.flush(); err != nil {
 		return err

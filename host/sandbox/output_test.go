@@ -13,7 +13,7 @@ import (
 func TestOutputHasOneNaN(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, d := range []array.DType{array.F32, array.F64, array.U32} {
-		for _, most := range []int{5, 4000, 3 * flushAt} {
+		for _, most := range []int{5, 4000, flushAt, 3 * flushAt} {
 			b := make([]byte, 5*flushAt+24)
 			for i := range b {
 				b[i] = byte(r.Uint32())
@@ -38,6 +38,9 @@ func TestOutputHasOneNaN(t *testing.T) {
 			guest := bytes.Clone(b)
 			for rest := guest; len(rest) > 0; {
 				n := min(1+r.IntN(most), len(rest))
+				if most >= flushAt && r.IntN(4) > 0 { // an element in several writes, after a large one
+					n = min(1+r.IntN(3), len(rest))
+				}
 				for _, o := range []*outputBuffer{&with, &without} {
 					if err := o.write(rest[:n:n]); err != nil {
 						t.Fatal(err)
