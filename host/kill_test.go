@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -124,6 +125,52 @@ func TestStoppedAndResumed(t *testing.T) {
 			resumed := run(t, j)
 			if resumed.Reused < 8 || resumed.Reused >= resumed.Tasks {
 				t.Errorf("%d of %d tasks reused, want at least the 8 that had ended", resumed.Reused, resumed.Tasks)
+			}
+		})
+	}
+}
+
+// A turn's records follow when its frames are joined: one that cannot be kept
+// ends the run all the same, before there is an output, also that of the last turn.
+func TestRecordsCannotBeKept(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "d.parquet"), ratings(120, 40, 1500), 500)
+	j := killJob(hostile(t), data, "", host.DefaultExecutor(), nil)
+	for stage, how := range map[string]string{"first": "nothing", "lists": "blind"} { // blind has this stage only
+		t.Run(stage, func(t *testing.T) {
+			j := j
+			j.Params, j.NoCache = map[string]string{"how": how}, true
+			fresh := run(t, j)
+			j.NoCache = false
+			j.Store, j.Out = filepath.Join(dir, "store-"+stage), filepath.Join(dir, stage+".parquet")
+			blobs, away := filepath.Join(j.Store, "blobs"), filepath.Join(dir, "away-"+stage)
+			broken := 0
+			j.Progress = func(e host.Event) {
+				if e.Stage != stage || e.End || e.Done < e.Total {
+					return
+				}
+				broken++
+				if err := os.Rename(blobs, away); err != nil {
+					t.Error(err)
+				}
+				if err := os.WriteFile(blobs, nil, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := host.Run(context.Background(), j); fault.CodeOf(err) != fault.Failed || !strings.Contains(err.Error(), j.Store) || broken != 1 {
+				t.Fatalf("%v, and the last task of the stage was seen %d times", err, broken)
+			}
+			for _, name := range []string{j.Out, host.DefaultManifest(j.Out)} {
+				if _, err := os.Stat(name); !os.IsNotExist(err) {
+					t.Errorf("there is %s", name)
+				}
+			}
+			if err := cmp.Or(os.Remove(blobs), os.Rename(away, blobs)); err != nil {
+				t.Fatal(err)
+			}
+			j.Progress = nil
+			if s := run(t, j); s.Reused < 5 || s.Output.Digest != fresh.Output.Digest || s.Root != fresh.Root {
+				t.Errorf("%d of %d tasks reused; the bytes of a fresh run: %v", s.Reused, s.Tasks, s.Output.Digest == fresh.Output.Digest)
 			}
 		})
 	}
