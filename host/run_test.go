@@ -275,8 +275,8 @@ func TestInterrupt(t *testing.T) {
 		t.Run(ex, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			var stopped time.Time
-			j := host.Job{ // shard 1 has the fewest rows, so it is begun last
-				Module: hostile(t), Params: map[string]string{"how": "loop", "shard": "1"}, Paths: []string{data}, Shards: 3, Workers: 1,
+			j := host.Job{ // shard 0 has the fewest rows, so it is begun last
+				Module: hostile(t), Params: map[string]string{"how": "loop", "shard": "0"}, Paths: []string{data}, Shards: 3, Workers: 1,
 				Executor: ex, Store: filepath.Join(dir, "store-"+ex), Out: filepath.Join(dir, "out.parquet"),
 				Progress: func(e host.Event) {
 					if e.Stage == "lists" && e.Done == 2 && stopped.IsZero() {
