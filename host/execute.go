@@ -167,8 +167,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 			r.joiner.Close()
 			if err != nil {
 				r.taking.Wait()
-				r.unsaved.save()
-				r.unsaved.release()
+				r.unsaved.end(err)
 			}
 		}()
 	}
@@ -225,10 +224,7 @@ func (s *session) stage(ctx context.Context, o *outcome, index, iteration, times
 		if err == nil && !joined {
 			err = s.journal.Put(joinID, frameMetas(frames), task.Stats{})
 		}
-		if err != nil {
-			r.unsaved.save()
-		}
-		r.unsaved.release()
+		r.unsaved.end(err)
 		return err
 	}); err != nil {
 		return err

@@ -83,6 +83,14 @@ func (u *unsaved) save() {
 	u.parts, u.timer = nil, nil
 }
 
+// end gives the data up, and stores before what a failed turn would lose.
+func (u *unsaved) end(err error) {
+	if err != nil {
+		u.save()
+	}
+	u.release()
+}
+
 // release gives the data up.
 func (u *unsaved) release() {
 	u.mu.Lock()
